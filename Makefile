@@ -1,0 +1,67 @@
+# tilld: everything a developer runs. `make` alone prints this file's targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL: # the steps of `test` share two cores and the build cache
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+BUILD   := -trimpath -ldflags '-X main.version=$(VERSION)'
+
+# Tools by exact version, run without touching go.mod: their dependencies are not ours.
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+# The race detector makes SQLite (C translated to Go) several times slower, so the whole-system
+# stories, which start real processes and watch the clock, run without it. All else runs with it.
+NO_RACE := ./agent/cmd/...
+
+FUZZTIME ?= 5s
+ROUNDS   ?= 500
+
+.PHONY: help
+help: ## print the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## build bin/tilld: one static binary
+	CGO_ENABLED=0 go build $(BUILD) -o bin/tilld ./agent/cmd/tilld
+
+.PHONY: demo
+demo: build ## HQ, a broker and two lanes on this machine; ARGS="--help" for more
+	@exec bin/tilld demo $(ARGS)
+
+.PHONY: test
+test: deps lint unit fuzz ## all that must pass before a commit is pushed (under 20 minutes on 2 cores)
+
+.PHONY: deps
+deps: ## install what the tests need and this machine lacks
+	@.ci/deps
+
+.PHONY: lint
+lint: ## gofmt, go vet, staticcheck
+	@bad=$$(git ls-files -co --exclude-standard '*.go' | xargs -r gofmt -l); \
+	if [ -n "$$bad" ]; then echo "gofmt would change:"; echo "$$bad"; exit 1; fi
+	go vet ./...
+	go run $(STATICCHECK) ./...
+
+.PHONY: unit
+unit: ## every test once; with the race detector except for NO_RACE
+	go list ./... | grep -vxF "$$(go list $(NO_RACE))" | CGO_ENABLED=1 xargs -r go test -race -timeout 15m
+	go test -timeout 15m $(NO_RACE)
+
+.PHONY: fuzz
+fuzz: ## every fuzz target for FUZZTIME each (default 5s)
+	@FUZZTIME=$(FUZZTIME) .ci/fuzz
+
+.PHONY: bench
+bench: ## every benchmark, with the ratios that the README states
+	go test -run '^$$' -bench . -benchmem -timeout 60m ./...
+
+.PHONY: soak
+soak: ## the kill -9 loop for ROUNDS rounds (default 500); hours
+	TILLD_KILL_ROUNDS=$(ROUNDS) go test -count 1 -timeout 0 -v -run Kill ./agent/cmd/...
+
+.PHONY: vuln
+vuln: ## known vulnerabilities in what we build on (needs vuln.go.dev, so not part of test)
+	go run $(GOVULNCHECK) ./...
