@@ -42,6 +42,15 @@ func Unmarshal(b []byte, v any) error {
 	return strict.Unmarshal(b, v)
 }
 
+// UnmarshalKnown reads a canonical map into v as messages between releases are read: a field that v does not
+// have is passed when its key is negative, and an error when it is positive.
+func UnmarshalKnown(b []byte, v any) error {
+	if err := Canonical(b); err != nil {
+		return err
+	}
+	return decodeKnown(b, v)
+}
+
 // Canonical checks that b is exactly one CBOR item in deterministic encoding: shortest lengths and
 // integers, definite lengths, map keys in order and without repeats, UTF-8 text, no floats, no tags, no
 // simple values but false, true and null, nested at most 8 deep.

@@ -213,3 +213,19 @@ func split(b []byte, typ Typ) (*Message, KID, error) {
 	}
 	return &Message{Protected: s.Protected, Payload: s.Payload, Signature: s.Signature}, KID(head.KID), nil
 }
+
+// Peek reads what a signed message says it is, without trusting it.
+func Peek(b []byte) (Typ, error) {
+	if len(b) == 0 || b[0] != tagSign1 {
+		return "", fmt.Errorf("%w: does not begin with tag 18", ErrEnvelope)
+	}
+	var s sign1
+	if err := Unmarshal(b[1:], &s); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrEnvelope, err)
+	}
+	var head protected
+	if err := Unmarshal(s.Protected, &head); err != nil {
+		return "", fmt.Errorf("%w: protected header: %w", ErrEnvelope, err)
+	}
+	return head.Typ, nil
+}

@@ -1,0 +1,121 @@
+// Package uplink carries a lane's journal to HQ and brings back what HQ signs.
+//
+// Reading does not delete: the outbox is a cursor in the journal, and only HQ's signed acknowledgement moves
+// it. Whatever a broker says (PUBACK, a token's success) starts no timer and ends none. Nothing is sent
+// before HQ has spoken in its present session, and never more than a window ahead of what it acknowledged,
+// so that nothing piles up at a broker while HQ is away; the acknowledgements are the clock.
+//
+//	link down ──connect──> asking ──Hello or Ack of a new session──> flowing
+//	    ^                    │  beat: at once, then 5 s … 60 s           │ Ack: cursor and window move
+//	    └────link lost───────┴───────────────────────────────────────────┘ no progress: beat, then resend
+//
+// An epoch that HQ holds in another version (a fork) does not hold up the others: each has its own window.
+package uplink
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"tilld/agent/payment"
+	"tilld/sync/wire"
+)
+
+// Epoch is one epoch of the journal as the outbox sees it.
+type Epoch struct {
+	Epoch uint64
+	Last  uint64 // highest sequence written
+	Acked uint64 // highest sequence that HQ acknowledged
+}
+
+// State is the outbox's present state.
+type State struct {
+	Current uint64 // the epoch that is being written
+	Last    uint64
+	Head    []byte // hash of entry Last
+	HQEpoch uint64 // the highest seen
+	Epochs  []Epoch
+}
+
+// Verdict is what the journal made of an acknowledgement.
+type Verdict struct {
+	Moved  bool // the cursor moved, forward or (HQ was restored) back
+	Acked  uint64
+	Ignore bool // another branch's, an older HQ epoch's, or older than what is known
+}
+
+// Outbox is the part of the journal that the uplink reads. Acknowledge alone moves the cursor, and is given
+// only acknowledgements whose signature held.
+type Outbox interface {
+	State(ctx context.Context) (State, error)
+	Batch(ctx context.Context, epoch, after uint64, maxEntries, maxBytes int) (*wire.Batch, error)
+	Acknowledge(ctx context.Context, ack *wire.Ack) (Verdict, error)
+}
+
+// Link publishes a message; an error or its absence says nothing about HQ.
+type Link interface {
+	Publish(ctx context.Context, topic string, qos byte, payload []byte) error
+}
+
+// Contact is a fresh answer of HQ: its time is at most as old as Sent says, by the boot-time clock.
+type Contact struct {
+	HQTime time.Time
+	Sent   time.Duration // boot time when the question left
+}
+
+// Config is all that an Uplink needs. Every field without a default named here must be set.
+type Config struct {
+	Terminal payment.ID
+	Signer   func() *wire.Signer // the terminal's present key
+	Software string
+	Outbox   Outbox
+	Link     Link
+	HQKeys   func() wire.Keys // keys that may sign Hello and Ack now
+	Policy   func() uint64    // version held
+	// OnPolicy takes a signed policy or trust bundle, still sealed.
+	OnPolicy func(ctx context.Context, typ wire.Typ, sealed []byte) error
+	// OnContact is told of each fresh answer of HQ.
+	OnContact func(ctx context.Context, c Contact) error
+	// OnAck is told of each acknowledgement that was taken, after the cursor moved.
+	OnAck func(ctx context.Context, ack *wire.Ack)
+	// OnForked is called, perhaps repeatedly, when HQ holds another history of the epoch.
+	OnForked func(ctx context.Context, epoch uint64) error
+
+	Now    func() time.Time
+	Boot   func() time.Duration
+	Random func([]byte)   // fills with randomness
+	Jitter func() float64 // 0..1
+	Log    *slog.Logger
+
+	Window     int           // batches in flight per epoch; 0: 4
+	MaxEntries int           // in a batch; 0: 200
+	MaxBytes   int           // of a batch before compression; 0: 256 KiB
+	Slowest    time.Duration // longest wait between questions while HQ is silent; 0: 60 s
+	Quiet      time.Duration // between beats when all is well; 0: 60 s
+}
+
+func (c *Config) defaults() {
+	c.Window = orElse(c.Window, 4)
+	c.MaxEntries = orElse(c.MaxEntries, 200)
+	c.MaxBytes = orElse(c.MaxBytes, 256<<10)
+	c.Slowest = orElse(c.Slowest, time.Minute)
+	c.Quiet = orElse(c.Quiet, time.Minute)
+}
+
+func orElse[T comparable](v, other T) T {
+	if v == *new(T) {
+		return other
+	}
+	return v
+}
+
+// Status is what people are shown of the way to HQ.
+type Status struct {
+	Link      bool      // connected to a broker
+	HQ        bool      // HQ answers
+	Since     time.Time // when HQ last changed
+	LastAck   time.Time // by this machine's clock; zero: none since the start
+	Reason    string    // why the link is down; empty when it is up
+	Refused   uint64    // downward messages that were not HQ's word
+	Published uint64    // batches handed to the broker
+}
