@@ -1,0 +1,113 @@
+// Package config reads the bootstrap configuration of a lane or of HQ: identity, devices, addresses and
+// directories. How to sell is not here: that is signed policy (agent/policy), which no file on a till can
+// change.
+//
+// A file is TOML and is read strictly: an unknown key, a value of the wrong type or unit, and a missing
+// file are each one line that names file, line and key.
+package config
+
+import (
+	_ "embed"
+	"time"
+)
+
+// The commented examples that `tilld config example` prints. A test holds each to its type.
+var (
+	//go:embed lane.toml
+	LaneExample string
+	//go:embed hq.toml
+	HQExample string
+)
+
+// TLS names the files of one end of a TLS connection.
+type TLS struct {
+	CA   string `toml:"ca"`   // trusted issuers of the other end; empty: the system's
+	Cert string `toml:"cert"` // own certificate chain, PEM
+	Key  string `toml:"key"`  // own key, PEM
+}
+
+// Broker is how to reach an MQTT 3.1.1 broker.
+type Broker struct {
+	Addresses    []string `toml:"addresses"` // tcp://host:port or ssl://host:port, tried in turn
+	Username     string   `toml:"username"`
+	PasswordFile string   `toml:"password_file"`
+	TLS          TLS      `toml:"tls"`
+}
+
+// Log is how the program speaks to its operators, on standard error.
+type Log struct {
+	Level  string `toml:"level"`  // debug, info, warn, error; empty: info
+	Format string `toml:"format"` // text or json; empty: text
+}
+
+// USB finds a device by what it says of itself.
+type USB struct {
+	Vendor  string `toml:"vendor"`  // four hexadecimal digits
+	Product string `toml:"product"` // four hexadecimal digits
+	Serial  string `toml:"serial"`  // empty: any
+}
+
+// Scanner is one scanner at the lane.
+type Scanner struct {
+	Path    string `toml:"path"` // such as /dev/serial/by-id/...; or usb
+	USB     USB    `toml:"usb"`
+	Profile string `toml:"profile"` // a built-in profile's name or a file; empty: generic
+	Locks   string `toml:"locks"`   // directory for lock files; empty: /run/lock
+}
+
+// Listen are a lane's addresses. All are loopback: a page off this machine needs TLS and sign-in, which
+// come with the store node.
+type Listen struct {
+	Pages string `toml:"pages"` // cashier and manager; empty: 127.0.0.1:7801
+	POS   string `toml:"pos"`   // the shop's own program; empty: 127.0.0.1:7802
+}
+
+// Lane configures `tilld lane`.
+type Lane struct {
+	Data     string  `toml:"data"`   // directory of the journal, the key and what HQ signed
+	Second   string  `toml:"second"` // second medium for the journal, on another disk; empty: none
+	Language string  `toml:"language"`
+	Scanner  Scanner `toml:"scanner"`
+	Broker   Broker  `toml:"broker"`
+	Listen   Listen  `toml:"listen"`
+	Log      Log     `toml:"log"`
+}
+
+// Embedded is HQ's own broker, in this process.
+type Embedded struct {
+	Listen       string `toml:"listen"` // host:port for lanes; empty: use [broker]
+	Username     string `toml:"username"`
+	PasswordFile string `toml:"password_file"`
+	TLS          TLS    `toml:"tls"`
+}
+
+// Settle says when batches are cut.
+type Settle struct {
+	Zone string `toml:"zone"` // IANA name; empty: UTC
+	Cut  string `toml:"cut"`  // hh:mm in the zone; empty: 03:00
+}
+
+// Serve is where HQ answers people and programs.
+type Serve struct {
+	Address string `toml:"address"` // empty: 127.0.0.1:7900; off loopback only with tls
+	TLS     TLS    `toml:"tls"`
+}
+
+// HQ configures `tilld hq`.
+type HQ struct {
+	Data     string   `toml:"data"`
+	Embedded Embedded `toml:"embedded_broker"`
+	Broker   Broker   `toml:"broker"`
+	Settle   Settle   `toml:"settle"`
+	Serve    Serve    `toml:"serve"`
+	Log      Log      `toml:"log"`
+}
+
+// CutAfterMidnight is the time of day of the settlement cut, after midnight.
+func (s Settle) CutAfterMidnight() time.Duration {
+	t, err := time.Parse("15:04", s.Cut)
+	if err != nil {
+		return 3 * time.Hour // check has refused any other text
+	}
+	return time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute
+}
