@@ -2,11 +2,8 @@ package wire
 
 import (
 	"bytes"
-	"compress/flate"
 	"errors"
 	"fmt"
-	"io"
-	"sync"
 
 	"tilld/agent/payment"
 )
@@ -26,7 +23,7 @@ var (
 
 // Batch is a run of consecutive entries of one epoch, all signed by one key. It stands alone: Prev names
 // what came before it, and the last entry's signature vouches for every entry before it. Bodies run beside
-// Payloads; a body that was erased, or never was, is nil.
+// Payloads and are not judged here (see CheckBody); one that was erased, or never was, is nil.
 type Batch struct {
 	_         struct{} `cbor:",toarray"`
 	Version   uint
@@ -52,11 +49,11 @@ func (b *Batch) VerifyChain() ([][HashSize]byte, error) {
 	hashes := make([][HashSize]byte, len(b.Payloads))
 	prev := b.Prev
 	for i, payload := range b.Payloads {
-		var s spine
-		if err := lenient.Unmarshal(payload, &s); err != nil {
+		s, err := readSpine(payload)
+		if err != nil {
 			return nil, fmt.Errorf("%w: entry %d: %w", ErrBatch, b.First+uint64(i), err)
 		}
-		if s.Terminal != b.Terminal || s.Epoch != b.Epoch || s.Seq != b.First+uint64(i) || !bytes.Equal(s.Prev, prev) {
+		if s.terminal != b.Terminal || s.epoch != b.Epoch || s.seq != b.First+uint64(i) || !bytes.Equal(s.prev, prev) {
 			return nil, fmt.Errorf("%w at %s", ErrChain, Name{b.Terminal, b.Epoch, b.First + uint64(i)})
 		}
 		hashes[i] = Hash(b.Protected, payload)
@@ -84,6 +81,7 @@ func (b *Batch) Verify(keys Keys) ([][HashSize]byte, error) {
 	return nil, fmt.Errorf("%w: %s", ErrSignature, Name{b.Terminal, b.Epoch, b.Last()})
 }
 
+// check looks at form and limits, each entry's included; DecodeBatch takes only what passes.
 func (b *Batch) check() error {
 	n := len(b.Payloads)
 	switch {
@@ -95,94 +93,13 @@ func (b *Batch) check() error {
 		return fmt.Errorf("%w: terminal, epoch and sequence must be set", ErrBatch)
 	case b.First == 1 && len(b.Prev) != 0, b.First > 1 && len(b.Prev) != HashSize:
 		return fmt.Errorf("%w: previous hash of %d bytes at sequence %d", ErrBatch, len(b.Prev), b.First)
-	case len(b.Signature) != 64:
+	case len(b.Signature) != signatureSize:
 		return fmt.Errorf("%w: signature of %d bytes", ErrBatch, len(b.Signature))
-	}
-	return nil
-}
-
-// The first byte of a message tells its frame.
-const (
-	framePlain   = 'B' // a batch as it is
-	frameDeflate = 'Z' // a batch, deflated (RFC 1951)
-	frameSigned  = 'S' // a signed message (COSE_Sign1)
-)
-
-var deflaters = sync.Pool{New: func() any { return must(flate.NewWriter(nil, flate.BestSpeed+4)) }}
-
-// EncodeBatch writes a batch as one message, compressed when that is shorter. It refuses one that would be
-// over MaxMessage or that DecodeBatch would not read.
-func EncodeBatch(b *Batch) ([]byte, error) {
-	if err := b.check(); err != nil {
-		return nil, err
-	}
-	plain, err := Marshal(b)
-	if err != nil {
-		return nil, fmt.Errorf("encoding a batch: %w", err)
-	}
-	var z bytes.Buffer
-	z.WriteByte(frameDeflate)
-	w := deflaters.Get().(*flate.Writer)
-	defer deflaters.Put(w)
-	w.Reset(&z)
-	if _, err := w.Write(plain); err != nil {
-		return nil, fmt.Errorf("compressing a batch: %w", err)
-	}
-	if err := w.Close(); err != nil {
-		return nil, fmt.Errorf("compressing a batch: %w", err)
-	}
-	msg := z.Bytes()
-	if z.Len() > len(plain)+1 {
-		msg = append([]byte{framePlain}, plain...)
-	}
-	if len(msg) > MaxMessage || len(plain) > MaxPlain {
-		return nil, fmt.Errorf("%w: %d bytes, at most %d", ErrBatch, len(msg), MaxMessage)
-	}
-	return msg, nil
-}
-
-// IsBatch says whether a message's frame is a batch's.
-func IsBatch(msg []byte) bool {
-	return len(msg) > 0 && (msg[0] == framePlain || msg[0] == frameDeflate)
-}
-
-// DecodeBatch reads a message of EncodeBatch. It checks form and limits only; see Verify.
-func DecodeBatch(msg []byte) (*Batch, error) {
-	if !IsBatch(msg) || len(msg) > MaxMessage {
-		return nil, fmt.Errorf("%w: %d bytes", ErrBatch, len(msg))
-	}
-	plain := msg[1:]
-	if msg[0] == frameDeflate {
-		var err error
-		if plain, err = io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(plain)), MaxPlain+1)); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrBatch, err)
-		}
-		if len(plain) > MaxPlain {
-			return nil, fmt.Errorf("%w: over %d bytes", ErrBatch, MaxPlain)
-		}
-	}
-	var b Batch
-	if err := Unmarshal(plain, &b); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrBatch, err)
-	}
-	if err := b.check(); err != nil {
-		return nil, err
 	}
 	for i, p := range b.Payloads {
 		if err := Canonical(p); err != nil {
-			return nil, fmt.Errorf("%w: entry %d: %w", ErrBatch, b.First+uint64(i), err)
+			return fmt.Errorf("%w: entry %d: %w", ErrBatch, b.First+uint64(i), err)
 		}
 	}
-	return &b, nil
-}
-
-// FrameSigned puts a signed message (the result of Seal) on the road.
-func FrameSigned(sealed []byte) []byte { return append([]byte{frameSigned}, sealed...) }
-
-// UnframeSigned takes it off again; ErrEnvelope for anything else.
-func UnframeSigned(msg []byte) ([]byte, error) {
-	if len(msg) < 2 || len(msg) > MaxMessage || msg[0] != frameSigned {
-		return nil, fmt.Errorf("%w: %d bytes", ErrEnvelope, len(msg))
-	}
-	return msg[1:], nil
+	return nil
 }

@@ -30,14 +30,14 @@ const (
 	majorSimple
 )
 
-// item checks one item at the front of b and returns what follows it.
+// item checks one item at the front of b, inside depth arrays and maps, and returns what follows it.
 func item(b []byte, depth int) (rest []byte, err error) {
-	if depth > maxDepth {
-		return b, errDeep
-	}
 	major, n, rest, err := head(b)
 	if err != nil {
 		return b, err
+	}
+	if depth == maxDepth && (major == majorArray || major == majorMap) {
+		return b, errDeep
 	}
 	switch major {
 	case majorUint, majorNegative:

@@ -67,123 +67,83 @@ type wireEntry struct {
 	Raw cbor.RawMessage `cbor:"21,keyasint"`
 }
 
-// spine is the part that holds the chain together; it never changes its keys.
-type spine struct {
-	Version  uint       `cbor:"1,keyasint"`
-	Terminal payment.ID `cbor:"2,keyasint"`
-	Epoch    uint64     `cbor:"3,keyasint"`
-	Seq      uint64     `cbor:"4,keyasint"`
-	Prev     []byte     `cbor:"5,keyasint"`
-}
-
 // Name is the entry's name.
 func (e *Entry) Name() Name { return Name{e.Terminal, e.Epoch, e.Seq} }
 
-// Marshal writes the entry's payload: the canonical bytes that are signed.
+// Marshal writes the entry's payload: the canonical bytes that are signed. It refuses an entry that
+// DecodeEntry would not give back.
 func (e *Entry) Marshal() ([]byte, error) {
 	if e.Fact == nil || e.Fact.Kind() != e.Kind {
 		return nil, fmt.Errorf("%w: kind %d has no such fact", ErrEntry, e.Kind)
 	}
-	if err := e.checkSpine(); err != nil {
+	if e.Version != Version {
+		return nil, fmt.Errorf("%w: this release writes version %d, not %d", ErrEntry, Version, e.Version)
+	}
+	if err := e.spine().check(); err != nil {
 		return nil, err
 	}
-	raw, err := Marshal(e.Fact)
+	if err := e.checkBodyHash(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrEntry, err)
+	}
+	raw, err := encoder.Marshal(e.Fact)
 	if err != nil {
 		return nil, fmt.Errorf("encoding %s: %w", e.Kind, err)
 	}
-	return Marshal(wireEntry{Entry: *e, Raw: raw})
+	b, err := Marshal(wireEntry{Entry: *e, Raw: raw})
+	if err != nil {
+		return nil, fmt.Errorf("encoding %s: %w", e.Kind, err)
+	}
+	return b, nil
 }
 
-func (e *Entry) checkSpine() error {
-	switch {
-	case e.Version == 0 || e.Terminal.IsZero() || e.Epoch == 0 || e.Seq == 0:
-		return fmt.Errorf("%w: version, terminal, epoch and sequence must be set", ErrEntry)
-	case e.Seq == 1 && len(e.Prev) != 0, e.Seq > 1 && len(e.Prev) != HashSize:
-		return fmt.Errorf("%w: sequence %d with a previous hash of %d bytes", ErrEntry, e.Seq, len(e.Prev))
-	case len(e.BodyHash) != 0 && len(e.BodyHash) != HashSize:
-		return fmt.Errorf("%w: body hash of %d bytes", ErrEntry, len(e.BodyHash))
+func (e *Entry) spine() *spine {
+	return &spine{version: uint64(e.Version), terminal: e.Terminal, epoch: e.Epoch, seq: e.Seq, prev: e.Prev}
+}
+
+func (e *Entry) checkBodyHash() error {
+	if n := len(e.BodyHash); n != 0 && n != HashSize {
+		return fmt.Errorf("body hash of %d bytes", n)
 	}
 	return nil
 }
 
-// DecodeEntry reads a payload. ErrEntry means that the chain part itself is broken. With ErrSetAside the
-// returned entry holds the chain part only (version, terminal, epoch, sequence, previous hash).
+// DecodeEntry reads a payload. ErrEntry means that the chain part itself is broken; it never comes of an
+// entry of a batch that DecodeBatch and Verify took. With ErrSetAside the returned entry holds the chain
+// part only (version, terminal, epoch, sequence, previous hash).
 func DecodeEntry(payload []byte) (*Entry, error) {
 	if err := Canonical(payload); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrEntry, err)
 	}
-	var w wireEntry
-	if err := strict.Unmarshal(payload, &w); err != nil || w.Version != Version {
-		return decodeOther(payload, err)
-	}
-	e := &w.Entry
-	if err := e.checkSpine(); err != nil {
+	s, err := readSpine(payload)
+	if err != nil {
 		return nil, err
 	}
-	e.Fact = payment.NewFact(e.Kind)
-	if e.Fact == nil {
-		return setAside(e, fmt.Errorf("kind %d", e.Kind))
-	}
-	if err := decodeKnown(w.Raw, e.Fact); err != nil {
-		return setAside(e, fmt.Errorf("%s: %w", e.Kind, err))
+	e, err := decodeRest(payload, s)
+	if err != nil {
+		return s.entry(), fmt.Errorf("%w: %w", ErrSetAside, err)
 	}
 	return e, nil
 }
 
-// decodeOther reads an entry that is not just what this release writes: with ignorable fields it is taken,
-// with anything else only its chain part is.
-func decodeOther(payload []byte, cause error) (*Entry, error) {
-	var s spine
-	if err := lenient.Unmarshal(payload, &s); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrEntry, err)
-	}
-	bare := &Entry{Version: s.Version, Terminal: s.Terminal, Epoch: s.Epoch, Seq: s.Seq, Prev: s.Prev}
-	if err := bare.checkSpine(); err != nil {
-		return nil, err
-	}
-	if s.Version > Version {
-		return bare, fmt.Errorf("%w: format version %d", ErrSetAside, s.Version)
+func decodeRest(payload []byte, s *spine) (*Entry, error) {
+	if s.version > Version {
+		return nil, fmt.Errorf("format version %d", s.version)
 	}
 	var w wireEntry
 	if err := decodeKnown(payload, &w); err != nil {
-		return bare, fmt.Errorf("%w: %w", ErrSetAside, errors.Join(cause, err))
+		return nil, err
 	}
 	e := &w.Entry
+	if err := e.checkBodyHash(); err != nil {
+		return nil, err
+	}
 	if e.Fact = payment.NewFact(e.Kind); e.Fact == nil {
-		return setAside(e, fmt.Errorf("kind %d", e.Kind))
+		return nil, fmt.Errorf("kind %d", e.Kind)
 	}
 	if err := decodeKnown(w.Raw, e.Fact); err != nil {
-		return setAside(e, fmt.Errorf("%s: %w", e.Kind, err))
+		return nil, fmt.Errorf("%s: %w", e.Kind, err)
 	}
-	return e, e.checkSpine()
-}
-
-func setAside(e *Entry, cause error) (*Entry, error) {
-	bare := &Entry{Version: e.Version, Terminal: e.Terminal, Epoch: e.Epoch, Seq: e.Seq, Prev: e.Prev}
-	return bare, fmt.Errorf("%w: %w", ErrSetAside, cause)
-}
-
-// decodeKnown reads a map into v, passing unknown fields with negative keys and refusing positive ones.
-func decodeKnown(b []byte, v any) error {
-	err := strict.Unmarshal(b, v)
-	var unknown *cbor.UnknownFieldError
-	if err == nil || !errors.As(err, &unknown) {
-		return err
-	}
-	var fields map[int64]cbor.RawMessage
-	if err := lenient.Unmarshal(b, &fields); err != nil {
-		return err
-	}
-	for key := range fields {
-		if key < 0 {
-			delete(fields, key)
-		}
-	}
-	known, err := Marshal(fields)
-	if err != nil {
-		return err
-	}
-	return strict.Unmarshal(known, v)
+	return e, nil
 }
 
 // SealEntry signs an entry and returns its envelope and its hash, which the next entry names.

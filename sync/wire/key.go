@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -20,6 +21,9 @@ const (
 	EdDSA Alg = -8
 	ES256 Alg = -7
 )
+
+// signatureSize is the length of a signature by either.
+const signatureSize = 64
 
 // KIDSize is the length of a key identifier.
 const KIDSize = 8
@@ -64,6 +68,7 @@ func NewEd25519(pub ed25519.PublicKey) (PublicKey, error) {
 	if len(pub) != ed25519.PublicKeySize {
 		return PublicKey{}, fmt.Errorf("%w: Ed25519 takes 32 bytes, not %d", ErrKey, len(pub))
 	}
+	pub = bytes.Clone(pub)
 	return build(PublicKey{alg: EdDSA, ed: pub}, coseKey{Type: 1, Curve: 6, X: pub})
 }
 
@@ -155,7 +160,7 @@ func (k PublicKey) Compressed() []byte {
 // Verify checks a signature over msg in COSE's form: 64 bytes, and for ES256 with s in the lower half of
 // the group, so that nobody can make a second signature from a first.
 func (k PublicKey) Verify(msg, sig []byte) bool {
-	if len(sig) != 64 {
+	if len(sig) != signatureSize {
 		return false
 	}
 	switch {

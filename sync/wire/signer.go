@@ -7,6 +7,7 @@ import (
 	"crypto/elliptic"
 	"crypto/sha256"
 	"encoding/asn1"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -43,22 +44,37 @@ func (s *Signer) Public() PublicKey { return s.public }
 // Sign makes the 64-byte signature that PublicKey.Verify accepts.
 func (s *Signer) Sign(msg []byte) ([]byte, error) {
 	if s.public.alg == EdDSA {
-		return s.key.Sign(s.random, msg, crypto.Hash(0))
+		sig, err := s.key.Sign(s.random, msg, crypto.Hash(0))
+		if err != nil {
+			return nil, fmt.Errorf("signing: %w", err)
+		}
+		return sig, nil
 	}
 	sum := sha256.Sum256(msg)
 	der, err := s.key.Sign(s.random, sum[:], crypto.SHA256)
 	if err != nil {
 		return nil, fmt.Errorf("signing: %w", err)
 	}
+	return fromDER(der)
+}
+
+// fromDER turns the signature of a crypto.Signer into COSE's form, with s in the lower half.
+func fromDER(der []byte) ([]byte, error) {
 	var pair struct{ R, S *big.Int }
 	if _, err := asn1.Unmarshal(der, &pair); err != nil {
 		return nil, fmt.Errorf("reading the key's signature: %w", err)
 	}
-	if pair.S.Cmp(halfOrder) > 0 {
-		pair.S.Sub(elliptic.P256().Params().N, pair.S)
+	order := elliptic.P256().Params().N
+	for _, n := range []*big.Int{pair.R, pair.S} {
+		if n.Sign() <= 0 || n.Cmp(order) >= 0 {
+			return nil, errors.New("reading the key's signature: a number out of range")
+		}
 	}
-	sig := make([]byte, 64)
-	pair.R.FillBytes(sig[:32])
-	pair.S.FillBytes(sig[32:])
+	if pair.S.Cmp(halfOrder) > 0 {
+		pair.S.Sub(order, pair.S)
+	}
+	sig := make([]byte, signatureSize)
+	pair.R.FillBytes(sig[:signatureSize/2])
+	pair.S.FillBytes(sig[signatureSize/2:])
 	return sig, nil
 }
