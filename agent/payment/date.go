@@ -19,10 +19,15 @@ func DateOf(t time.Time) Date {
 	return Date(y*10000 + int(m)*100 + d)
 }
 
-// BusinessDate is the store's day at t: days roll at roll after midnight in zone, so that the small hours
-// belong to the day before.
+// BusinessDate is the store's day at t: days roll when the store's own clock shows roll after midnight, so
+// that the small hours belong to the day before. On a day whose clocks change it is still the clock on the
+// wall that counts, not the hours that passed.
 func BusinessDate(t time.Time, zone *time.Location, roll time.Duration) Date {
-	return DateOf(t.In(zone).Add(-roll))
+	local := t.In(zone)
+	y, m, d := local.Date()
+	hour, minute, sec := local.Clock()
+	shown := time.Date(y, m, d, hour, minute, sec, local.Nanosecond(), time.UTC)
+	return DateOf(shown.Add(-roll))
 }
 
 // ParseDate reads "2026-11-22".

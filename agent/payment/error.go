@@ -29,10 +29,10 @@ type Error struct {
 	Err  error  // for the log
 }
 
-// Errorf makes an Error whose message is for people; %w in it also becomes the cause.
+// Errorf makes an Error whose message is for people; what %w wraps in it can be matched with errors.Is.
 func Errorf(code Code, op, format string, args ...any) *Error {
 	err := fmt.Errorf(format, args...)
-	return &Error{Code: code, Op: op, Msg: err.Error(), Err: errors.Unwrap(err)}
+	return &Error{Code: code, Op: op, Msg: err.Error(), Err: err}
 }
 
 // Error is the text for a log.

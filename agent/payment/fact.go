@@ -177,7 +177,7 @@ type SaleCompleted struct{}
 type SaleCancelled struct{}
 
 // KeyChanged is signed by the old key; Proof is the new key's signature over the entry's terminal, epoch,
-// sequence and new key (see sync/wire), so that nobody can name a key that they don't hold. Entries after
+// sequence and new key (wire.ProveKey), so that nobody can name a key that they don't hold. Entries after
 // it are signed by the new key.
 type KeyChanged struct {
 	NewKey []byte `cbor:"1,keyasint" json:"new_key"` // a COSE_Key in canonical form

@@ -63,12 +63,13 @@ func (id *ID) UnmarshalText(b []byte) error {
 // two digits, 28 characters of [0-9A-Z], within the 32 of [A-Za-z0-9] that every operator takes.
 func (id ID) AttemptRef(n int) string { return fmt.Sprintf("%s%02d", id, n) }
 
-// IDs makes identifiers that rise within one process even inside one millisecond. It is safe for
-// concurrent use.
+// IDs makes identifiers that rise within one process, inside one millisecond and when the clock is set back
+// too. It is safe for concurrent use.
 type IDs struct {
-	now func() time.Time
-	mu  sync.Mutex
-	src *ulid.MonotonicEntropy
+	now  func() time.Time
+	mu   sync.Mutex
+	src  *ulid.MonotonicEntropy
+	last uint64 // the highest millisecond used
 }
 
 // NewIDs takes the clock and the source of randomness (crypto/rand.Reader outside tests).
@@ -80,9 +81,11 @@ func NewIDs(now func() time.Time, random io.Reader) *IDs {
 func (g *IDs) Next() (ID, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	u, err := ulid.New(ulid.Timestamp(g.now()), g.src)
+	ms := max(ulid.Timestamp(g.now()), g.last)
+	u, err := ulid.New(ms, g.src)
 	if err != nil {
 		return ID{}, fmt.Errorf("making an identifier: %w", err)
 	}
+	g.last = ms
 	return ID(u), nil
 }

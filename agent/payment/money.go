@@ -90,7 +90,7 @@ func (m Money) String() string {
 // Decimal is the number alone with the given decimals shown, which may be fewer than ISO's (digits beyond
 // them are cut only when they are zero, else all are shown: a till must not hide money).
 func (m Money) Decimal(show int) string {
-	exp := m.Currency.Exponent()
+	exp, show := m.Currency.Exponent(), max(show, 0)
 	digits := strconv.FormatUint(magnitude(m.Minor), 10)
 	if len(digits) <= exp {
 		digits = strings.Repeat("0", exp-len(digits)+1) + digits

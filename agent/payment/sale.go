@@ -1,6 +1,9 @@
 package payment
 
-import "fmt"
+import (
+	"fmt"
+	"unicode"
+)
 
 // MaxLines bounds the basket lines of one sale.
 const MaxLines = 500
@@ -124,7 +127,7 @@ func (s *Sale) validateParts() error {
 func plainText(field, s string, most int) error {
 	n := 0
 	for _, r := range s {
-		if r < 0x20 || r == 0x7f || r == '\ufffd' {
+		if unicode.IsControl(r) || r == unicode.ReplacementChar {
 			return fmt.Errorf("%s: holds a control character or broken UTF-8", field)
 		}
 		n++
