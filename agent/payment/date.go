@@ -21,7 +21,8 @@ func DateOf(t time.Time) Date {
 
 // BusinessDate is the store's day at t: days roll when the store's own clock shows roll after midnight, so
 // that the small hours belong to the day before. On a day whose clocks change it is still the clock on the
-// wall that counts, not the hours that passed.
+// wall that counts, not the hours that passed; where clocks go back over roll itself the day before comes
+// again for that hour, and a journal that has opened the new day stays in it.
 func BusinessDate(t time.Time, zone *time.Location, roll time.Duration) Date {
 	local := t.In(zone)
 	y, m, d := local.Date()
