@@ -1,0 +1,106 @@
+package settle
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"tilld/agent/payment"
+)
+
+// decide makes one batch: read, build, archive, commit, in this order. From the moment at which it lies in
+// the archive the batch is decided; if the ledger does not take it now, reconcile brings it there before
+// anything else is cut.
+func (s *Settler) decide(ctx context.Context, account Account, date payment.Date, cause Cause) (b *Batch, more bool, err error) {
+	cut, more, err := s.Store.ReadCut(ctx, account, date, cmp.Or(s.Limit, MaxLines))
+	if err != nil {
+		return nil, false, err
+	}
+	if len(cut.Lines) == 0 && cause == CauseNow {
+		return nil, false, nil
+	}
+	if cut.Account != account || cut.SettlementDate != date {
+		return nil, false, fmt.Errorf("%w: asked for %s %s, read %s", ErrCut, account, date, cut.Key)
+	}
+	cut.Cause, cut.At = cause, s.Now()
+	if more && cause == CauseDay {
+		cut.Cause = CausePart
+	}
+	if b, err = Build(cut); err != nil {
+		return nil, false, err
+	}
+	if err := s.Archive.Put(b); err != nil {
+		s.settled = false
+		return nil, false, err
+	}
+	if err := s.Store.CommitBatch(ctx, b); err != nil {
+		s.settled = false
+		return nil, false, err
+	}
+	return b, more, nil
+}
+
+// reconcile commits every batch of the archive that the ledger does not have: a crash came between, or the
+// ledger was restored from a backup. An account whose batch the ledger refuses is blocked, for its lines
+// could be settled twice; an archive that can't be read stops every account.
+func (s *Settler) reconcile(ctx context.Context) error {
+	pending, err := s.pending(ctx)
+	if err != nil {
+		return fmt.Errorf("comparing the archive with the ledger: %w", err)
+	}
+	s.blocked = map[Account]error{}
+	for _, h := range pending {
+		if s.blocked[h.Account] != nil {
+			continue
+		}
+		if err := s.adopt(ctx, h.ID); err != nil {
+			s.blocked[h.Account] = fmt.Errorf("batch %s: %w", h.ID, err)
+		}
+	}
+	s.settled = len(s.blocked) == 0
+	return nil
+}
+
+func (s *Settler) adopt(ctx context.Context, id payment.ID) error {
+	b, err := s.Archive.Load(id)
+	if err != nil {
+		return err
+	}
+	if err := s.Archive.Put(b); err != nil { // its name may not be on the disk yet
+		return err
+	}
+	if err := s.Store.CommitBatch(ctx, b); err != nil {
+		return err
+	}
+	s.Log.WarnContext(ctx, "archived batch brought into the ledger", "batch", b.ID.String(), "wallet", b.Wallet,
+		"settlement_date", b.SettlementDate.String(), "number", b.Number)
+	return nil
+}
+
+// pending lists the archived batches that the ledger does not have, in the order in which they were cut.
+func (s *Settler) pending(ctx context.Context) ([]Head, error) {
+	ids, err := s.Archive.List()
+	if err != nil {
+		return nil, err
+	}
+	var pending []Head
+	for _, id := range ids {
+		held, err := s.Store.HasBatch(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		if held {
+			continue
+		}
+		b, err := s.Archive.Load(id)
+		if err != nil {
+			return nil, err
+		}
+		pending = append(pending, b.Head)
+	}
+	slices.SortFunc(pending, func(a, b Head) int {
+		return cmp.Or(cmp.Compare(a.CutAt, b.CutAt), cmp.Compare(a.Number, b.Number), compareID(a.ID, b.ID))
+	})
+	return pending, nil
+}
