@@ -81,13 +81,13 @@ func pairs(b []byte, n uint64, depth int) (rest []byte, err error) {
 	}
 	var last []byte
 	for i := range n {
-		key := b
+		at := b
 		if b, err = item(b, depth+1); err != nil {
 			return b, err
 		}
-		key = key[:len(key)-len(b)]
+		key := at[:len(at)-len(b)]
 		if i > 0 && bytes.Compare(last, key) >= 0 {
-			return key, errKeyOrder
+			return at, errKeyOrder
 		}
 		last = key
 		if b, err = item(b, depth+1); err != nil {

@@ -8,7 +8,9 @@ import (
 
 var (
 	errNoMap    = errors.New("not a map")
-	errCritical = errors.New("not known here, or not in its one form")
+	errCritical = errors.New("is not known here")
+	errAbsent   = errors.New("is missing")
+	errSpelling = errors.New("is not in its one form")
 )
 
 // UnmarshalKnown reads a canonical map into v, which must be zero, as messages between releases are read: a
@@ -54,14 +56,37 @@ func onlyIgnorable(b, known []byte) error {
 		if left, ok := bytes.CutPrefix(known, field); ok { // one item is never the beginning of another
 			known = left
 		} else if key[0]>>5 != majorNegative {
-			return fmt.Errorf("key 0x%x: %w", key, errCritical)
+			return differAt(key, known)
 		}
 		b = rest
 	}
 	if len(known) != 0 {
-		return fmt.Errorf("a field is missing: %w", errCritical)
+		return differAt(nil, known)
 	}
 	return nil
+}
+
+// differAt says what is wrong where a field with this key stands, or none, before what is left of known.
+func differAt(key, known []byte) error {
+	want, _, _, err := cutField(known)
+	switch {
+	case key == nil || (err == nil && bytes.Compare(want, key) < 0):
+		return fmt.Errorf("key %s %w", keyText(want), errAbsent)
+	case bytes.Equal(want, key):
+		return fmt.Errorf("key %s %w", keyText(key), errSpelling)
+	}
+	return fmt.Errorf("key %s %w", keyText(key), errCritical)
+}
+
+// keyText is a key for people: a number, or its bytes.
+func keyText(key []byte) string {
+	switch major, n, _, _ := head(key); major {
+	case majorUint:
+		return fmt.Sprint(n)
+	case majorNegative:
+		return fmt.Sprint(-1 - int64(n))
+	}
+	return fmt.Sprintf("0x%x", key)
 }
 
 // cutField cuts the first key and value off the inside of a map; key is the beginning of field.

@@ -8,10 +8,7 @@ import (
 	"tilld/agent/payment"
 )
 
-var (
-	errMissing = errors.New("is missing")
-	errType    = errors.New("is of another type")
-)
+var errType = errors.New("is of another type")
 
 // spine is the part of an entry that holds the chain together: the keys 1 to 5 in this order, at the very
 // front of the map, in every version for ever. So a reader of any release can check the chain of an entry
@@ -34,7 +31,7 @@ func readSpine(payload []byte) (*spine, error) {
 	var terminal []byte
 	for i, into := range []any{&s.version, &terminal, &s.epoch, &s.seq, &s.prev} {
 		if b, err = spineField(b, byte(i+1), into); err != nil {
-			return nil, fmt.Errorf("%w: key %d: %w", ErrEntry, i+1, err)
+			return nil, fmt.Errorf("%w: key %d %w", ErrEntry, i+1, err)
 		}
 	}
 	if len(terminal) != len(s.terminal) {
@@ -50,11 +47,11 @@ func readSpine(payload []byte) (*spine, error) {
 // spineField reads one key and its value, a number or a byte string, and returns what follows.
 func spineField(b []byte, key byte, into any) (rest []byte, err error) {
 	if len(b) == 0 || b[0] != key {
-		return nil, errMissing
+		return nil, errAbsent
 	}
 	major, n, rest, err := head(b[1:])
 	if err != nil {
-		return nil, err
+		return nil, errSpelling
 	}
 	switch into := into.(type) {
 	case *uint64:
@@ -67,7 +64,7 @@ func spineField(b []byte, key byte, into any) (rest []byte, err error) {
 			return nil, errType
 		}
 		if n > uint64(len(rest)) {
-			return nil, errShort
+			return nil, errAbsent
 		}
 		*into, rest = rest[:n:n], rest[n:]
 	}
