@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 
@@ -48,6 +49,7 @@ func (b *Batch) Last() uint64 { return b.First + uint64(len(b.Payloads)) - 1 }
 func (b *Batch) VerifyChain() ([][HashSize]byte, error) {
 	hashes := make([][HashSize]byte, len(b.Payloads))
 	prev := b.Prev
+	var tbs []byte
 	for i, payload := range b.Payloads {
 		s, err := readSpine(payload)
 		if err != nil {
@@ -56,7 +58,8 @@ func (b *Batch) VerifyChain() ([][HashSize]byte, error) {
 		if s.terminal != b.Terminal || s.epoch != b.Epoch || s.seq != b.First+uint64(i) || !bytes.Equal(s.prev, prev) {
 			return nil, fmt.Errorf("%w at %s", ErrChain, Name{b.Terminal, b.Epoch, b.First + uint64(i)})
 		}
-		hashes[i] = Hash(b.Protected, payload)
+		tbs = appendSigStructure(tbs[:0], b.Protected, nil, payload)
+		hashes[i] = sha256.Sum256(tbs)
 		prev = hashes[i][:]
 	}
 	return hashes, nil

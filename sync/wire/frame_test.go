@@ -2,7 +2,7 @@ package wire
 
 import (
 	"bytes"
-	"compress/flate"
+	"compress/flate" // the other end need not use ours
 	"errors"
 	"math"
 	"math/rand/v2"

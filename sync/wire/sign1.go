@@ -63,7 +63,10 @@ func ToBeSigned(protected, payload []byte) []byte { return SigStructure(protecte
 // SigStructure is the Sig_structure with external data, which is signed and not sent: where every byte
 // counts (a payment code) it names the purpose in place of Typ.
 func SigStructure(protected, external, payload []byte) []byte {
-	b := make([]byte, 0, 24+len(protected)+len(external)+len(payload))
+	return appendSigStructure(make([]byte, 0, 28+len(protected)+len(external)+len(payload)), protected, external, payload)
+}
+
+func appendSigStructure(b, protected, external, payload []byte) []byte {
 	b = append(b, 0x84, 0x6a)
 	b = append(b, "Signature1"...)
 	b = appendBytes(b, protected)
