@@ -1,0 +1,159 @@
+// What the pages do in the browser: keep live regions live and say so when they are not, keys, sounds.
+"use strict";
+
+const patience = 3500; // ms without a word from the server before a page calls itself disconnected
+
+// --- live regions: <main data-live="/stream"> ------------------------------------------------------------
+for (const region of document.querySelectorAll("[data-live]")) {
+  let heard = Date.now();
+  let source;
+  const connect = () => {
+    source = new EventSource(region.dataset.live);
+    source.addEventListener("view", (e) => {
+      heard = Date.now();
+      show(region, e.data);
+    });
+    source.addEventListener("beat", () => { heard = Date.now(); });
+  };
+  connect();
+  setInterval(() => {
+    const lost = Date.now() - heard > patience;
+    document.querySelector(".lost").hidden = !lost;
+    document.body.classList.toggle("is-lost", lost);
+    if (lost && source.readyState === EventSource.CLOSED) connect();
+  }, 500);
+}
+
+// show puts a new view in place, keeps what the user was on, and makes a changed answer heard.
+function show(region, html) {
+  const focused = document.activeElement && region.contains(document.activeElement) ? document.activeElement.id : "";
+  region.innerHTML = html;
+  if (focused) document.getElementById(focused)?.focus();
+  const view = region.firstElementChild;
+  if (!view) return;
+  const before = document.body.dataset.state;
+  document.body.dataset.state = view.dataset.state || "";
+  if (view.dataset.state !== before) {
+    sound(view.dataset.sound);
+    focusForState();
+  } else if (view.dataset.notice && view.dataset.notice !== region.dataset.notice) {
+    sound("again");
+  }
+  region.dataset.notice = view.dataset.notice || "";
+  const amount = document.querySelector("#amount");
+  if (amount && document.body.dataset.state !== "idle") amount.value = "";
+  for (const chart of region.querySelectorAll("[data-chart]")) draw(chart);
+}
+
+function focusForState() {
+  const state = document.body.dataset.state;
+  if (document.querySelector("dialog[open]")) return;
+  if (state === "idle") document.querySelector("#amount")?.focus();
+  else document.activeElement?.blur?.();
+}
+
+// --- keys -------------------------------------------------------------------------------------------------
+document.addEventListener("keydown", (e) => {
+  if (e.repeat || e.ctrlKey || e.altKey || e.metaKey) return;
+  if (document.querySelector("dialog[open]")) return; // a dialog has its own keys
+  const key = e.key.length === 1 ? e.key.toLowerCase() : e.key;
+  const state = document.body.dataset.state || "";
+  for (const el of document.querySelectorAll("[data-key]")) {
+    if (el.dataset.key !== key || (el.dataset.when && !el.dataset.when.split(" ").includes(state))) continue;
+    if (typing() && key.length === 1) continue;
+    e.preventDefault();
+    if (el.tagName === "FORM") el.requestSubmit();
+    else el.click();
+    return;
+  }
+});
+
+function typing() {
+  const el = document.activeElement;
+  return el && (el.tagName === "INPUT" || el.tagName === "SELECT") && el.value !== "";
+}
+
+// --- forms that stay on the page --------------------------------------------------------------------------
+document.addEventListener("submit", async (e) => {
+  const form = e.target;
+  if (!form.matches("[data-stay]")) return;
+  e.preventDefault();
+  const message = form.querySelector("[role=alert]") || document.querySelector("#message");
+  if (message) message.textContent = "";
+  try {
+    const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+    if (!answer.ok) throw new Error((await answer.text()).trim() || answer.statusText);
+    form.closest("dialog")?.close();
+    form.reset();
+    if (form.dataset.then === "reload") location.reload();
+  } catch (err) {
+    if (message) message.textContent = err.message;
+    sound("again");
+    form.querySelector("input:not([type=hidden])")?.select();
+  }
+});
+
+document.addEventListener("click", (e) => {
+  const opener = e.target.closest("[data-dialog]");
+  if (opener) {
+    const dialog = document.getElementById(opener.dataset.dialog);
+    for (const [name, value] of Object.entries(opener.dataset)) {
+      const slot = dialog.querySelector(`[name="${name}"]`);
+      if (slot) slot.value = value;
+      const text = dialog.querySelector(`[data-show="${name}"]`);
+      if (text) text.textContent = value;
+    }
+    dialog.showModal();
+    dialog.querySelector("input:not([type=hidden])")?.focus();
+  }
+  if (e.target.closest("[data-close]")) e.target.closest("dialog").close();
+});
+
+document.addEventListener("change", (e) => {
+  if (e.target.matches("[data-submit]")) e.target.form.requestSubmit();
+});
+
+// --- sounds: heard, not only seen -------------------------------------------------------------------------
+let audio;
+document.addEventListener("keydown", () => { audio ??= new AudioContext(); }, { once: true });
+
+const tunes = {
+  paid: [[880, 0, 0.12], [1320, 0.13, 0.22]],
+  refused: [[220, 0, 0.18], [180, 0.22, 0.3]],
+  again: [[440, 0, 0.08], [440, 0.14, 0.08]],
+  stopped: [[160, 0, 0.5]],
+};
+
+function sound(name) {
+  document.body.dataset.lastSound = name || "";
+  if (!audio || !tunes[name]) return;
+  for (const [pitch, at, length] of tunes[name]) {
+    const tone = audio.createOscillator(), gain = audio.createGain();
+    tone.frequency.value = pitch;
+    tone.type = name === "paid" ? "sine" : "square";
+    gain.gain.value = 0.15;
+    tone.connect(gain).connect(audio.destination);
+    tone.start(audio.currentTime + at);
+    tone.stop(audio.currentTime + at + length);
+  }
+}
+
+// --- charts: <div data-chart='{"x":[...],"y":[...]}'> ------------------------------------------------------
+function draw(el) {
+  if (typeof uPlot === "undefined") return;
+  const data = JSON.parse(el.dataset.chart);
+  const css = getComputedStyle(document.body);
+  new uPlot({
+    width: el.clientWidth, height: Number(el.dataset.height || 220), legend: { show: false },
+    cursor: { show: false },
+    scales: { x: { time: false } },
+    axes: [
+      { values: (_, ticks) => ticks.map((v) => data.labels[v] ?? ""), incrs: [1, 2, 3, 6], stroke: css.color, grid: { show: false } },
+      { stroke: css.color, size: 70, values: (_, ticks) => ticks.map((v) => v.toLocaleString("en")) },
+    ],
+    series: [{}, { fill: "#2a6f97", stroke: "#14324a", paths: uPlot.paths.bars({ size: [0.7, 60] }), points: { show: false } }],
+  }, [data.x, data.y], el);
+}
+
+for (const chart of document.querySelectorAll("[data-chart]")) draw(chart);
+focusForState();

@@ -1,0 +1,113 @@
+package web
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"io"
+	"io/fs"
+	"net/http"
+	"time"
+
+	"tilld/agent/payment"
+)
+
+//go:embed assets
+var assetFiles embed.FS
+
+//go:embed layout.html
+var layout string
+
+// Pages renders one package's templates in every language.
+type Pages struct {
+	byLang map[string]*template.Template
+	zone   *time.Location
+}
+
+// NewPages parses the templates of files (all *.html in its root). Each page defines "content", and is
+// rendered inside the common layout by Page, or alone by Fragment. Times are shown in zone.
+func NewPages(files fs.FS, zone *time.Location) (*Pages, error) {
+	p := &Pages{byLang: map[string]*template.Template{}, zone: zone}
+	for _, lang := range Langs {
+		t, err := template.New("layout.html").Funcs(p.funcs(lang)).Parse(layout)
+		if err == nil {
+			t, err = t.ParseFS(files, "*.html")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading page templates: %w", err)
+		}
+		p.byLang[lang] = t
+	}
+	return p, nil
+}
+
+func (p *Pages) funcs(lang string) template.FuncMap {
+	return template.FuncMap{
+		"t":     func(key string, args ...any) string { return Text(lang, key, args...) },
+		"lang":  func() string { return lang },
+		"langs": func() []string { return Langs },
+		"money": func(m payment.Money) string { return Money(lang, m) },
+		"clock": func(t time.Time) string { return p.clock(t, "15:04") },
+		"stamp": func(t time.Time) string { return p.clock(t, "01-02 15:04:05") },
+		"tail":  Tail,
+	}
+}
+
+func (p *Pages) clock(t time.Time, form string) string {
+	if t.IsZero() {
+		return "–"
+	}
+	return t.In(p.zone).Format(form)
+}
+
+// Tail is the end of an identifier, enough to tell two apart on a screen.
+func Tail(id payment.ID) string {
+	s := id.String()
+	return s[len(s)-6:]
+}
+
+// Fragment renders one template by its name.
+func (p *Pages) Fragment(w io.Writer, lang, name string, data any) error {
+	if err := p.byLang[lang].ExecuteTemplate(w, name, data); err != nil {
+		return fmt.Errorf("rendering %s: %w", name, err)
+	}
+	return nil
+}
+
+// page is what the layout needs.
+type page struct {
+	Title string
+	Body  template.HTML
+	Class string
+}
+
+// Page answers with a whole page: the named template inside the layout, under the catalogue's title. A
+// template that fails answers 500 and nothing of itself.
+func (p *Pages) Page(w http.ResponseWriter, r *http.Request, lang, class, title, name string, data any) error {
+	var body, whole bytes.Buffer
+	err := p.Fragment(&body, lang, name, data)
+	if err == nil {
+		err = p.Fragment(&whole, lang, "layout.html", page{Text(lang, title), template.HTML(body.String()), class}) // our own template's output
+	}
+	if err != nil {
+		http.Error(w, "this page can't be shown; see the log", http.StatusInternalServerError)
+		return err
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, err = whole.WriteTo(w)
+	return err
+}
+
+// Assets serves what is embedded, under /assets/.
+func Assets() http.Handler {
+	files, err := fs.Sub(assetFiles, "assets")
+	if err != nil {
+		panic(err) // embedded by us
+	}
+	serve := http.StripPrefix("/assets/", http.FileServerFS(files))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-cache")
+		serve.ServeHTTP(w, r)
+	})
+}

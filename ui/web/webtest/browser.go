@@ -1,0 +1,175 @@
+// Package webtest drives the pages in a real Chromium, for tests only. A machine without Chromium fails the
+// test: what people see is never skipped.
+package webtest
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// patience bounds every wait for the page; a machine under load is slow, and a page that never comes is a
+// failure.
+const patience = 30 * time.Second
+
+// Browser is one tab.
+type Browser struct {
+	t   testing.TB
+	ctx context.Context
+}
+
+// New starts Chromium with a window of the given size, and stops it with the test.
+func New(t testing.TB, width, height int) *Browser {
+	t.Helper()
+	path := ""
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if p, err := exec.LookPath(name); err == nil {
+			path = p
+			break
+		}
+	}
+	if path == "" {
+		t.Fatal("no Chromium on this machine: `make deps` installs it")
+	}
+	opts := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(width, height),
+		chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("disable-sync", true), chromedp.Flag("no-first-run", true), chromedp.Flag("disable-quic", true),
+		chromedp.Flag("autoplay-policy", "no-user-gesture-required"), chromedp.Flag("force-device-scale-factor", "1"),
+		chromedp.WSURLReadTimeout(patience),
+	)
+	alloc, stop := chromedp.NewExecAllocator(context.Background(), opts...)
+	ctx, closeTab := chromedp.NewContext(alloc)
+	t.Cleanup(func() { closeTab(); stop() })
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(int64(width), int64(height))); err != nil {
+		t.Fatalf("starting Chromium: %v", err)
+	}
+	return &Browser{t: t, ctx: ctx}
+}
+
+// Do runs actions, bounded in time.
+func (b *Browser) Do(what string, actions ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, actions...); err != nil {
+		b.t.Fatalf("%s: %v\nthe page says: %s", what, err, b.peek())
+	}
+}
+
+func (b *Browser) peek() string {
+	ctx, cancel := context.WithTimeout(b.ctx, 5*time.Second)
+	defer cancel()
+	text, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body.innerText`))
+	if err != nil {
+		return err.Error()
+	}
+	return text
+}
+
+// Open goes to a page and waits for its body.
+func (b *Browser) Open(url string) {
+	b.t.Helper()
+	b.Do("opening "+url, chromedp.Navigate(url), chromedp.WaitReady("body"))
+}
+
+// Await waits until a JavaScript expression is true, across a change of page too.
+func (b *Browser) Await(expression string) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	for {
+		err := chromedp.Do(ctx, chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingInterval(50*time.Millisecond)))
+		if err == nil {
+			return
+		}
+		if ctx.Err() != nil || !strings.Contains(err.Error(), "context") {
+			b.t.Fatalf("waiting for %s: %v\nthe page says: %s", expression, err, b.peek())
+		}
+	}
+}
+
+// Type sends keys to whatever has the focus, as a keyboard does.
+func (b *Browser) Type(keys string) {
+	b.t.Helper()
+	b.Do("typing", chromedp.KeyEvent(keys))
+}
+
+// Enter, Escape and Tab are keys for Type; F is a function key.
+const (
+	Enter  = kb.Enter
+	Escape = kb.Escape
+	Tab    = kb.Tab
+	F2     = kb.F2
+	F4     = kb.F4
+	F9     = kb.F9
+)
+
+// Focus moves the focus to an element, as many presses of Tab would.
+func (b *Browser) Focus(selector string) {
+	b.t.Helper()
+	b.Do("focus on "+selector, chromedp.Focus(selector))
+}
+
+// Eval is the string value of a JavaScript expression.
+func (b *Browser) Eval(expression string) string {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	s, err := chromedp.Run(ctx, chromedp.Evaluate[string]("String("+expression+")"))
+	if err != nil {
+		b.t.Fatalf("evaluating %s: %v", expression, err)
+	}
+	return s
+}
+
+// Text is what the page shows.
+func (b *Browser) Text() string { b.t.Helper(); return b.Eval("document.body.innerText") }
+
+// WantText fails the test unless the page shows every one of the texts.
+func (b *Browser) WantText(want ...string) {
+	b.t.Helper()
+	text := b.Text()
+	for _, w := range want {
+		if !strings.Contains(text, w) {
+			b.t.Errorf("the page does not show %q; it shows:\n%s", w, text)
+		}
+	}
+}
+
+// Picture keeps a screenshot when TILLD_SCREENSHOTS names a directory.
+func (b *Browser) Picture(name string) {
+	b.t.Helper()
+	dir := os.Getenv("TILLD_SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		b.t.Fatalf("taking a picture: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// Fits fails the test when the page must be scrolled sideways, or (whole) at all.
+func (b *Browser) Fits(whole bool) {
+	b.t.Helper()
+	if got := b.Eval(`document.documentElement.scrollWidth <= innerWidth`); got != "true" {
+		b.t.Error("the page is wider than the screen")
+	}
+	if whole && b.Eval(`[...document.querySelectorAll(".answer")].every(e => e.scrollHeight <= e.clientHeight + 1) && document.documentElement.scrollHeight <= innerHeight`) != "true" {
+		b.t.Error("the page is higher than the screen")
+	}
+}
