@@ -1,0 +1,133 @@
+// Package cashier is the cashier's screen: an amount, a scan, one answer that can't be misread, and what to
+// do now.
+//
+// It shows what a Lane says and decides nothing. A reader would easily get this wrong: the page never holds
+// a code (the scanner speaks to the lane, not to the browser), so a code typed into the amount by a
+// keyboard-wedge reader is refused as no amount.
+package cashier
+
+import (
+	"context"
+	"time"
+
+	"tilld/agent/payment"
+)
+
+// State is what fills the screen.
+type State string
+
+// The states.
+const (
+	Idle    State = "idle"    // no sale
+	Waiting State = "waiting" // a sale waits for a code
+	Paid    State = "paid"    // the last sale was paid
+	Refused State = "refused" // the last code was not taken; the sale is open still
+	Stopped State = "stopped" // nothing is sold
+)
+
+// Scanner is the state of the lane's scanner.
+type Scanner string
+
+// The scanner's states.
+const (
+	ScannerStart  Scanner = "start" // being looked for since the program began
+	ScannerOK     Scanner = "ok"
+	ScannerLost   Scanner = "lost"   // unplugged
+	ScannerBusy   Scanner = "busy"   // held by another program
+	ScannerDenied Scanner = "denied" // no permission
+)
+
+// Risk is how near the lane is to its offline share: a word, never the figure, since exact head-room is a
+// thief's guide.
+type Risk string
+
+// The levels of risk: under a half, under four fifths, under all, all.
+const (
+	Calm   Risk = "calm"
+	Raised Risk = "raised"
+	High   Risk = "high"
+	Gone   Risk = "gone"
+)
+
+// Works is what can still be sold without HQ.
+type Works string
+
+// What works without HQ.
+const (
+	Full  Works = "full"
+	Small Works = "small"
+	None  Works = "none"
+)
+
+// View is everything that the screen shows, at one moment.
+type View struct {
+	Store, Lane  string
+	BusinessDate payment.Date
+	Training     bool
+
+	State     State
+	Sale      payment.ID
+	Reference string // of the shop's POS
+	FromPOS   bool
+	Amount    payment.Money
+	Wallet    string
+	Payment   payment.ID
+	Reason    payment.Reason // of a refusal, or of a stop
+	Already   bool           // the code shown again had paid for this sale
+	Notice    string         // a passing remark: badread, tworeads, goods, nosale; empty: none
+	NoticeNo  uint64         // rises with every remark, so that the same one twice is heard twice
+
+	Scanner      Scanner
+	ScannerSince time.Time
+	Online       bool // HQ answers
+	HQSince      time.Time
+	Works        Works
+	Risk         Risk
+	Unsent       int // entries that HQ has not got
+	Uncompleted  int // sales paid, and not completed by the POS
+}
+
+// RowState is what has become of a payment.
+type RowState string
+
+// The states of a row.
+const (
+	AtLane     RowState = "lane"
+	AtHQ       RowState = "hq"
+	Posted     RowState = "posted"
+	Held       RowState = "held" // HQ asks; Note says what
+	Voided     RowState = "voided"
+	NotTaken   RowState = "refused" // a refusal; Reason says why
+	maxRowsOut          = 500
+)
+
+// Row is one line of today's list.
+type Row struct {
+	At          time.Time
+	Payment     payment.ID
+	Amount      payment.Money
+	Wallet      string
+	State       RowState
+	Note        string
+	Reason      payment.Reason
+	Voidable    bool // by this lane, now
+	Uncompleted bool // paid, and the POS has not completed the sale
+}
+
+// Lane is what the screen needs of the lane. Its errors are payment.Errors whose messages may be shown.
+type Lane interface {
+	View() View
+	// Changes ticks after each change until ctx ends; ticks may be merged.
+	Changes(ctx context.Context) <-chan struct{}
+	OpenSale(ctx context.Context, amount payment.Money, cashier string) error
+	CancelSale(ctx context.Context) error
+	// Next clears a finished sale from the screen.
+	Next(ctx context.Context) error
+	// Void takes back a payment of this lane, in the supervisor's name.
+	Void(ctx context.Context, id payment.ID, supervisor string) error
+	SendNow()
+	// Today is the business date's list, newest first.
+	Today(ctx context.Context) ([]Row, error)
+	// Currency is what amounts are typed in.
+	Currency() payment.Currency
+}

@@ -1,0 +1,163 @@
+package cashier
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"tilld/agent/payment"
+	"tilld/ui/web"
+)
+
+//go:embed html/*.html
+var htmlFiles embed.FS
+
+// Page serves the cashier's screen of one lane.
+type Page struct {
+	lane   Lane
+	pages  *web.Pages
+	pin    *web.PIN
+	preset string
+	log    *slog.Logger
+}
+
+// New makes the screen; preset is the language until somebody chooses, zone the store's.
+func New(lane Lane, pin *web.PIN, preset string, zone *time.Location, log *slog.Logger) (*Page, error) {
+	files, err := fs.Sub(htmlFiles, "html")
+	if err != nil {
+		return nil, err
+	}
+	pages, err := web.NewPages(files, zone)
+	if err != nil {
+		return nil, err
+	}
+	return &Page{lane: lane, pages: pages, pin: pin, preset: preset, log: log}, nil
+}
+
+// Register adds the screen's routes.
+func (p *Page) Register(mux *http.ServeMux) {
+	mux.HandleFunc("GET /{$}", p.screen)
+	mux.HandleFunc("GET /live", p.live)
+	mux.HandleFunc("GET /today", p.today)
+	mux.HandleFunc("GET /today/live", p.todayLive)
+	mux.HandleFunc("POST /sale", p.open)
+	mux.HandleFunc("POST /cancel", p.do(func(r *http.Request) error { return p.lane.CancelSale(r.Context()) }))
+	mux.HandleFunc("POST /next", p.do(func(r *http.Request) error { return p.lane.Next(r.Context()) }))
+	mux.HandleFunc("POST /send", p.do(func(*http.Request) error { p.lane.SendNow(); return nil }))
+	mux.HandleFunc("POST /void", p.do(p.void))
+	mux.HandleFunc("POST /lang", web.SetLang)
+}
+
+func (p *Page) lang(r *http.Request) string { return web.Lang(r, p.preset) }
+
+func (p *Page) screen(w http.ResponseWriter, r *http.Request) {
+	p.page(w, r, "lane", "cashier.title", "screen", struct{ Currency payment.Currency }{p.lane.Currency()})
+}
+
+func (p *Page) today(w http.ResponseWriter, r *http.Request) {
+	p.page(w, r, "list", "cashier.today.title", "today", nil)
+}
+
+func (p *Page) page(w http.ResponseWriter, r *http.Request, class, title, name string, data any) {
+	if err := p.pages.Page(w, r, p.lang(r), class, title, name, data); err != nil {
+		p.log.Error("page failed", "page", name, "error", err)
+	}
+}
+
+func (p *Page) live(w http.ResponseWriter, r *http.Request) {
+	lang := p.lang(r)
+	p.stream(w, r, func(b *bytes.Buffer) error { return p.pages.Fragment(b, lang, "view", p.lane.View()) })
+}
+
+func (p *Page) todayLive(w http.ResponseWriter, r *http.Request) {
+	lang := p.lang(r)
+	p.stream(w, r, func(b *bytes.Buffer) error {
+		rows, err := p.lane.Today(r.Context())
+		if err != nil {
+			return err
+		}
+		return p.pages.Fragment(b, lang, "rows", rows[:min(len(rows), maxRowsOut)])
+	})
+}
+
+func (p *Page) stream(w http.ResponseWriter, r *http.Request, render func(*bytes.Buffer) error) {
+	if err := web.Live(w, r, p.lane.Changes(r.Context()), render); err != nil && r.Context().Err() == nil {
+		p.log.Error("live view ended", "path", r.URL.Path, "error", err)
+	}
+}
+
+// open starts a sale for a typed amount. What is no amount is refused in words that also fit a
+// keyboard-wedge reader's code.
+func (p *Page) open(w http.ResponseWriter, r *http.Request) {
+	text := strings.NewReplacer(",", "", " ", "", "\u3000", "").Replace(r.FormValue("amount"))
+	amount, err := payment.ParseMoney(text, p.lane.Currency())
+	if err == nil {
+		err = amount.Validate()
+	}
+	if err != nil {
+		http.Error(w, web.Text(p.lang(r), "cashier.amount.bad"), http.StatusUnprocessableEntity)
+		return
+	}
+	p.answer(w, r, p.lane.OpenSale(r.Context(), amount, r.FormValue("cashier")))
+}
+
+func (p *Page) void(r *http.Request) error {
+	const op = "cashier.void"
+	id, err := payment.ParseID(r.FormValue("payment"))
+	if err != nil {
+		return payment.Errorf(payment.Invalid, op, "%w", err)
+	}
+	who := strings.TrimSpace(r.FormValue("supervisor"))
+	if who == "" || len(who) > 64 {
+		return payment.Errorf(payment.Invalid, op, "the supervisor's name is missing or too long")
+	}
+	if err := p.pin.Check(r.FormValue("pin")); err != nil {
+		return err
+	}
+	return p.lane.Void(r.Context(), id, who)
+}
+
+func (p *Page) do(act func(*http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { p.answer(w, r, act(r)) }
+}
+
+func (p *Page) answer(w http.ResponseWriter, r *http.Request, err error) {
+	if err == nil {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	status := web.Status(err)
+	if status >= 500 {
+		p.log.Error("cashier's request failed", "path", r.URL.Path, "error", err)
+	}
+	http.Error(w, payment.MessageOf(err), status)
+}
+
+// Sound names the tone that goes with the view.
+func (v View) Sound() string {
+	switch v.State {
+	case Paid:
+		return "paid"
+	case Refused:
+		return "refused"
+	case Stopped:
+		return "stopped"
+	}
+	return ""
+}
+
+// Mark is what the page watches to hear the same remark twice.
+func (v View) Mark() string {
+	if v.Notice == "" {
+		return ""
+	}
+	return fmt.Sprint(v.NoticeNo)
+}
+
+// Warn says whether the offline banner is shown.
+func (v View) Warn() bool { return !v.Online || v.Works != Full }

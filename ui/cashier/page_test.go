@@ -1,0 +1,360 @@
+package cashier
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tilld/agent/payment"
+	"tilld/ui/web"
+	"tilld/ui/web/webtest"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// till is a lane whose view the test sets.
+type till struct {
+	mu      sync.Mutex
+	view    View
+	rows    []Row
+	opened  []payment.Money
+	calls   []string
+	err     error
+	changes []chan struct{}
+}
+
+func (l *till) View() View { l.mu.Lock(); defer l.mu.Unlock(); return l.view }
+
+func (l *till) set(f func(*View)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f(&l.view)
+	for _, c := range l.changes {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (l *till) Changes(context.Context) <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := make(chan struct{}, 1)
+	l.changes = append(l.changes, c)
+	return c
+}
+
+func (l *till) call(name string) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calls = append(l.calls, name)
+	return l.err
+}
+
+func (l *till) OpenSale(_ context.Context, m payment.Money, _ string) error {
+	if err := l.call("open " + m.String()); err != nil {
+		return err
+	}
+	l.set(func(v *View) { v.State, v.Amount = Waiting, m })
+	return nil
+}
+
+func (l *till) CancelSale(context.Context) error {
+	l.set(func(v *View) { v.State = Idle })
+	return l.call("cancel")
+}
+
+func (l *till) Next(context.Context) error {
+	l.set(func(v *View) { v.State = Idle })
+	return l.call("next")
+}
+
+func (l *till) Void(_ context.Context, id payment.ID, who string) error {
+	return l.call("void " + id.String() + " " + who)
+}
+func (l *till) SendNow()                             { _ = l.call("send") }
+func (l *till) Today(context.Context) ([]Row, error) { return l.rows, nil }
+func (l *till) Currency() payment.Currency           { return "JPY" }
+
+func (l *till) called() string { l.mu.Lock(); defer l.mu.Unlock(); return strings.Join(l.calls, "; ") }
+
+type memory struct{ b []byte }
+
+func (m *memory) Load() ([]byte, error) { return m.b, nil }
+func (m *memory) Save(b []byte) error   { m.b = bytes.Clone(b); return nil }
+
+var noon = time.Date(2026, 11, 22, 12, 34, 0, 0, time.UTC)
+
+func newTill() *till {
+	return &till{view: View{
+		Store: "S0001", Lane: "L01", BusinessDate: 20261122, State: Idle, Scanner: ScannerOK,
+		Online: true, HQSince: noon, Works: Full, Risk: Calm,
+	}}
+}
+
+func serve(t testing.TB, l *till) (*httptest.Server, *web.PIN) {
+	t.Helper()
+	pin := web.NewPIN(&memory{}, time.Now, rand.Reader)
+	if err := pin.Set("482915"); err != nil {
+		t.Fatal(err)
+	}
+	page, err := New(l, pin, "en", time.UTC, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	page.Register(mux)
+	mux.Handle("GET /assets/", web.Assets())
+	srv := httptest.NewServer(web.Guard(nil, mux))
+	t.Cleanup(srv.Close)
+	return srv, pin
+}
+
+var ids = payment.NewIDs(func() time.Time { return noon }, rand.Reader)
+
+// views are the pictures that a cashier can be shown.
+func views() map[string]View {
+	base := newTill().view
+	with := func(f func(*View)) View { v := base; f(&v); return v }
+	fixed := payment.ID{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}
+	amount := payment.Of(1280, "JPY")
+	return map[string]View{
+		"idle":    base,
+		"waiting": with(func(v *View) { v.State, v.Amount, v.FromPOS, v.Reference = Waiting, amount, true, "R-1042" }),
+		"paid":    with(func(v *View) { v.State, v.Amount, v.Wallet, v.Payment, v.Unsent = Paid, amount, "house", fixed, 1 }),
+		"paid-already": with(func(v *View) {
+			v.State, v.Amount, v.Wallet, v.Payment, v.Already = Paid, amount, "house", fixed, true
+		}),
+		"refused": with(func(v *View) { v.State, v.Amount, v.Reason = Refused, amount, payment.CodeUsed }),
+		"offline": with(func(v *View) {
+			v.Online, v.Works, v.Risk, v.Unsent, v.State, v.Amount = false, Small, Raised, 23, Waiting, amount
+		}),
+		"offline-none": with(func(v *View) {
+			v.Online, v.Works, v.Risk, v.Unsent = false, None, Gone, 140
+			v.State, v.Amount, v.Reason = Refused, amount, payment.OfflineTooLong
+		}),
+		"unplugged": with(func(v *View) { v.Scanner, v.ScannerSince, v.Uncompleted = ScannerLost, noon, 2 }),
+		"stopped":   with(func(v *View) { v.State, v.Reason = Stopped, payment.JournalStopped }),
+		"training":  with(func(v *View) { v.Training, v.Notice, v.NoticeNo = true, "badread", 3 }),
+	}
+}
+
+func TestViewsGolden(t *testing.T) {
+	page, err := New(newTill(), nil, "en", time.UTC, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, v := range views() {
+		for _, lang := range web.Langs {
+			var b bytes.Buffer
+			if err := page.pages.Fragment(&b, lang, "view", v); err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(b.String(), "[") {
+				t.Errorf("%s in %s shows a key that the catalogue lacks:\n%s", name, lang, b.String())
+			}
+			golden(t, fmt.Sprintf("%s.%s.html", name, lang), b.Bytes())
+		}
+	}
+}
+
+func golden(t *testing.T, name string, got []byte) {
+	t.Helper()
+	file := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("%s differs; run with -update and look at the change\n%s", name, got)
+	}
+}
+
+func TestOpenRefusesWhatIsNoAmount(t *testing.T) {
+	l := newTill()
+	srv, _ := serve(t, l)
+	for _, text := range []string{"", "0", "-5", "12.5", "1e9", "abc", "TL1:ABC", "9000818188955799", strings.Repeat("9", 30), "１２"} {
+		resp, err := srv.Client().PostForm(srv.URL+"/sale", url.Values{"amount": {text}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusUnprocessableEntity {
+			t.Errorf("%q: %s", text, resp.Status)
+		}
+	}
+	if l.called() != "" {
+		t.Errorf("the lane was called: %s", l.called())
+	}
+}
+
+func TestVoidNeedsThePINAndTriesAreLimited(t *testing.T) {
+	l := newTill()
+	srv, _ := serve(t, l)
+	id, err := ids.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	post := func(pin string) int {
+		resp, err := srv.Client().PostForm(srv.URL+"/void", url.Values{"payment": {id.String()}, "supervisor": {"Abe"}, "pin": {pin}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		return resp.StatusCode
+	}
+	if got := post("482915"); got != http.StatusNoContent || l.called() != "void "+id.String()+" Abe" {
+		t.Fatalf("the right PIN: %d, %s", got, l.called())
+	}
+	for range 5 {
+		if got := post("111222"); got != http.StatusUnauthorized {
+			t.Fatalf("a wrong PIN: %d", got)
+		}
+	}
+	if got := post("482915"); got != http.StatusConflict {
+		t.Errorf("the right PIN after five wrong ones: %d, want to wait", got)
+	}
+}
+
+func TestSaleByKeyboardAlone(t *testing.T) {
+	l := newTill()
+	srv, _ := serve(t, l)
+	b := webtest.New(t, 1024, 768)
+	b.Open(srv.URL)
+	b.Await(`document.body.dataset.state === "idle" && document.activeElement.id === "amount"`)
+	b.Type("1280" + webtest.Enter)
+	b.Await(`document.body.dataset.state === "waiting"`)
+	b.WantText("¥1,280", "Scan the customer's code", "Nothing is paid yet")
+	l.set(func(v *View) { v.State, v.Reason = Refused, payment.CodeExpired })
+	b.Await(`document.body.dataset.state === "refused" && document.body.dataset.lastSound === "refused"`)
+	b.WantText("NOT PAID", "too old")
+	l.set(func(v *View) { v.State, v.Wallet, v.Unsent = Paid, "house", 1 })
+	b.Await(`document.body.dataset.state === "paid" && document.body.dataset.lastSound === "paid"`)
+	b.WantText("PAID", "Hand over the goods", "1 not yet at head office")
+	b.Type(webtest.Enter)
+	b.Await(`document.body.dataset.state === "idle" && document.activeElement.id === "amount"`)
+	b.Type("50" + webtest.Enter)
+	b.Await(`document.body.dataset.state === "waiting"`)
+	b.Type(webtest.Escape)
+	b.Await(`document.body.dataset.state === "idle"`)
+	if got, want := l.called(), "open 1280 JPY; next; open 50 JPY; cancel"; got != want {
+		t.Errorf("the lane was asked %q, want %q", got, want)
+	}
+}
+
+func TestKeyboardWedgeIsToldOff(t *testing.T) {
+	l := newTill()
+	srv, _ := serve(t, l)
+	b := webtest.New(t, 1024, 768)
+	b.Open(srv.URL)
+	b.Await(`document.activeElement.id === "amount"`)
+	b.Type("22J111111111111111" + webtest.Enter)
+	b.Await(`document.querySelector("#message").textContent.includes("scanner")`)
+	if l.called() != "" {
+		t.Errorf("the lane was asked %q", l.called())
+	}
+}
+
+func TestALostStreamCoversTheAnswer(t *testing.T) {
+	l := newTill()
+	srv, _ := serve(t, l)
+	l.view.State, l.view.Amount = Paid, payment.Of(500, "JPY")
+	b := webtest.New(t, 1024, 768)
+	b.Open(srv.URL)
+	b.Await(`document.body.dataset.state === "paid"`)
+	srv.CloseClientConnections()
+	srv.Listener.Close()
+	srv.CloseClientConnections()
+	b.Await(`!document.querySelector(".lost").hidden`)
+	b.WantText("lost its lane")
+	b.Picture("cashier-lost-1024")
+}
+
+func TestTodayListAndVoidByKeyboard(t *testing.T) {
+	l := newTill()
+	id, err := ids.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.rows = []Row{
+		{At: noon, Payment: id, Amount: payment.Of(700, "JPY"), Wallet: "house", State: AtLane, Voidable: true, Uncompleted: true},
+		{At: noon, Payment: id, Amount: payment.Of(820, "JPY"), Wallet: "house", State: AtHQ},
+		{At: noon, Payment: id, Amount: payment.Of(90, "JPY"), Wallet: "house", State: Posted},
+		{At: noon, Payment: id, Amount: payment.Of(91, "JPY"), Wallet: "house", State: Held, Note: "code_spent_twice"},
+		{At: noon, Payment: id, Amount: payment.Of(92, "JPY"), Wallet: "house", State: Voided},
+		{At: noon, Amount: payment.Of(93, "JPY"), State: NotTaken, Reason: payment.CodeExpired},
+	}
+	srv, _ := serve(t, l)
+	b := webtest.New(t, 1024, 768)
+	b.Open(srv.URL)
+	b.Await(`document.body.dataset.state === "idle"`)
+	b.Type(webtest.F2)
+	b.Await(`document.querySelectorAll("tbody tr").length === 6`)
+	b.Picture("cashier-today-1024")
+	b.Focus("#void-0")
+	b.Type(webtest.Enter)
+	b.Await(`document.querySelector("dialog[open]") && document.activeElement.name === "supervisor"`)
+	b.Type("Abe" + webtest.Tab + "482915")
+	b.Picture("cashier-void-1024")
+	b.Type(webtest.Enter)
+	b.Await(`!document.querySelector("dialog[open]")`)
+	if got := l.called(); got != "void "+id.String()+" Abe" {
+		t.Errorf("the lane was asked %q", got)
+	}
+}
+
+// TestEveryViewFits looks at every view in every language at both sizes.
+func TestEveryViewFits(t *testing.T) {
+	l := newTill()
+	srv, _ := serve(t, l)
+	for _, size := range [][2]int{{1024, 768}, {1920, 1080}} {
+		b := webtest.New(t, size[0], size[1])
+		for _, lang := range web.Langs {
+			b.Open(srv.URL)
+			b.Await(`document.body.dataset.state`)
+			b.Await(fmt.Sprintf(`fetch("/lang", {method: "POST", body: new URLSearchParams({lang: %q})}).then(r => r.ok)`, lang))
+			for name, v := range views() {
+				l.set(func(now *View) { *now = v; now.Reference = name })
+				b.Open(srv.URL)
+				b.Await(fmt.Sprintf(`document.documentElement.lang === %q && document.body.dataset.state === %q`, lang, v.State))
+				b.Fits(true)
+				b.Picture(fmt.Sprintf("cashier-%s-%s-%d", name, lang, size[0]))
+			}
+		}
+	}
+}
+
+func FuzzOpen(f *testing.F) {
+	l := newTill()
+	srv, _ := serve(f, l)
+	f.Add("1200")
+	f.Add("１,2.3")
+	f.Fuzz(func(t *testing.T, text string) {
+		resp, err := srv.Client().PostForm(srv.URL+"/sale", url.Values{"amount": {text}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusNoContent && resp.StatusCode != http.StatusUnprocessableEntity {
+			t.Errorf("%q: %s", text, resp.Status)
+		}
+	})
+}
