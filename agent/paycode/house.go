@@ -1,0 +1,24 @@
+package paycode
+
+import (
+	"tilld/agent/paycode/signed"
+	"tilld/agent/payment"
+)
+
+// HousePrefix begins every code of the house wallet, of whatever version. It can't occur inside one, so a
+// scanner that finds it anywhere but in front has read two codes at once.
+const HousePrefix = signed.House
+
+// The house wallet's code by the names that callers of Classify need, so that they need not know how it is
+// built.
+type (
+	// SignedCode is a code as it was read; its Verify asks for the issuers' keys.
+	SignedCode = signed.Code
+	// Verified is what Verify proved: whose account, which phone key and counter, when, where, how much.
+	Verified = signed.Verified
+	// Account is the issuer's pseudonym of an account.
+	Account = signed.Account
+)
+
+// SignedReason is the refusal that an error of SignedCode.Verify stands for: UnknownIssuer or BadSignature.
+func SignedReason(err error) payment.Reason { return signed.ReasonOf(err) }
