@@ -47,9 +47,9 @@ var schemes = []struct {
 }{
 	{"upi://", UPIURI},    // India: the merchant's side
 	{"twqrp://", TWQRURI}, // Taiwan: the merchant's side, a transfer or a bill
-	{"https://", URL},     //
-	{"http://", URL},      //
-	{"", URI},             // any other scheme
+	{"https://", URL},
+	{"http://", URL},
+	{"", URI}, // any other scheme
 }
 
 // readURI names an address.

@@ -74,13 +74,13 @@ type Row struct {
 	PANPrefixes []string     `cbor:"6,keyasint,omitempty" json:"pan_prefixes,omitempty" toml:"pan_prefixes,omitempty"` // EMVCo only: how the account number begins
 	Class       Class        `cbor:"7,keyasint,omitempty" json:"class,omitempty" toml:"class,omitempty"`               // numeric and text only
 	MinLength   uint16       `cbor:"8,keyasint,omitempty" json:"min_length,omitempty" toml:"min_length,omitempty"`     // characters, numeric and text only
-	MaxLength   uint16       `cbor:"9,keyasint,omitempty" json:"max_length,omitempty" toml:"max_length,omitempty"`     //
-	Symbology   Symbology    `cbor:"10,keyasint,omitempty" json:"symbology,omitempty" toml:"symbology,omitempty"`      // expected; another one puts the row behind others
-	Confidence  Confidence   `cbor:"11,keyasint" json:"confidence" toml:"confidence"`                                  //
-	Source      string       `cbor:"12,keyasint" json:"source" toml:"source"`                                          // where the rule was read, and when it matters, what was seen
-	ValidFrom   payment.Date `cbor:"13,keyasint,omitempty" json:"valid_from,omitzero" toml:"valid_from,omitempty"`     // first day; zero: always
-	ValidTo     payment.Date `cbor:"14,keyasint,omitempty" json:"valid_to,omitzero" toml:"valid_to,omitempty"`         // last day; zero: for ever
-	Offline     bool         `cbor:"15,keyasint,omitempty" json:"offline,omitempty" toml:"offline,omitempty"`          // a lane can check it with no network: signed codes only
-	Priority    uint16       `cbor:"16,keyasint,omitempty" json:"priority,omitempty" toml:"priority,omitempty"`        // among equals the lower first
-	Fallback    bool         `cbor:"17,keyasint,omitempty" json:"fallback,omitempty" toml:"fallback,omitempty"`        // only when no enabled wallet's other row fits
+	MaxLength   uint16       `cbor:"9,keyasint,omitempty" json:"max_length,omitempty" toml:"max_length,omitempty"`
+	Symbology   Symbology    `cbor:"10,keyasint,omitempty" json:"symbology,omitempty" toml:"symbology,omitempty"` // expected; another one puts the row behind others
+	Confidence  Confidence   `cbor:"11,keyasint" json:"confidence" toml:"confidence"`
+	Source      string       `cbor:"12,keyasint" json:"source" toml:"source"`                                      // where the rule was read, and when it matters, what was seen
+	ValidFrom   payment.Date `cbor:"13,keyasint,omitempty" json:"valid_from,omitzero" toml:"valid_from,omitempty"` // first day; zero: always
+	ValidTo     payment.Date `cbor:"14,keyasint,omitempty" json:"valid_to,omitzero" toml:"valid_to,omitempty"`     // last day; zero: for ever
+	Offline     bool         `cbor:"15,keyasint,omitempty" json:"offline,omitempty" toml:"offline,omitempty"`      // a lane can check it with no network: signed codes only
+	Priority    uint16       `cbor:"16,keyasint,omitempty" json:"priority,omitempty" toml:"priority,omitempty"`    // among equals the lower first
+	Fallback    bool         `cbor:"17,keyasint,omitempty" json:"fallback,omitempty" toml:"fallback,omitempty"`    // only when no enabled wallet's other row fits
 }
