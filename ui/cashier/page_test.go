@@ -29,7 +29,6 @@ type till struct {
 	mu      sync.Mutex
 	view    View
 	rows    []Row
-	opened  []payment.Money
 	calls   []string
 	err     error
 	changes []chan struct{}

@@ -36,7 +36,7 @@ type rule struct {
 var table = []rule{
 	{"agent/payment", "", "the vocabulary; everybody speaks it, so it depends on nobody"},
 	{"agent/clock", "", "asks what time it is, and does not care who wants to know"},
-	{"agent/paycode", "agent/payment sync/wire", "text in, code out: no disk, no network, no screen"},
+	{"agent/paycode", "agent/payment agent/paycode/signed sync/wire", "text in, code out: no disk, no network, no screen"},
 	{"agent/paycode/signed", "agent/payment sync/wire", "HQ and the phone use it without the lane"},
 	{"agent/policy", "agent/payment agent/paycode sync/wire", "a document; who obeys it imports it"},
 	{"agent/checkout", "agent/payment agent/paycode agent/policy", "pure rules: state, event and now come in as values"},

@@ -49,7 +49,8 @@ function focusForState() {
   const state = document.body.dataset.state;
   if (document.querySelector("dialog[open]")) return;
   if (state === "idle") document.querySelector("#amount")?.focus();
-  else document.activeElement?.blur?.();
+  else if (state) document.activeElement?.blur?.();
+  else document.querySelector("[autofocus]")?.focus();
 }
 
 // --- keys -------------------------------------------------------------------------------------------------

@@ -91,7 +91,7 @@ func (b *Browser) Await(expression string) {
 		if err == nil {
 			return
 		}
-		if ctx.Err() != nil || !strings.Contains(err.Error(), "context") {
+		if ctx.Err() != nil || !(strings.Contains(err.Error(), "context") || strings.Contains(err.Error(), "navigated")) {
 			b.t.Fatalf("waiting for %s: %v\nthe page says: %s", expression, err, b.peek())
 		}
 	}

@@ -1,0 +1,149 @@
+package manager
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"tilld/agent/payment"
+	"tilld/ui/web"
+)
+
+//go:embed html/*.html
+var htmlFiles embed.FS
+
+// Page serves the manager's page of one lane.
+type Page struct {
+	lane     Lane
+	pages    *web.Pages
+	pin      *web.PIN
+	sessions *web.Sessions
+	preset   string
+	log      *slog.Logger
+}
+
+// New makes the page; preset is the language until somebody chooses, zone the store's.
+func New(lane Lane, pin *web.PIN, sessions *web.Sessions, preset string, zone *time.Location, log *slog.Logger) (*Page, error) {
+	files, err := fs.Sub(htmlFiles, "html")
+	if err != nil {
+		return nil, err
+	}
+	pages, err := web.NewPages(files, zone)
+	if err != nil {
+		return nil, err
+	}
+	return &Page{lane: lane, pages: pages, pin: pin, sessions: sessions, preset: preset, log: log}, nil
+}
+
+// Register adds the page's routes.
+func (p *Page) Register(mux *http.ServeMux) {
+	mux.HandleFunc("GET /manager", p.show)
+	mux.HandleFunc("GET /manager/live", p.live)
+	mux.HandleFunc("POST /manager/in", p.signIn)
+	mux.HandleFunc("POST /manager/out", p.signOut)
+}
+
+func (p *Page) signedIn(r *http.Request) bool { return p.sessions.Who(r) != "" }
+
+func (p *Page) show(w http.ResponseWriter, r *http.Request) {
+	name, data := "board", any(nil)
+	if !p.signedIn(r) {
+		set, err := p.pin.IsSet()
+		if err != nil {
+			p.log.Error("reading the manager's PIN", "error", err)
+		}
+		name, data = "signin", set
+	}
+	if err := p.pages.Page(w, r, web.Lang(r, p.preset), "board", "manager.title", name, data); err != nil {
+		p.log.Error("page failed", "page", name, "error", err)
+	}
+}
+
+func (p *Page) signIn(w http.ResponseWriter, r *http.Request) {
+	err := p.pin.Check(r.FormValue("pin"))
+	if err == nil {
+		err = p.sessions.Begin(w, "manager")
+	}
+	if err != nil {
+		if web.Status(err) >= 500 {
+			p.log.Error("sign-in failed", "error", err)
+		}
+		http.Error(w, payment.MessageOf(err), web.Status(err))
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (p *Page) signOut(w http.ResponseWriter, r *http.Request) {
+	p.sessions.End(w, r)
+	w.WriteHeader(http.StatusNoContent)
+}
+
+// live ends when the session does, so that a page left open goes dark.
+func (p *Page) live(w http.ResponseWriter, r *http.Request) {
+	lang := web.Lang(r, p.preset)
+	if !p.signedIn(r) {
+		http.Error(w, "sign in first", http.StatusUnauthorized)
+		return
+	}
+	err := web.Live(w, r, p.lane.Changes(r.Context()), func(b *bytes.Buffer) error {
+		board, err := p.lane.Board(r.Context())
+		if err != nil {
+			return err
+		}
+		return p.pages.Fragment(b, lang, "figures", board)
+	})
+	if err != nil && r.Context().Err() == nil {
+		p.log.Error("live view ended", "path", r.URL.Path, "error", err)
+	}
+}
+
+// Used is the share used, in whole per cent.
+func (b Board) Used() int64 {
+	if b.Share.Minor <= 0 {
+		return 100
+	}
+	return min(b.AtRisk.Minor*100/b.Share.Minor, 100)
+}
+
+// Tone is the colour of the money at risk.
+func (b Board) Tone() string {
+	switch used := b.Used(); {
+	case used < 50:
+		return "good"
+	case used < 80:
+		return "mid"
+	}
+	return "bad"
+}
+
+// Hours writes a length of time as 3:59.
+func Hours(d time.Duration) string {
+	d = max(d, 0).Truncate(time.Minute)
+	return fmt.Sprintf("%d:%02d", d/time.Hour, d%time.Hour/time.Minute)
+}
+
+// FullHours and SmallHours are what is left of the offline right.
+func (b Board) FullHours() string { return Hours(b.FullLeft) }
+
+// SmallHours is FullHours for small amounts.
+func (b Board) SmallHours() string { return Hours(b.SmallLeft) }
+
+// Chart is the day's chart as the page's script takes it.
+func (b Board) Chart() (string, error) {
+	data := struct {
+		X      []int    `json:"x"`
+		Y      []int64  `json:"y"`
+		Labels []string `json:"labels"`
+	}{X: []int{}, Y: []int64{}, Labels: []string{}}
+	for i, h := range b.Hours {
+		data.X, data.Y, data.Labels = append(data.X, i), append(data.Y, h.Sum), append(data.Labels, h.Label)
+	}
+	text, err := json.Marshal(data)
+	return string(text), err
+}
