@@ -33,8 +33,9 @@ func (k Kind) String() string {
 
 // Fact is one thing that happened, in the form in which a terminal signs it. Rules for ever adding a
 // field: a new key, never an old one again; a positive key is critical (a reader that does not know it sets
-// the entry aside unposted), a negative one may be ignored. Every field of a kind is present or omitted by
-// `omitempty` alone, so that one fact has one encoding.
+// the entry aside unposted), a negative one may be ignored; in either case `omitempty`, since entries from
+// before don't have it. Every field of a kind is present or omitted by `omitempty` alone, so that one fact
+// has one encoding.
 type Fact interface {
 	Kind() Kind
 }
