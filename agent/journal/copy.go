@@ -1,0 +1,182 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"net/url"
+	"os"
+
+	"tilld/agent/payment"
+	"tilld/sync/wire"
+)
+
+// Source is what entries can be listed and verified from without the terminal's private key: a copy of a
+// journal, or a second medium.
+type Source interface {
+	// Rows reads entries in the order of writing. An error ends them.
+	Rows(ctx context.Context, f Filter) iter.Seq2[Row, error]
+	// Verify checks all entries with nothing but the terminal's public keys: the first alone is enough where
+	// nothing was pruned. The error is a *Fault naming the first bad row, or what kept it from reading.
+	Verify(ctx context.Context, keys ...wire.PublicKey) (Report, error)
+	// Terminal is whose entries these are, as the source itself says.
+	Terminal() payment.ID
+	// Keys are those that the source says have signed: to be compared with what HQ knows, never to be trusted.
+	Keys(ctx context.Context) ([]wire.PublicKey, error)
+	io.Closer
+}
+
+// Copy is a journal opened for reading alone. It takes no lock and needs no key. Never open the database of
+// a Journal that is open in this process: closing it would drop SQLite's locks. Another process may read it
+// at any time.
+type Copy struct {
+	db       *sql.DB
+	terminal payment.ID
+}
+
+var _ Source = (*Copy)(nil)
+
+// OpenCopy opens a database file for reading. A file with a write-ahead log beside it is read with it, so a
+// copy must be of both.
+func OpenCopy(ctx context.Context, path string) (*Copy, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening a journal to read: %w", err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%w: %s is not a file", ErrNotJournal, path)
+	}
+	conn, err := connect(path, []pragma{{"busy_timeout", "5000", "5000"}, {"query_only", "ON", "1"}, {"trusted_schema", "OFF", "0"}}, readOnly(path))
+	if err != nil {
+		return nil, err
+	}
+	c := &Copy{db: sql.OpenDB(conn)}
+	if err := c.identify(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), c.db.Close())
+	}
+	return c, nil
+}
+
+// readOnly lets SQLite look at a write-ahead log when there is one. Without one, on a disk that can't be
+// written to, it has to be told that the file will not change: it could not make the files that it
+// coordinates by.
+func readOnly(path string) url.Values {
+	if info, err := os.Stat(path + "-wal"); errors.Is(err, fs.ErrNotExist) || (err == nil && info.Size() == 0) {
+		if f, err := os.OpenFile(path+"-shm", os.O_RDWR, 0); err != nil { // nobody has it open
+			return url.Values{"mode": {"ro"}, "immutable": {"1"}}
+		} else if f.Close() != nil {
+			return url.Values{"mode": {"ro"}}
+		}
+	}
+	return url.Values{"mode": {"ro"}}
+}
+
+func (c *Copy) identify(ctx context.Context) error {
+	var app int64
+	if err := c.db.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&app); err != nil {
+		return errors.Join(ErrNotJournal, err)
+	}
+	if app != applicationID {
+		return fmt.Errorf("%w: the database's application is %#x", ErrNotJournal, app)
+	}
+	var raw []byte
+	err := c.db.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = ?`, metaTerminal).Scan(&raw)
+	if isNoRows(err) {
+		return nil // begun and never used
+	}
+	if err != nil || len(raw) != len(c.terminal) {
+		return errors.Join(ErrNotJournal, err)
+	}
+	c.terminal = payment.ID(raw)
+	return nil
+}
+
+// Close ends reading.
+func (c *Copy) Close() error { return c.db.Close() }
+
+// Terminal is whose journal the file says it is.
+func (c *Copy) Terminal() payment.ID { return c.terminal }
+
+// Rows reads entries in the order of writing.
+func (c *Copy) Rows(ctx context.Context, f Filter) iter.Seq2[Row, error] {
+	return rows(ctx, c.db.QueryContext, f)
+}
+
+// Epochs lists the epochs with their outbox as it was.
+func (c *Copy) Epochs(ctx context.Context) ([]Epoch, error) {
+	return readEpochs(ctx, c.db.QueryContext)
+}
+
+// Keys lists the keys that the journal says have signed, oldest first.
+func (c *Copy) Keys(ctx context.Context) ([]wire.PublicKey, error) {
+	return readKeys(ctx, c.db.QueryContext)
+}
+
+// Verify checks the database's pages, every entry and body, and the heads against the entries.
+func (c *Copy) Verify(ctx context.Context, keys ...wire.PublicKey) (Report, error) {
+	var answer string
+	err := c.db.QueryRowContext(ctx, `SELECT group_concat(integrity_check, '; ') FROM (SELECT * FROM pragma_integrity_check LIMIT 5)`).Scan(&answer)
+	if err != nil {
+		return Report{}, fmt.Errorf("checking the database: %w", err)
+	}
+	epochs, err := c.Epochs(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	begins, err := c.begins(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	report, err := VerifyAll(c.Rows(ctx, Filter{}), Trust{Terminal: c.terminal, Keys: keys, Start: begins})
+	if err != nil {
+		return report, err
+	}
+	if answer != "ok" { // said last: a fault names a row, this names a page
+		return report, corrupt("integrity check: %s", answer)
+	}
+	return report, sameHeads(epochs, report.Epochs)
+}
+
+// begins reads where the rows of each epoch begin, and what the first of them continues.
+func (c *Copy) begins(ctx context.Context) (func(epoch uint64) (uint64, []byte), error) {
+	type start struct {
+		epoch, seq int64
+		hash       []byte
+	}
+	list, err := collect(ctx, c.db.QueryContext, func(rows *sql.Rows) (s start, err error) {
+		err = rows.Scan(&s.epoch, &s.seq, &s.hash)
+		return s, err
+	}, `SELECT epoch, pruned, pruned_head FROM epoch`)
+	if err != nil {
+		return nil, fmt.Errorf("reading the epochs: %w", err)
+	}
+	return func(epoch uint64) (uint64, []byte) {
+		for _, s := range list {
+			if uint64(s.epoch) == epoch {
+				return uint64(s.seq), s.hash
+			}
+		}
+		return 0, nil
+	}, nil
+}
+
+// sameHeads holds the heads that a journal keeps against the entries that were seen.
+func sameHeads(kept []Epoch, seen []EpochRange) error {
+	for i, e := range kept {
+		if i >= len(seen) || seen[i].Epoch != e.Epoch {
+			return &Fault{Epoch: e.Epoch, Seq: e.Last, Part: "head", Err: errors.New("no entry of the epoch is there")}
+		}
+		if seen[i].Last != e.Last || !bytes.Equal(seen[i].Head, e.Head) {
+			return &Fault{Epoch: e.Epoch, Seq: e.Last, Part: "head", Err: fmt.Errorf("the last entry is %d", seen[i].Last)}
+		}
+	}
+	if len(seen) > len(kept) {
+		return &Fault{Epoch: seen[len(kept)].Epoch, Seq: seen[len(kept)].Last, Part: "epoch", Err: errors.New("is not in the list of epochs")}
+	}
+	return nil
+}

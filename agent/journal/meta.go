@@ -1,0 +1,139 @@
+package journal
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"fmt"
+
+	"tilld/agent/payment"
+)
+
+// The names in the meta table. They are never used for anything else again.
+const (
+	metaTerminal = "terminal"
+	metaAnchor   = "clock-anchor"
+	metaBeat     = "beat-count"
+	metaSecond   = "second-medium"
+
+	// Not zero: the second medium may still hold what was pruned or erased here.
+	metaSecondStale = "second-medium-stale"
+)
+
+// meta reads a value; nil when there is none.
+func (s *store) meta(ctx context.Context, key string) ([]byte, error) {
+	var v []byte
+	err := s.row(ctx, `SELECT value FROM meta WHERE key = ?`, []any{key}, &v)
+	if err != nil && !isNoRows(err) {
+		return nil, fmt.Errorf("reading %s: %w", key, err)
+	}
+	return v, nil
+}
+
+func (s *store) setMeta(ctx context.Context, key string, value []byte) error {
+	_, err := s.exec(ctx, `INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value`, key, value)
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", key, err)
+	}
+	return nil
+}
+
+// number reads a number from the meta table; 0 when there is none.
+func (s *store) number(ctx context.Context, key string) (uint64, error) {
+	v, err := s.meta(ctx, key)
+	if err != nil || v == nil {
+		return 0, err
+	}
+	if len(v) != 8 {
+		return 0, corrupt("%s has %d bytes", key, len(v))
+	}
+	return binary.BigEndian.Uint64(v), nil
+}
+
+func (s *store) setNumber(ctx context.Context, key string, n uint64) error {
+	return s.setMeta(ctx, key, counterBytes(n))
+}
+
+// locked runs fn in a transaction of its own.
+func (j *Journal) locked(ctx context.Context, fn func(context.Context, *store) error) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.write(ctx, fn)
+}
+
+// ClockAnchor gives what SetClockAnchor kept last, nil when nothing. What it means is agent/clock's.
+func (j *Journal) ClockAnchor(ctx context.Context) ([]byte, error) {
+	var v []byte
+	err := j.read(ctx, func(ctx context.Context, db *sql.DB) error {
+		err := db.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = ?`, metaAnchor).Scan(&v)
+		if isNoRows(err) {
+			return nil
+		}
+		return err
+	})
+	return v, err
+}
+
+// SetClockAnchor keeps the last HQ-signed time over a restart.
+func (j *Journal) SetClockAnchor(ctx context.Context, raw []byte) error {
+	return j.locked(ctx, func(ctx context.Context, s *store) error { return s.setMeta(ctx, metaAnchor, orEmpty(raw)) })
+}
+
+// NextBeat numbers a beat: the larger of the wall clock in milliseconds and the last number plus one, so
+// that numbers rise over restarts and clock changes.
+func (j *Journal) NextBeat(ctx context.Context, wallMilli int64) (uint64, error) {
+	var n uint64
+	err := j.locked(ctx, func(ctx context.Context, s *store) error {
+		last, err := s.number(ctx, metaBeat)
+		if err != nil {
+			return err
+		}
+		n = max(last+1, uint64(max(wallMilli, 0)))
+		return s.setNumber(ctx, metaBeat, n)
+	})
+	return n, err
+}
+
+// Document names what HQ signs and a lane keeps.
+type Document string
+
+// The documents.
+const (
+	PolicyDocument Document = "policy"
+	TrustDocument  Document = "trust"
+)
+
+// Document gives the signed bytes kept last and their version; version 0 when there are none.
+func (j *Journal) Document(ctx context.Context, kind Document) (version uint64, raw []byte, err error) {
+	err = j.read(ctx, func(ctx context.Context, db *sql.DB) error {
+		var v int64
+		err := db.QueryRowContext(ctx, `SELECT version, raw FROM document WHERE kind = ?`, string(kind)).Scan(&v, &raw)
+		if isNoRows(err) {
+			return nil
+		}
+		version = uint64(v)
+		return err
+	})
+	return version, raw, err
+}
+
+// SetDocument keeps a signed document whose signature the caller has checked. A lower version than the one
+// held, or other bytes under the same version, is ErrVersion; the same again changes nothing.
+func (j *Journal) SetDocument(ctx context.Context, kind Document, version uint64, raw []byte) error {
+	if version == 0 || int64(version) < 0 || len(raw) == 0 {
+		return payment.Errorf(payment.Invalid, "journal.SetDocument", "%s version %d of %d bytes", kind, version, len(raw))
+	}
+	return j.locked(ctx, func(ctx context.Context, s *store) error {
+		n, err := s.exec(ctx, `INSERT INTO document (kind, version, raw) VALUES (?, ?, ?) ON CONFLICT DO UPDATE
+			SET version = excluded.version, raw = excluded.raw
+			WHERE excluded.version > version OR (excluded.version = version AND excluded.raw = raw)`,
+			string(kind), int64(version), raw)
+		if err != nil {
+			return fmt.Errorf("keeping the %s: %w", kind, err)
+		}
+		if n == 0 {
+			return payment.Errorf(payment.Conflict, "journal.SetDocument", "%w: %s version %d", ErrVersion, kind, version)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,278 @@
+package journal
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"iter"
+
+	"tilld/agent/payment"
+	"tilld/sync/wire"
+)
+
+// Trust is what a verification begins with. A journal can't vouch for its own first key.
+type Trust struct {
+	Terminal payment.ID       // whose journal it must be; zero: any, but one
+	Keys     []wire.PublicKey // keys of the terminal; those that a key change brings are found on the way
+	// Start says where an epoch's rows begin, when the entries before were pruned: the last sequence before
+	// them and its hash. Nil, or 0: at sequence 1.
+	Start func(epoch uint64) (seq uint64, hash []byte)
+	// Loose lets every epoch begin anywhere, for a part of a journal: what is missing before it is not seen.
+	Loose bool
+}
+
+// Fault is the first thing that does not hold.
+type Fault struct {
+	Pos   int64 // order of writing
+	Epoch uint64
+	Seq   uint64
+	Part  string // the column, or "order", "signature", "chain", "body", "parent", "key"
+	Err   error
+}
+
+// Error names the entry and what is wrong with it.
+func (f *Fault) Error() string {
+	return fmt.Sprintf("row %d, entry %d of epoch %016x: %s: %v", f.Pos, f.Seq, f.Epoch, f.Part, f.Err)
+}
+
+// Unwrap gives the cause.
+func (f *Fault) Unwrap() error { return f.Err }
+
+// Report is what was verified.
+type Report struct {
+	Terminal payment.ID   `json:"terminal"`
+	Entries  int          `json:"entries"`
+	Bodies   int          `json:"bodies"`
+	Erased   int          `json:"erased"`    // bodies that were erased: their hashes are all that is left
+	SetAside int          `json:"set_aside"` // entries of a later release: chain and signature hold, columns can't be compared
+	Epochs   []EpochRange `json:"epochs"`
+}
+
+// EpochRange is the part of an epoch that was seen.
+type EpochRange struct {
+	Epoch uint64 `json:"epoch,string"`
+	First uint64 `json:"first"`
+	Last  uint64 `json:"last"`
+	Head  []byte `json:"head"` // hash of entry Last
+}
+
+// VerifyAll walks rows in the order of writing and holds every envelope against its signature, the chain,
+// the columns that repeat it and its body. It needs nothing but public keys, reads nothing else and changes
+// nothing. The error is a *Fault that names the first bad row, or the iterator's own.
+func VerifyAll(list iter.Seq2[Row, error], trust Trust) (Report, error) {
+	v := verifier{trust: trust}
+	v.report.Terminal = trust.Terminal
+	for row, err := range list {
+		if err != nil {
+			return v.report, err
+		}
+		if part, err := v.row(&row); err != nil {
+			return v.report, &Fault{Pos: row.Pos, Epoch: row.Epoch, Seq: row.Seq, Part: part, Err: err}
+		}
+	}
+	return v.report, nil
+}
+
+// verifier is a walk over a journal: what the next row has to continue.
+type verifier struct {
+	trust  Trust
+	report Report
+	pos    int64
+	active wire.PublicKey // signs the next row; zero: any trusted key
+}
+
+// Reasons of a Fault.
+var (
+	errDiffers    = errors.New("differs from the signed entry")
+	errHashWrong  = errors.New("is not the hash of the signed entry")
+	errGap        = errors.New("does not follow the row before")
+	errBodyGone   = errors.New("is missing, and was not erased")
+	errBodyNone   = errors.New("belongs to no hash in the entry")
+	errFirst      = errors.New("an epoch begins with its opening, at sequence 1")
+	errParentGone = errors.New("is not the end of the epoch before")
+	errKeyNamed   = errors.New("is not the key that signed")
+)
+
+// row verifies one row and says which part of it does not hold.
+func (v *verifier) row(r *Row) (part string, err error) {
+	if r.Pos != v.pos+1 && (v.pos != 0 || (r.Seq == 1 && !v.trust.Loose)) { // what was pruned leaves a first row of any position
+		return "order", fmt.Errorf("position %d %w, %d", r.Pos, errGap, v.pos)
+	}
+	m, err := v.open(r)
+	if err != nil {
+		return "signature", err
+	}
+	e, err := wire.DecodeEntry(m.Payload)
+	aside := errors.Is(err, wire.ErrSetAside)
+	if err != nil && !aside {
+		return "envelope", err
+	}
+	if part, err := v.chain(r, e, m); err != nil {
+		return part, err
+	}
+	if aside {
+		v.report.SetAside++
+	} else if part, err := v.content(r, e, m); err != nil {
+		return part, err
+	}
+	v.step(r, m, aside)
+	return "", nil
+}
+
+// open verifies the signature by the key that has to have made it.
+func (v *verifier) open(r *Row) (*wire.Message, error) {
+	if !v.active.IsZero() {
+		return wire.Open(r.Envelope, wire.TypEntry, wire.OneKey(v.active))
+	}
+	return wire.Open(r.Envelope, wire.TypEntry, trusted(v.trust.Keys))
+}
+
+// trusted finds keys of a list.
+func trusted(list []wire.PublicKey) wire.Keys {
+	return func(id wire.KID) []wire.PublicKey {
+		var fit []wire.PublicKey
+		for _, k := range list {
+			if k.KID() == id {
+				fit = append(fit, k)
+			}
+		}
+		return fit
+	}
+}
+
+// chain holds the row's place: terminal, epoch, sequence and both hashes.
+func (v *verifier) chain(r *Row, e *wire.Entry, m *wire.Message) (part string, err error) {
+	if v.report.Terminal.IsZero() {
+		v.report.Terminal = e.Terminal
+	}
+	hash := m.Hash()
+	switch {
+	case e.Terminal != v.report.Terminal:
+		return "terminal", fmt.Errorf("%w: %s", ErrOtherTerminal, e.Terminal)
+	case e.Epoch != r.Epoch:
+		return "epoch", errDiffers
+	case e.Seq != r.Seq:
+		return "seq", errDiffers
+	case !bytes.Equal(e.Prev, r.Prev):
+		return "prev", errDiffers
+	case !bytes.Equal(hash[:], r.Hash):
+		return "hash", errHashWrong
+	}
+	seq, prev := v.before(r)
+	if e.Seq != seq+1 || !bytes.Equal(e.Prev, prev) {
+		return "chain", fmt.Errorf("%w, %d", errGap, seq)
+	}
+	return "", nil
+}
+
+// before is what the row has to continue: its sequence and hash.
+func (v *verifier) before(r *Row) (seq uint64, hash []byte) {
+	if n := len(v.report.Epochs); n > 0 && v.report.Epochs[n-1].Epoch == r.Epoch {
+		last := v.report.Epochs[n-1]
+		return last.Last, last.Head
+	}
+	if v.trust.Loose {
+		return r.Seq - 1, r.Prev
+	}
+	if v.trust.Start != nil {
+		return v.trust.Start(r.Epoch)
+	}
+	return 0, nil
+}
+
+// content holds the columns and the body against the entry.
+func (v *verifier) content(r *Row, e *wire.Entry, m *wire.Message) (part string, err error) {
+	switch {
+	case e.Kind != r.Kind:
+		return "kind", errDiffers
+	case idOrZero(e.Sale) != r.Sale:
+		return "sale", errDiffers
+	case idOrZero(e.Payment) != r.Payment:
+		return "payment", errDiffers
+	case e.BusinessDate != r.BusinessDate:
+		return "business_date", errDiffers
+	case e.Wall != r.Wall:
+		return "wall", errDiffers
+	}
+	if err := checkRowBody(r, e); err != nil {
+		return "body", err
+	}
+	return v.fact(e, m)
+}
+
+func checkRowBody(r *Row, e *wire.Entry) error {
+	switch named := len(e.BodyHash) > 0; {
+	case named && !r.HasBody:
+		return errBodyGone
+	case !named && r.HasBody:
+		return errBodyNone
+	case r.Body == nil:
+		return nil
+	}
+	return wire.CheckBody(r.Body, e.BodyHash)
+}
+
+// fact follows what decides about other entries: where epochs begin, and which key signs.
+func (v *verifier) fact(e *wire.Entry, m *wire.Message) (part string, err error) {
+	opened, ok := e.Fact.(*payment.EpochOpened)
+	if ok != (e.Seq == 1) {
+		return "kind", errFirst
+	}
+	if ok {
+		return v.epochOpened(opened, e, m)
+	}
+	if f, ok := e.Fact.(*payment.KeyChanged); ok {
+		next, err := wire.CheckKeyChange(f, e.Name())
+		if err != nil {
+			return "key", err
+		}
+		v.active = next
+		return "", nil
+	}
+	v.active = m.Key
+	return "", nil
+}
+
+func (v *verifier) epochOpened(f *payment.EpochOpened, e *wire.Entry, m *wire.Message) (part string, err error) {
+	if !bytes.Equal(f.PublicKey, m.Key.Bytes()) {
+		return "key", errKeyNamed
+	}
+	v.active = m.Key
+	n := len(v.report.Epochs)
+	if n == 0 {
+		return "", nil
+	}
+	last := v.report.Epochs[n-1]
+	if f.ParentEpoch != last.Epoch || f.ParentSeq != last.Last || !bytes.Equal(f.ParentHead, last.Head) {
+		return "parent", errParentGone
+	}
+	return "", nil
+}
+
+// step counts the row and makes it what the next one continues.
+func (v *verifier) step(r *Row, m *wire.Message, aside bool) {
+	if aside && v.active.IsZero() {
+		v.active = m.Key
+	}
+	v.pos = r.Pos
+	v.report.Entries++
+	if r.HasBody {
+		v.report.Bodies++
+		if r.Body == nil {
+			v.report.Erased++
+		}
+	}
+	hash := m.Hash()
+	if n := len(v.report.Epochs); n == 0 || v.report.Epochs[n-1].Epoch != r.Epoch {
+		v.report.Epochs = append(v.report.Epochs, EpochRange{Epoch: r.Epoch, First: r.Seq})
+	}
+	last := &v.report.Epochs[len(v.report.Epochs)-1]
+	last.Last, last.Head = r.Seq, hash[:]
+}
+
+func idOrZero(id *payment.ID) payment.ID {
+	if id == nil {
+		return payment.ID{}
+	}
+	return *id
+}
