@@ -1,0 +1,95 @@
+package policy
+
+import (
+	"slices"
+
+	"tilld/agent/paycode"
+	"tilld/agent/payment"
+)
+
+// Document is a policy: what HQ's operations edit, sign and send to every lane of the chain. Amounts are in
+// minor units of Currency. Rules for ever adding a field: a positive key is critical (a lane that does not
+// know it refuses the document and goes on with the one it has), a negative one may be ignored.
+type Document struct {
+	Version  uint64           `cbor:"1,keyasint" toml:"version" comment:"Higher than the last one's: lanes never go back."`
+	Chain    string           `cbor:"2,keyasint" toml:"chain"`
+	Issued   Stamp            `cbor:"3,keyasint" toml:"issued"`
+	Currency payment.Currency `cbor:"4,keyasint" toml:"currency" comment:"All amounts below are in its minor units (JPY: yen; TWD: hundredths)."`
+	Zone     string           `cbor:"5,keyasint" toml:"zone" comment:"IANA name; a store may have its own."`
+	Roll     Seconds          `cbor:"6,keyasint" toml:"day_roll" comment:"How long after midnight a business date begins: \"4h\" counts 03:59 to the day before."`
+
+	Retention uint32   `cbor:"7,keyasint" toml:"retention_days" comment:"Days for which a lane keeps what HQ has acknowledged; more than HQ's backups go back."`
+	Features  []string `cbor:"8,keyasint,omitempty" toml:"features,omitempty" comment:"Switches for what not every lane can do yet; a lane passes over those it does not know."`
+	Wallets   []string `cbor:"9,keyasint" toml:"wallets" comment:"Wallets that the stores take, the likeliest first: where a code fits several, the first one gets it."`
+
+	Caps    Caps         `cbor:"10,keyasint" toml:"caps"`
+	Code    Tolerance    `cbor:"11,keyasint" toml:"code" comment:"How far the time in a signed code may be from the lane's."`
+	Tiers   Tiers        `cbor:"12,keyasint" toml:"tiers" comment:"What is left of the offline right as HQ stays away."`
+	Default StoreDefault `cbor:"13,keyasint" toml:"store_default" comment:"Terms of a store that is not listed."`
+	Stores  []Store      `cbor:"14,keyasint,omitempty" toml:"store,omitempty" comment:"Stores with terms of their own."`
+	Revoked Revoked      `cbor:"15,keyasint" toml:"revoked" comment:"Exact identifiers, in hexadecimal; terminals by their ID."`
+
+	Codes paycode.Table `cbor:"16,keyasint" toml:"codes" comment:"How the wallets' codes look: agent/paycode tells what each row means."`
+}
+
+// Caps bound single offline payments and single accounts.
+type Caps struct {
+	Payment    int64 `cbor:"1,keyasint" toml:"payment" comment:"Most for one offline payment."`
+	AccountDay int64 `cbor:"2,keyasint" toml:"account_day" comment:"Most for one account, at one lane and business date."`
+	Unbound    int64 `cbor:"3,keyasint" toml:"unbound" comment:"Most for one payment with a code that names no store; 0: such codes are never taken."`
+	Small      int64 `cbor:"4,keyasint" toml:"small" comment:"Most for one payment in the small tier."`
+}
+
+// Tolerance is how far a signed code's time may be from the lane's estimate of now. Past is how old a code
+// may be (a screenshot is stale after it), Future how far a phone's clock may be ahead.
+type Tolerance struct {
+	Past   Seconds `cbor:"1,keyasint" toml:"past"`
+	Future Seconds `cbor:"2,keyasint" toml:"future"`
+}
+
+// Tiers say how the right to sell offline shrinks by itself, counted from HQ's last signed time.
+type Tiers struct {
+	FullFor        Seconds `cbor:"1,keyasint" toml:"full_for" comment:"The whole share, for so long after HQ's last word."`
+	SmallFor       Seconds `cbor:"2,keyasint" toml:"small_for" comment:"Small amounts with codes bound to the store, for so long."`
+	RestartFor     Seconds `cbor:"3,keyasint" toml:"restart_for" comment:"After a restart without HQ the wall clock must do: for so long at most; \"0s\": never."`
+	RestartPayment int64   `cbor:"4,keyasint" toml:"restart_payment" comment:"Most for one payment then."`
+	RestartPercent uint8   `cbor:"5,keyasint" toml:"restart_share_percent" comment:"Of the lane's share, then."`
+}
+
+// StoreDefault is what applies to a store without a line of its own. HQ joins at most Lanes terminals to
+// such a store, so that the shares of its lanes stay within its cap.
+type StoreDefault struct {
+	Cap   int64  `cbor:"1,keyasint" toml:"cap" comment:"Most that all lanes of one store may have approved without HQ."`
+	Lanes uint32 `cbor:"2,keyasint" toml:"lanes" comment:"Most lanes of such a store; times share_sum it must not exceed cap."`
+	Sum   int64  `cbor:"3,keyasint" toml:"share_sum" comment:"One lane's share: most money approved and not yet acknowledged by HQ."`
+	Count uint64 `cbor:"4,keyasint" toml:"share_count" comment:"The same as a number of payments."`
+}
+
+// Store is a store with terms of its own. A lane that it does not list has no share: it can't sell offline.
+type Store struct {
+	Name    string   `cbor:"1,keyasint" toml:"name"`
+	Cap     int64    `cbor:"2,keyasint" toml:"cap"`
+	Zone    string   `cbor:"3,keyasint,omitempty" toml:"zone,omitempty"`
+	Wallets []string `cbor:"4,keyasint,omitempty" toml:"wallets,omitempty"` // none: the chain's
+	Lanes   []Lane   `cbor:"5,keyasint,omitempty" toml:"lane,omitempty"`
+}
+
+// Lane is one lane's share of its store's cap.
+type Lane struct {
+	Name  string `cbor:"1,keyasint" toml:"name"`
+	Sum   int64  `cbor:"2,keyasint" toml:"share_sum"`
+	Count uint64 `cbor:"3,keyasint" toml:"share_count"`
+}
+
+// Feature says whether a switch is on.
+func (d *Document) Feature(name string) bool { return slices.Contains(d.Features, name) }
+
+// AccountWorst is the most that one account can spend in one business date at a store whose lanes can't
+// hear each other: its cap times the lanes. It is a figure to print, not a promise that the cap is kept.
+func (d *Document) AccountWorst(store string) payment.Money {
+	lanes := int64(d.Default.Lanes)
+	if s := d.store(store); s != nil {
+		lanes = int64(len(s.Lanes))
+	}
+	return payment.Of(d.Caps.AccountDay*lanes, d.Currency)
+}
