@@ -44,38 +44,39 @@ func (s *Settler) runOnce(ctx context.Context) (wait time.Duration, err error) {
 	var errs []error
 	wait = look
 	for _, sched := range s.schedule {
-		next, err := s.closeDue(ctx, sched)
-		if err != nil {
+		if _, err := s.closeDue(ctx, sched); err != nil {
 			errs = append(errs, fmt.Errorf("closing %s: %w", sched.Account, err))
 			continue
 		}
-		wait = min(wait, next.Sub(s.Now()))
+		now := s.Now()
+		wait = min(wait, sched.Due(sched.Open(now)).Sub(now))
 	}
 	return max(wait, time.Millisecond), errors.Join(errs...)
 }
 
 // closeDue closes the dates of an account that have ended, oldest first, each with a batch of its own. An
-// account that was never closed begins with the newest of them: what is older is in there as late. It
-// returns the moment at which the next date ends.
-func (s *Settler) closeDue(ctx context.Context, sched Schedule) (next time.Time, err error) {
+// account that was never closed begins with the newest of them: what is older is in there as late.
+func (s *Settler) closeDue(ctx context.Context, sched Schedule) ([]Ref, error) {
 	last, err := s.Store.LastClosed(ctx, sched.Account)
 	if err != nil {
-		return time.Time{}, err
+		return nil, err
 	}
 	open := sched.Open(s.Now())
 	date := payment.DateOf(open.Time().AddDate(0, 0, -1))
 	if last != 0 {
 		date = last.Next()
 	}
+	var all []Ref
 	for ; date < open; date = date.Next() {
 		refs, err := s.closeAccount(ctx, sched, date)
+		all = append(all, refs...)
 		if err != nil {
-			return time.Time{}, fmt.Errorf("%s: %w", date, err)
+			return all, fmt.Errorf("%s: %w", date, err)
 		}
 		for _, r := range refs {
 			s.Log.InfoContext(ctx, "settlement batch closed", "batch", r.ID.String(), "wallet", r.Wallet,
 				"settlement_date", r.SettlementDate.String(), "number", r.Number, "count", r.Count)
 		}
 	}
-	return sched.Due(open), nil
+	return all, nil
 }

@@ -91,7 +91,8 @@ func (s *Settler) CloseDay(ctx context.Context, date payment.Date) ([]Ref, error
 }
 
 // CutNow makes a batch, outside of the day's rhythm, of what is there: for the accounts given, or for all.
-// An account with nothing to settle gets none. Dates that are due are closed first.
+// An account with nothing to settle gets none. Dates that are due are closed first, and what that makes is
+// among the batches returned.
 func (s *Settler) CutNow(ctx context.Context, accounts ...Account) ([]Ref, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -157,10 +158,12 @@ func (s *Settler) choose(accounts []Account) ([]Schedule, error) {
 }
 
 func (s *Settler) cutAccount(ctx context.Context, sched Schedule) ([]Ref, error) {
-	if _, err := s.closeDue(ctx, sched); err != nil {
-		return nil, err
+	refs, err := s.closeDue(ctx, sched)
+	if err != nil {
+		return refs, err
 	}
-	return s.cut(ctx, sched.Account, sched.Open(s.Now()), CauseNow)
+	made, err := s.cut(ctx, sched.Account, sched.Open(s.Now()), CauseNow)
+	return append(refs, made...), err
 }
 
 // closeAccount gives the batches of a date, closing it when it is not closed.
