@@ -50,7 +50,7 @@ func BenchmarkSealEntry(b *testing.B) {
 // A batch of 100 entries from the wire to verified, against 100 hashes over as many bytes and one bare
 // verification.
 func BenchmarkVerifyBatch(b *testing.B) {
-	l := salesOf(b, 100, approvalOnly)
+	l := salesOf(b, 100, approvalOnly, codeBytes)
 	batch := l.batch(1, 100)
 	msg := must(EncodeBatch(batch))
 	keys := OneKey(l.signer.Public())
@@ -81,7 +81,7 @@ func BenchmarkVerifyBatch(b *testing.B) {
 
 // Reading an entry for posting.
 func BenchmarkDecodeEntry(b *testing.B) {
-	payload := salesOf(b, 1, approvalOnly).entries[0].payload
+	payload := salesOf(b, 1, approvalOnly, codeBytes).entries[0].payload
 	for b.Loop() {
 		if _, err := DecodeEntry(payload); err != nil {
 			b.Fatal(err)

@@ -56,9 +56,15 @@ const (
 	wholeSale    = true
 )
 
+// The sizes of a signed code: its bytes, and their text in base 45.
+const (
+	codeBytes = 257
+	codeText  = 390
+)
+
 // salesOf is a journal of n payments as a shop makes them: every identifier, amount, account, salt and code
 // is another, and sums go up.
-func salesOf(t testing.TB, n int, whole bool) *lane {
+func salesOf(t testing.TB, n int, whole bool, code int) *lane {
 	l := newLane(t, testSigner(t, EdDSA, "terminal"))
 	to := testConfidant(t, "hq").Public()
 	kid := to.KID()
@@ -75,7 +81,7 @@ func salesOf(t testing.TB, n int, whole bool) *lane {
 			Replay: payment.ReplayKey{Phone: noise.bytes(8), Counter: 58_000_000 + uint64(i)}, Issuer: []byte("issuer-1"),
 			Limits: payment.Limits{Payment: 10000, AccountDay: 20000, AccountSpent: amount, ShareSum: 3_000_000, ShareUsed: used, ShareCount: 1000, CountUsed: uint64(i) + 1, Tier: 1},
 		}
-		evidence, err := to.Confide(Name{l.terminal, l.epoch, l.next().Seq + map[bool]uint64{wholeSale: 1}[whole]}, noise.bytes(257))
+		evidence, err := to.Confide(Name{l.terminal, l.epoch, l.next().Seq + map[bool]uint64{wholeSale: 1}[whole]}, noise.bytes(code))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -141,8 +147,8 @@ func asJSON(t testing.TB, s sealed, sold *payment.SaleOpened) []byte {
 }
 
 // sizes is the bytes per payment of n payments in one batch, and of the same as one JSON message each.
-func sizes(t testing.TB, n int, whole bool) (ours, theirs float64) {
-	l := salesOf(t, n, whole)
+func sizes(t testing.TB, n int, whole bool, code int) (ours, theirs float64) {
+	l := salesOf(t, n, whole, code)
 	msg, err := EncodeBatch(l.batch(1, uint64(len(l.entries))))
 	if err != nil {
 		t.Fatal(err)
@@ -162,23 +168,31 @@ func sizes(t testing.TB, n int, whole bool) (ours, theirs float64) {
 
 // Batches of 20 payments and more take at most half the bytes of one JSON message each, evidence included.
 func TestBytesOnTheWire(t *testing.T) {
-	for _, n := range []int{20, 100, 500} {
-		if ours, theirs := sizes(t, n, approvalOnly); ours > 0.5*theirs {
-			t.Errorf("%d payments: %.0f bytes each, %.0f as JSON", n, ours, theirs)
+	for _, code := range []int{codeBytes, codeText} {
+		for _, n := range []int{20, 100, 500} {
+			if ours, theirs := sizes(t, n, approvalOnly, code); ours > 0.5*theirs {
+				t.Errorf("%d payments with codes of %d bytes: %.0f bytes each, %.0f as JSON", n, code, ours, theirs)
+			}
 		}
 	}
 }
 
 func BenchmarkBytesOnTheWire(b *testing.B) {
-	for name, whole := range map[string]bool{"approval": approvalOnly, "sale": wholeSale} {
-		for _, n := range []int{1, 20, 100, 500} {
-			if whole && 3*n > MaxEntries {
-				n = MaxEntries / 3
-			}
-			b.Run(fmt.Sprintf("%s/%d", name, n), func(b *testing.B) {
+	for _, bb := range []struct {
+		name  string
+		whole bool
+		code  int
+		n     []int
+	}{
+		{"approval", approvalOnly, codeBytes, []int{1, 20, 100, 500}},
+		{"approval-text", approvalOnly, codeText, []int{1, 20, 100, 500}},
+		{"sale", wholeSale, codeBytes, []int{1, 20, 100, MaxEntries / 3}},
+	} {
+		for _, n := range bb.n {
+			b.Run(fmt.Sprintf("%s/%d", bb.name, n), func(b *testing.B) {
 				var ours, theirs float64
 				for b.Loop() {
-					ours, theirs = sizes(b, n, whole)
+					ours, theirs = sizes(b, n, bb.whole, bb.code)
 				}
 				b.ReportMetric(0, "ns/op")
 				b.ReportMetric(ours, "bytes/payment")
