@@ -71,7 +71,7 @@ func (t *LaneTerms) tierFits(tier Tier, hqAge int64) bool {
 	if tier == TierRestart {
 		return hqAge == 0 && t.Tiers.RestartFor > 0
 	}
-	if hqAge < 1 || hqAge > maxWait.Duration().Milliseconds()+1 {
+	if tier == TierNone || hqAge < 1 || hqAge > maxWait.Duration().Milliseconds()+1 {
 		return false
 	}
 	open := t.Tier(time.Duration(hqAge-1)*time.Millisecond, false)

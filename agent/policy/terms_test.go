@@ -167,6 +167,7 @@ func TestJudge(t *testing.T) {
 		{"count at its end", claim(100, func(c *Claim) { c.Limits.CountUsed = 200 }), payment.ReasonNone},
 		{"not counted", claim(100, func(c *Claim) { c.Limits.CountUsed = 0 }), payment.OverShareCount},
 		{"no tier", claim(100, func(c *Claim) { c.Limits.Tier = 0 }), payment.OfflineTooLong},
+		{"no tier, and rightly so", claim(100, func(c *Claim) { c.Limits.Tier, c.HQAge = 0, 48*60*minute }), payment.OfflineTooLong},
 		{"a tier of the future", claim(100, func(c *Claim) { c.Limits.Tier = 4 }), payment.OfflineTooLong},
 		{"full at four hours", claim(100, func(c *Claim) { c.HQAge = 4*60*minute + 1 }), payment.ReasonNone},
 		{"full after four hours", claim(100, func(c *Claim) { c.HQAge = 4*60*minute + 2 }), payment.OfflineTooLong},
