@@ -1,0 +1,83 @@
+package checkout
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"tilld/agent/payment"
+)
+
+// StaleSale is how long a sale that nobody touches may hold up the business date: after that a sale which is
+// still waiting for a code is cancelled with the day's close, so that a lane rolls its day by itself.
+const StaleSale = 15 * time.Minute
+
+// RollDue says whether the business date must change before anything else happens.
+//
+// A date never changes under a sale that waits for a code: the sale, its payment and all its entries are of
+// the date on which it was opened, so a date's entries are one run of sequence numbers. Under a clock that
+// can't be trusted the date stays; one that only the wall clock vouches for goes forward only; HQ's time sets
+// it right either way, and a date that is opened twice has two runs, each with a close of its own.
+func RollDue(s State, c Context) bool {
+	to := businessDate(c)
+	switch {
+	case to.Validate() != nil:
+		return false
+	case s.Day == 0:
+		return true
+	case !c.Now.Trusted || to == s.Day || c.Now.Restarted && to < s.Day:
+		return false
+	}
+	return !s.Phase.Waiting() || stale(&s, c)
+}
+
+func businessDate(c Context) payment.Date {
+	return payment.BusinessDate(c.Now.Time, c.Place.Zone, c.Place.Roll)
+}
+
+// stale asks the boot-time clock, which nobody can set. After a restart of the machine the wait begins anew.
+func stale(s *State, c Context) bool {
+	return c.Now.Boot-s.Touched > StaleSale || c.Now.Boot < s.Touched
+}
+
+func dayRoll(s State, e DayRoll, c Context) (Decision, error) {
+	if !RollDue(s, c) {
+		return Decision{}, payment.Errorf(payment.Conflict, op, "the business date is not to change now")
+	}
+	if err := canWrite(c); err != nil {
+		return Decision{}, err
+	}
+	d := Decision{State: s}
+	if s.Phase.Waiting() {
+		d = endSale(s, c)
+	}
+	if s.Day != 0 {
+		closed, err := closeDay(&e)
+		if err != nil {
+			return Decision{}, err
+		}
+		d.Drafts = append(d.Drafts, draft(&d.State, c, closed))
+	}
+	d.State.Day = businessDate(c)
+	d.Drafts = append(d.Drafts, draft(&d.State, c, &payment.DayOpened{}))
+	return d, nil
+}
+
+// closeDay checks figures that are about to be signed.
+func closeDay(e *DayRoll) (*payment.DayClosed, error) {
+	if e.First == 0 {
+		return nil, payment.Errorf(payment.Internal, op, "a date can't be closed without the sequence of its opening")
+	}
+	for _, t := range e.Totals {
+		if !t.Currency.Known() || t.Wallet == "" || t.Sum < 0 || t.VoidSum < 0 || t.VoidSum > t.Sum || t.VoidCount > t.Count {
+			return nil, payment.Errorf(payment.Internal, op, "the day's figures of %q contradict each other", t.Wallet)
+		}
+	}
+	totals := slices.SortedFunc(slices.Values(e.Totals), func(a, b payment.DayTotal) int {
+		if n := strings.Compare(a.Wallet, b.Wallet); n != 0 {
+			return n
+		}
+		return strings.Compare(string(a.Currency), string(b.Currency))
+	})
+	return &payment.DayClosed{FirstSeq: e.First, Totals: totals}, nil
+}

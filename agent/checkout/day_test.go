@@ -1,0 +1,110 @@
+package checkout
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"tilld/agent/payment"
+)
+
+func TestRollDue(t *testing.T) {
+	day := 24 * time.Hour
+	tests := []struct {
+		name      string
+		s         State
+		at        time.Duration // from noon of 22 November in Tokyo
+		trusted   bool
+		restarted bool
+		boot      time.Duration // since the sale was touched
+		want      bool
+	}{
+		{"first start", State{}, 0, true, false, 0, true},
+		{"first start, HQ never spoke", State{}, 0, false, false, 0, true},
+		{"first start in 1970", State{}, -57 * 365 * day, false, false, 0, false},
+		{"the same day", State{Day: today}, 0, true, false, 0, false},
+		{"before the roll", State{Day: today}, 15*time.Hour + 59*time.Minute, true, false, 0, false},
+		{"at the roll, 04:00", State{Day: today}, 16 * time.Hour, true, false, 0, true},
+		{"after the roll, restarted", State{Day: today}, 16 * time.Hour, true, true, 0, true},
+		{"after the roll, untrusted", State{Day: today}, 16 * time.Hour, false, false, 0, false},
+		{"a week later", State{Day: today, Phase: Paid}, 7 * day, true, false, 0, true},
+		{"HQ puts a fast clock right", State{Day: today + 1}, 0, true, false, 0, true},
+		{"the wall clock alone can't go back", State{Day: today + 1}, 0, true, true, 0, false},
+		{"an open sale holds the day", State{Day: today, Phase: Open}, 16 * time.Hour, true, false, StaleSale, false},
+		{"a refused one too", State{Day: today, Phase: Refused}, 16 * time.Hour, true, false, 0, false},
+		{"a forgotten one does not", State{Day: today, Phase: Open}, 16 * time.Hour, true, false, StaleSale + 1, true},
+		{"a paid one does not", State{Day: today, Phase: Paid}, 16 * time.Hour, true, false, 0, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := lane(t, document())
+			tt.s.Touched = c.Now.Boot - tt.boot
+			c.Now.Time, c.Now.Trusted, c.Now.Restarted = noon.Add(tt.at), tt.trusted, tt.restarted
+			if got := RollDue(tt.s, c); got != tt.want {
+				t.Errorf("got %v", got)
+			}
+			_, err := Apply(tt.s, DayRoll{First: 1}, c)
+			if (err == nil) != tt.want {
+				t.Errorf("rolling: %v", err)
+			}
+		})
+	}
+}
+
+func TestDayRoll(t *testing.T) {
+	c := lane(t, document())
+	first := mustApply(t, State{}, DayRoll{}, c)
+	if !slices.Equal(kinds(first.Drafts), []payment.Kind{payment.KindDayOpened}) || first.Drafts[0].Date != today || first.State.Day != today {
+		t.Errorf("the first day: %+v", first)
+	}
+
+	next := c
+	next.Now.Time = noon.Add(16 * time.Hour)
+	totals := []payment.DayTotal{
+		{Wallet: "paypay", Currency: "JPY", Count: 1, Sum: 500},
+		{Wallet: "house", Currency: "JPY", Count: 3, Sum: 3000, VoidCount: 1, VoidSum: 1000},
+	}
+	s := mustApply(t, opened(1000), goodScan(), c).State
+	d := mustApply(t, s, DayRoll{First: 17, Totals: totals}, next)
+	if !slices.Equal(kinds(d.Drafts), []payment.Kind{payment.KindDayClosed, payment.KindDayOpened}) {
+		t.Fatalf("facts %v", kinds(d.Drafts))
+	}
+	want := &payment.DayClosed{FirstSeq: 17, Totals: []payment.DayTotal{totals[1], totals[0]}}
+	if !reflect.DeepEqual(d.Drafts[0].Fact, want) || d.Drafts[0].Date != today || d.Drafts[1].Date != 20261123 || d.State.Day != 20261123 {
+		t.Errorf("drafts %+v", d.Drafts)
+	}
+	if d.State.Phase != Paid || d.State.Last.Payment != id(100) {
+		t.Errorf("the paid sale is lost: %+v", d.State)
+	}
+
+	forgotten := opened(1000)
+	next.Now.Boot = StaleSale + 1
+	d = mustApply(t, forgotten, DayRoll{First: 17}, next)
+	if !slices.Equal(kinds(d.Drafts), []payment.Kind{payment.KindSaleCancelled, payment.KindDayClosed, payment.KindDayOpened}) ||
+		d.Drafts[0].Date != today || d.State.Phase != Cancelled {
+		t.Errorf("a forgotten sale: %+v", d)
+	}
+}
+
+func TestDayRollRefuses(t *testing.T) {
+	c := lane(t, document())
+	c.Now.Time = noon.Add(16 * time.Hour)
+	s := State{Day: today}
+	for name, e := range map[string]DayRoll{
+		"no first entry":     {},
+		"negative":           {First: 1, Totals: []payment.DayTotal{{Wallet: "house", Currency: "JPY", Sum: -1}}},
+		"more voided":        {First: 1, Totals: []payment.DayTotal{{Wallet: "house", Currency: "JPY", Count: 1, Sum: 1, VoidCount: 1, VoidSum: 2}}},
+		"more voids":         {First: 1, Totals: []payment.DayTotal{{Wallet: "house", Currency: "JPY", Count: 1, Sum: 1, VoidCount: 2}}},
+		"no wallet":          {First: 1, Totals: []payment.DayTotal{{Currency: "JPY"}}},
+		"a strange currency": {First: 1, Totals: []payment.DayTotal{{Wallet: "house", Currency: "X"}}},
+	} {
+		if d, err := Apply(s, e, c); payment.CodeOf(err) != payment.Internal || len(d.Drafts) != 0 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	c.Stopped = true
+	if _, err := Apply(s, DayRoll{First: 1}, c); payment.CodeOf(err) != payment.Retry {
+		t.Errorf("journal stopped: %v", err)
+	}
+}

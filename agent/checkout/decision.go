@@ -1,0 +1,81 @@
+package checkout
+
+import (
+	"log/slog"
+
+	"tilld/agent/payment"
+)
+
+// Decision is what an event comes to. Drafts go into the journal in one transaction; State and Answer count
+// from then on.
+type Decision struct {
+	State  State
+	Drafts []Draft
+	Answer Answer
+}
+
+// Draft is an entry before the journal gives it its place, its times and its signature.
+type Draft struct {
+	Fact          payment.Fact
+	Sale, Payment payment.ID // zero: none
+	Date          payment.Date
+	Policy        uint64 // version that was obeyed; 0: none
+	Training      bool
+	Body          *payment.Body // nil: none; its salt is the journal's to make
+	Evidence      Secret        // the signed code, to be sealed into the body
+}
+
+// Secret is a customer's code in plain. It does not print.
+type Secret []byte
+
+// String hides the code.
+func (Secret) String() string { return "[code]" }
+
+// GoString hides the code.
+func (Secret) GoString() string { return "[code]" }
+
+// LogValue hides the code.
+func (Secret) LogValue() slog.Value { return slog.StringValue("[code]") }
+
+// MarshalText hides the code.
+func (Secret) MarshalText() ([]byte, error) { return []byte("[code]"), nil }
+
+// Kind is the kind of an answer.
+type Kind uint8
+
+// The kinds of answer.
+const (
+	Done       Kind = iota // as asked; nothing to say about a code
+	Approved               // paid: hand over the goods
+	NotTaken               // this code is refused; the sale waits for another
+	Again                  // already taken: Payment has what it paid; nothing new happened
+	ForPOS                 // no payment code: hand the text to the shop's POS
+	NoSale                 // a payment code, and no sale waits for one
+	Unreadable             // a broken code, and no sale waits for one
+)
+
+var kindNames = [...]string{"done", "approved", "not_taken", "again", "for_pos", "no_sale", "unreadable"}
+
+// String is the kind's name, such as "approved".
+func (k Kind) String() string {
+	if int(k) < len(kindNames) {
+		return kindNames[k]
+	}
+	return "unknown"
+}
+
+// MarshalText writes String.
+func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
+
+// Answer is what the screen needs.
+type Answer struct {
+	Kind    Kind
+	Outcome payment.Outcome // of the present sale: Paid, NotPaid, or NoOutcome while nothing is decided
+	Reason  payment.Reason
+	Advice  Advice
+	Payment payment.ID    // Approved: the new payment; Again: the earlier one
+	Sale    payment.ID    // of Payment
+	Amount  payment.Money // of Payment
+	Wallet  string
+	Pass    bool // hand the text to the shop's POS
+}

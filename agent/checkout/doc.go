@@ -1,0 +1,40 @@
+// Package checkout decides: the sale as one explicit state machine, and the rules by which a lane takes a
+// signed code without asking HQ. Apply is pure. The clock's reading, the policy, what the journal looked up
+// and the identifiers come in as values; facts to be journalled and an answer for the screen come out.
+//
+//	                 Scan: refused
+//	                  ┌─────────┐
+//	OpenSale          ▼         │ Scan: approved         Complete
+//	────────▶ Open ─▶ Refused ──┴──────────────▶ Paid ─────────────▶ Completed
+//	           │         │                         │                     │
+//	           └────┬────┘ Cancel                  └──────────┬──────────┘ Void
+//	                ▼                                         ▼
+//	            Cancelled                                  Voided
+//
+// Open and Refused wait for a code (Refused remembers why the last one was not taken). From every other
+// phase, and from Idle at the start, OpenSale begins the next sale; a sale that was paid and not completed
+// stays so in the journal and can be completed later by its ID.
+//
+// Scan asks the rules in this order and stops at the first that refuses; what is cheap and what the cashier
+// can do least about comes first:
+//
+//	lane         JournalStopped, NoPolicy, TerminalRevoked
+//	sale         CurrencyMismatch, AmountNotEligible
+//	code         UnknownCode, MalformedCode, UnknownIssuer, BadSignature, WalletDisabled, OnlineOnly
+//	revocation   IssuerRevoked, KeyRevoked, AccountRevoked
+//	time         ClockUntrusted, CertificateNotYet, CertificateExpired, CodeExpired, CodeFromFuture
+//	place        OtherPlace
+//	replay       CodeUsed, CounterNotAbove
+//	right        CurrencyMismatch (of the certificate), OfflineTooLong, OverPaymentCap, UnboundAboveCap,
+//	             OverAccountCap, OverShareSum, OverShareCount: policy.LaneTerms.Judge, which HQ asks again
+//
+// Two answers are no refusals and are not journalled. A code that is no payment code (goods, a carrier, a
+// point card) is for the shop's POS. And the very code that paid last is answered "already taken", with that
+// payment: cashiers scan twice, and a red screen would make them charge twice.
+//
+// What a reader would get wrong: nothing happened until the drafts are in the journal. The caller must not
+// show an answer, nor keep the returned state, before that.
+//
+// Online authorisation comes between "code" and "revocation": its outcomes (payment.Pending and Unknown)
+// exist, its events do not yet.
+package checkout

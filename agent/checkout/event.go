@@ -1,0 +1,115 @@
+package checkout
+
+import (
+	"time"
+
+	"tilld/agent/payment"
+	"tilld/agent/policy"
+)
+
+// Now is what agent/clock's reading says.
+type Now struct {
+	Time      time.Time     // the best estimate
+	Trusted   bool          // the estimate may decide on a code
+	Restarted bool          // the machine restarted since HQ's last signed time: Time is the wall clock's word
+	Age       time.Duration // of HQ's last signed time
+	EntryAge  int64         // the same as an entry carries it: ms plus 1; 0: none since the machine started
+	Boot      time.Duration // the boot-time clock, for how long something has lasted
+}
+
+// known is Time when it may decide on a key's window, and the zero time when it may not.
+func (n Now) known() time.Time {
+	if n.Trusted {
+		return n.Time
+	}
+	return time.Time{}
+}
+
+// Place is where the lane stands. It comes from the policy, and before there is one from the join answer.
+type Place struct {
+	Terminal    payment.ID
+	Store, Lane string
+	Zone        *time.Location
+	Roll        time.Duration // how long after midnight a business date begins
+}
+
+// Context is all that a decision may depend on besides the state and the event. Place.Zone and Bundle must
+// be set; a Bundle may hold nothing yet.
+type Context struct {
+	Now     Now
+	Place   Place
+	Bundle  *policy.Bundle // what the lane believes
+	Stopped bool           // the journal can't be written
+	Revoked bool           // HQ said in an acknowledgement that this terminal may not sell
+}
+
+// Event is something that happened at the lane. OpenSale, Scan, Cancel, Complete, Void and DayRoll are all.
+type Event interface{ event() }
+
+// OpenSale begins a sale. Its ID is new. Request and Digest tell a POS's repeated request from another one
+// (SHA-256 of its idempotency key and of its content); the caller looks repeats up before it comes here.
+type OpenSale struct {
+	Sale            payment.Sale
+	Request, Digest []byte
+}
+
+// Scan is a text that the scanner read, examined.
+type Scan struct {
+	Payment payment.ID // new; names the payment if this becomes one
+	Read    Read
+	Hash    []byte // keyed hash of the text: see payment.Approved.CodeHash
+	HashKey uint32 // the epoch of that key
+	Known   Known  // looked up when the read has a Code, else zero
+}
+
+// Known is what the journal knows of a verified code's phone and account, and of this lane.
+type Known struct {
+	Counter uint64      // the highest counter taken of this phone's key; 0: none
+	Used    bool        // this very code has paid at this lane
+	Spent   policy.Used // approved before: by the account today, by the lane without HQ's acknowledgement
+}
+
+// Cancel ends a sale that nobody paid.
+type Cancel struct{ Sale payment.ID }
+
+// Complete says that the shop's POS has the outcome of a paid sale. Phase is what the journal knows of the
+// sale; it is not asked when the sale is the present one.
+type Complete struct {
+	Sale  payment.ID
+	Phase Phase
+}
+
+// Void takes back a payment of this lane before HQ has acknowledged it. Found is the payment as the journal
+// knows it, nil when it does not.
+type Void struct {
+	Payment    payment.ID
+	Supervisor string // who decided
+	Found      *Record
+	Acked      uint64 // highest sequence of the present epoch that HQ has acknowledged
+}
+
+// Record is a payment in the journal.
+type Record struct {
+	Payment, Sale payment.ID
+	Amount        payment.Money
+	Wallet        string
+	Date          payment.Date // its business date
+	Seq           uint64       // of its approval
+	ThisEpoch     bool         // Seq is of the present epoch
+	Voided        bool
+	Training      bool
+}
+
+// DayRoll closes the business date that is open, with the journal's figures for it, and opens the next. Call
+// it when RollDue says so, before any other event. The figures are not asked when no date is open.
+type DayRoll struct {
+	First  uint64 // sequence of the date's DayOpened
+	Totals []payment.DayTotal
+}
+
+func (OpenSale) event() {}
+func (Scan) event()     {}
+func (Cancel) event()   {}
+func (Complete) event() {}
+func (Void) event()     {}
+func (DayRoll) event()  {}

@@ -1,0 +1,75 @@
+package checkout
+
+import (
+	"fmt"
+	"time"
+
+	"tilld/agent/payment"
+)
+
+// Phase is where a sale stands.
+type Phase uint8
+
+// The phases; the package comment draws who enters and leaves them.
+const (
+	Idle      Phase = iota // no sale since the start
+	Open                   // waiting for a code
+	Refused                // waiting for a code, after one was refused
+	Paid                   // the shop has the money or the right to it; its POS does not know yet
+	Completed              // the POS has the outcome
+	Cancelled              // ended, and nobody paid
+	Voided                 // paid, and taken back
+)
+
+var phaseNames = [...]string{"idle", "open", "refused", "paid", "completed", "cancelled", "voided"}
+
+// String is the phase's name, such as "open".
+func (p Phase) String() string {
+	if int(p) < len(phaseNames) {
+		return phaseNames[p]
+	}
+	return fmt.Sprintf("phase_%d", uint8(p))
+}
+
+// MarshalText writes String.
+func (p Phase) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// Waiting says whether a code would be decided on now.
+func (p Phase) Waiting() bool { return p == Open || p == Refused }
+
+// State is one lane's checkout. After a restart the caller fills it from the journal: the day that is open,
+// the last sale and its phase, the last payment; Refusal and Touched may stay empty.
+type State struct {
+	Phase   Phase
+	Day     payment.Date  // the business date that is open; all entries carry it. Zero: none yet
+	Sale    payment.Sale  // zero in Idle
+	Touched time.Duration // when the sale last moved, by the boot-time clock
+	Refusal Refusal       // in Refused: the last one
+	Last    Taken         // the lane's last payment, of this sale or an earlier one; zero: none
+}
+
+// Refusal is why a code was not taken.
+type Refusal struct {
+	Reason payment.Reason
+	Hash   string // of the code, so that the same answer to the same code is journalled once
+}
+
+// CodeID identifies a signed code: the phone's key and its counter.
+type CodeID struct {
+	Phone   [8]byte
+	Counter uint64
+}
+
+// ReplayKey is the identity as a fact holds it.
+func (c CodeID) ReplayKey() payment.ReplayKey {
+	return payment.ReplayKey{Phone: c.Phone[:], Counter: c.Counter}
+}
+
+// Taken is a payment that a code made at this lane.
+type Taken struct {
+	Payment, Sale payment.ID
+	Amount        payment.Money
+	Wallet        string
+	Code          CodeID
+	Voided        bool
+}
