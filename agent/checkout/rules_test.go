@@ -188,6 +188,16 @@ func TestReasons(t *testing.T) {
 			t.Errorf("%v: no test of the rule that answers it", r)
 		}
 	}
+	for k := Done; k <= Unreadable; k++ {
+		if text, err := k.MarshalText(); err != nil || len(text) == 0 || string(text) == "unknown" {
+			t.Errorf("kind %d of answer is called %q, %v", k, text, err)
+		}
+	}
+	for p := Idle; p <= Voided; p++ {
+		if text, err := p.MarshalText(); err != nil || len(text) == 0 || p.String() == "phase_0" {
+			t.Errorf("phase %d is called %q, %v", p, text, err)
+		}
+	}
 	if AdviceFor(payment.Reason(999)) != CallManager {
 		t.Error("a reason of a later release is not the manager's")
 	}

@@ -250,6 +250,42 @@ func reload(t *rapid.T, s Saved) Saved {
 	return got
 }
 
+func TestLoadSaved(t *testing.T) {
+	good := Saved{
+		Anchor: Anchor{HQTime: start.UnixMilli(), Boot: 1, BootID: "a", Wall: start.UnixMilli()},
+		Mark:   Mark{Time: start.UnixMilli(), Boot: 1, BootID: "a"},
+	}
+	tests := []struct {
+		name   string
+		change func(*Saved)
+		err    error
+	}{
+		{"as it was saved", func(*Saved) {}, nil},
+		{"nothing yet", func(s *Saved) { *s = Saved{} }, nil},
+		{"HQ in 1999", func(s *Saved) { s.Anchor.HQTime = earliest - 1 }, ErrSaved},
+		{"HQ in 2200", func(s *Saved) { s.Anchor.HQTime, s.Mark.Time = latest+1, latest+1 }, ErrSaved},
+		{"a mark before the anchor", func(s *Saved) { s.Mark.Time-- }, ErrSaved},
+		{"a boot time below zero", func(s *Saved) { s.Anchor.Boot = -1 }, ErrSaved},
+		{"a boot time beyond all", func(s *Saved) { s.Mark.Boot = maxBoot + 1 }, ErrSaved},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := good
+			tt.change(&s)
+			b, err := s.Bytes()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := LoadSaved(b); !errors.Is(err, tt.err) || err == nil && got != s {
+				t.Errorf("got %+v, %v", got, err)
+			}
+			if _, err := LoadSaved(append(b, '1')); !errors.Is(err, ErrSaved) {
+				t.Errorf("with a byte more: %v", err)
+			}
+		})
+	}
+}
+
 func FuzzLoadSaved(f *testing.F) {
 	f.Add([]byte(nil))
 	f.Add([]byte(`{"anchor":{"hq_time":1795338000000,"boot":60000,"boot_id":"a","wall":1795338000000},"mark":{"time":1795338000000,"boot":60000,"boot_id":"a"}}`))
@@ -280,6 +316,9 @@ func TestSystem(t *testing.T) {
 	}
 	c := New(src, Saved{})
 	a, b := c.Boot(), c.Boot()
+	if d := time.Since(c.Wall()); d.Abs() > time.Second {
+		t.Errorf("the wall clock is off by %v", d)
+	}
 	if a <= 0 || b < a || len(src.BootID) != 36 {
 		t.Errorf("boot time %v then %v in start %q", a, b, src.BootID)
 	}

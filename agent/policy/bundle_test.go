@@ -82,15 +82,16 @@ func TestAccept(t *testing.T) {
 			if held.PolicyVersion() != 5 || held.Trust().Version != 2 {
 				t.Error("the bundle itself changed")
 			}
-			reload(t, root, next)
+			reload(t, next)
 		})
 	}
 }
 
 // reload checks that what Raw gives comes back.
-func reload(t testing.TB, root *wire.Signer, b *Bundle) {
+func reload(t testing.TB, b *Bundle) {
 	t.Helper()
-	again, err := Load(root.Public(), "kita", b.rawTrust, b.rawPolicy)
+	rawTrust, rawPolicy := b.Raw()
+	again, err := Load(b.Root(), b.Chain(), rawTrust, rawPolicy)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +134,7 @@ func TestAcceptWithoutTrust(t *testing.T) {
 	if b.Policy() != nil || b.Trust() != nil || b.PolicyVersion() != 0 {
 		t.Error("an empty bundle holds something")
 	}
-	reload(t, edKey(t, 1), b)
+	reload(t, b)
 }
 
 // TestVersionsNeverGoBack delivers policies and trust bundles in any order, repeated, by keys that come and

@@ -99,6 +99,7 @@ func (d *Document) validateHead() error {
 }
 
 func (d *Document) validateCodes() error {
+	known := map[string]bool{}
 	if err := d.Codes.Validate(); err != nil {
 		row := 0 // the first that is wrong, for its place in the file
 		for row < len(d.Codes.Rows) && (&paycode.Table{Rows: d.Codes.Rows[:row+1]}).Validate() == nil {
@@ -106,9 +107,24 @@ func (d *Document) validateCodes() error {
 		}
 		return badField(fmt.Sprintf("codes.rows[%d]", row), "%v", err)
 	}
-	for _, wallet := range d.Wallets {
-		if !slices.ContainsFunc(d.Codes.Rows, func(r paycode.Row) bool { return r.Wallet == wallet }) {
-			return badField("wallets", "%q has no row in codes", wallet)
+	for _, row := range d.Codes.Rows {
+		known[row.Wallet] = true
+	}
+	if err := checkKnown("wallets", d.Wallets, known); err != nil {
+		return err
+	}
+	for i, s := range d.Stores {
+		if err := checkKnown(fmt.Sprintf("store[%d].wallets", i), s.Wallets, known); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkKnown(key string, wallets []string, known map[string]bool) error {
+	for _, w := range wallets {
+		if !known[w] {
+			return badField(key, "%q has no row in codes", w)
 		}
 	}
 	return nil
