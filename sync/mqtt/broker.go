@@ -1,0 +1,182 @@
+package mqtt
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+)
+
+const (
+	startWithin = 10 * time.Second
+
+	// The limit for one message inside the server: the payload, its topic and NATS headers.
+	brokerMaxPayload = 1 << 20
+
+	// QoS 1 messages that a subscription may have unacknowledged. A client that reads slowly has
+	// this many of up to 512 KiB in the server's memory, per subscription.
+	brokerMaxUnacked = 32
+
+	// Redelivery inside a session. A TCP connection loses nothing, so this only repeats messages to
+	// a reader that is slow already; sessions are clean, so it never serves one that comes back.
+	brokerAckWait = 2 * time.Minute
+
+	// The log is flushed to disk this often: see the package comment for why that is enough.
+	brokerSync = time.Second
+
+	// How long a reader that was connected at a crash is waited for.
+	brokerForget = 5 * time.Minute
+
+	defaultMaxStore = 1 << 30
+	streamMemory    = 64 << 20
+)
+
+// BrokerConfig of a Broker. StoreDir and Listen are required.
+type BrokerConfig struct {
+	// StoreDir keeps messages until their readers have acknowledged them. It belongs to one Broker
+	// in one process at a time, which the caller sees to. Made with mode 0700 if it is not there.
+	StoreDir string
+
+	Listen string // host:port; port 0 takes any free one
+
+	TLS      *tls.Config // nil: none (see TLSFiles)
+	Username string      // "": nobody signs in by name
+	Password string
+
+	// AllowPlaintext permits listening beyond loopback without TLS.
+	AllowPlaintext bool
+
+	MaxStore int64        // bytes of messages on disk, beyond which publishers are turned away; 0: 1 GiB
+	Name     string       // of this server, for its log; "": tilld
+	Log      *slog.Logger // nil: silent
+
+	forget time.Duration // for tests; 0: brokerForget
+}
+
+// A Broker is a NATS server in this process that speaks MQTT only. It has no port of its own
+// protocol, and no permissions beyond the password: everybody who gets in may read every topic.
+type Broker struct {
+	server *server.Server
+	addr   string
+	tls    bool
+	once   sync.Once
+}
+
+// StartBroker starts a broker and returns when it takes connections.
+func StartBroker(c BrokerConfig) (*Broker, error) {
+	opts, err := c.options()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(c.StoreDir, 0o700); err != nil {
+		return nil, fmt.Errorf("mqtt: broker's store: %w", err)
+	}
+	s, err := server.NewServer(opts)
+	if err != nil {
+		return nil, fmt.Errorf("mqtt: broker: %w", err)
+	}
+	log := newBrokerLog(c.Log)
+	s.SetLogger(log, false, false)
+	s.Start() // returns early, having logged why, when something is wrong
+	b := &Broker{server: s, tls: c.TLS != nil}
+	select {
+	case why := <-log.fatal:
+		b.Close()
+		return nil, fmt.Errorf("mqtt: broker on %s: %s", c.Listen, why)
+	default:
+	}
+	if !s.ReadyForConnections(startWithin) {
+		b.Close()
+		return nil, fmt.Errorf("mqtt: broker on %s: not ready within %v", c.Listen, startWithin)
+	}
+	log.started.Store(true)
+	b.addr = net.JoinHostPort(opts.MQTT.Host, strconv.Itoa(opts.MQTT.Port)) // the server put the port there
+	return b, nil
+}
+
+func (c *BrokerConfig) options() (*server.Options, error) {
+	host, portText, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("mqtt: broker's address %q: %w", c.Listen, err)
+	}
+	port, err := strconv.ParseUint(portText, 10, 16)
+	if err != nil {
+		return nil, fmt.Errorf("mqtt: broker's address %q: port is 0 to 65535", c.Listen)
+	}
+	switch {
+	case c.StoreDir == "":
+		return nil, errors.New("mqtt: broker needs a store directory")
+	case (c.Username == "") != (c.Password == ""):
+		return nil, errors.New("mqtt: broker's user name and password go together")
+	case c.MaxStore < 0:
+		return nil, errors.New("mqtt: negative size for the broker's store")
+	case c.TLS == nil && !c.AllowPlaintext && !isLoopback(host):
+		return nil, fmt.Errorf("%w: listening on %s", ErrPlaintext, c.Listen)
+	}
+	o := &server.Options{
+		ServerName:         orElse(c.Name, "tilld"),
+		DontListen:         true, // no port for NATS clients
+		NoSigs:             true, // signals are for the process, not for us
+		NoLog:              true, // ours is set after
+		MaxPayload:         brokerMaxPayload,
+		JetStream:          true,
+		StoreDir:           c.StoreDir,
+		SyncInterval:       brokerSync,
+		JetStreamMaxMemory: streamMemory,
+		JetStreamMaxStore:  c.MaxStore,
+		MQTT: server.MQTTOpts{
+			Host:          host,
+			Port:          int(port),
+			Username:      c.Username,
+			Password:      c.Password,
+			TLSConfig:     c.TLS,
+			AckWait:       brokerAckWait,
+			MaxAckPending: brokerMaxUnacked,
+
+			// After a crash the places of its readers are still on disk, and messages are kept for
+			// them, until the same client ID comes back or this much time has passed. (Places in
+			// memory look simpler, but leave the messages behind that nobody had read: for ever.)
+			ConsumerInactiveThreshold: c.forget,
+		},
+	}
+	setDefault(&o.JetStreamMaxStore, defaultMaxStore)
+	setDefault(&o.MQTT.ConsumerInactiveThreshold, brokerForget)
+	if o.MQTT.Port == 0 {
+		o.MQTT.Port = -1 // to the server, 0 is "no MQTT" and -1 is "any port"
+	}
+	return o, nil
+}
+
+// Addr is host:port as bound, for clients on this machine.
+func (b *Broker) Addr() string { return b.addr }
+
+// URL is what a Client's Config takes for this broker, from this machine.
+func (b *Broker) URL() string {
+	a := address{tls: b.tls, hostport: b.addr}
+	return a.String()
+}
+
+// Healthy returns why messages can't be taken, or nil. A full disk switches the store off until
+// the broker is closed and started again.
+func (b *Broker) Healthy() error {
+	if !b.server.Running() {
+		return errors.New("mqtt: broker is closed")
+	}
+	if !b.server.JetStreamEnabled() {
+		return errors.New("mqtt: broker's store is off after an error; start it again when there is space on the disk")
+	}
+	return nil
+}
+
+// Close ends all connections and waits until the store is closed. Calling it again does nothing.
+func (b *Broker) Close() {
+	b.once.Do(b.server.Shutdown)
+	b.server.WaitForShutdown()
+}
