@@ -74,7 +74,7 @@ type View struct {
 	Payment   payment.ID
 	Reason    payment.Reason // of a refusal, or of a stop
 	Already   bool           // the code shown again had paid for this sale
-	Notice    string         // a passing remark: badread, tworeads, goods, nosale; empty: none
+	Notice    string         // a passing remark: badread, tworeads, goods, nosale, used; empty: none
 	NoticeNo  uint64         // rises with every remark, so that the same one twice is heard twice
 
 	Scanner      Scanner

@@ -1,0 +1,163 @@
+package lane
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+
+	"tilld/agent/checkout"
+	"tilld/agent/journal"
+	"tilld/agent/paycode"
+	"tilld/agent/payment"
+	"tilld/drivers/scanner"
+)
+
+// hashSize is how much of a code's keyed hash is kept.
+const hashSize = 16
+
+// Scanned takes what the scanner has to tell, in order. It returns when the lane has dealt with it.
+func (l *Lane) Scanned(ctx context.Context, e scanner.Event) {
+	err := l.do(ctx, func(ctx context.Context) error {
+		switch e := e.(type) {
+		case scanner.Symbol:
+			return l.symbol(ctx, e)
+		case scanner.BadRead:
+			l.badRead(e)
+		case scanner.Blanked:
+			l.blanked(e)
+		case scanner.Lost:
+			l.lost(e)
+		case scanner.Returned:
+			l.setScanner(Scanner{State: ScannerOK, Since: e.At, Device: e.Device})
+		}
+		return nil
+	})
+	if err != nil && ctx.Err() == nil {
+		l.cfg.Log.Error("a scan was not dealt with", "error", err)
+	}
+}
+
+// symbol decides on a code, or passes on what is none.
+func (l *Lane) symbol(ctx context.Context, sym scanner.Symbol) error {
+	c := l.context()
+	e := checkout.Scan{Read: l.examine(sym, c), HashKey: l.cfg.HashKey.Epoch}
+	e.Hash = l.hash(sym.Text)
+	var err error
+	if e.Payment, err = l.cfg.IDs.Next(); err != nil {
+		return err
+	}
+	if e.Read.Code != nil {
+		if e.Known, err = l.known(ctx, e.Read); err != nil {
+			l.remark(NoticeBadRead)
+			return err
+		}
+	}
+	d, err := l.apply(ctx, e)
+	if err != nil {
+		return err
+	}
+	l.answer(d, sym)
+	return nil
+}
+
+func (l *Lane) examine(sym scanner.Symbol, c checkout.Context) checkout.Read {
+	opts := paycode.Options{AIM: sym.AIM, On: l.state.Day}
+	if doc := c.Bundle.Policy(); doc != nil {
+		opts.Table = &doc.Codes
+		opts.Wallets = doc.Terms(c.Place.Store, c.Place.Lane).Wallets
+	}
+	class := paycode.Classify(sym.Text, opts)
+	trust := c.Bundle.Trust()
+	if trust == nil && class.Signed != nil {
+		// Without keys nothing can be checked; the rules refuse for want of a policy before they look.
+		return checkout.Read{Kind: class.Kind, Format: class.Format, Reason: payment.NoPolicy, Text: checkout.Secret(class.Text)}
+	}
+	return checkout.Examine(class, trust, believed(c.Now))
+}
+
+// hash is the code's keyed hash: it tells two codes apart and gives nothing away.
+func (l *Lane) hash(text string) []byte {
+	mac := hmac.New(sha256.New, l.cfg.HashKey.Key)
+	mac.Write([]byte(text))
+	return mac.Sum(nil)[:hashSize]
+}
+
+func (l *Lane) known(ctx context.Context, r checkout.Read) (checkout.Known, error) {
+	var k checkout.Known
+	due := l.state.Sale.Due()
+	if due.Currency == "" {
+		return k, nil // no sale: nothing will be approved
+	}
+	wallet := ""
+	if len(r.Wallets) > 0 {
+		wallet = r.Wallets[0]
+	}
+	found, err := l.cfg.Journal.Known(ctx, journal.Question{
+		Replay: r.Code.ReplayKey(), Wallet: wallet, Account: r.Code.Account[:], Date: l.state.Day, Currency: due.Currency,
+	})
+	if err != nil {
+		return k, unread(err)
+	}
+	k.Used = !found.CodeUsed.IsZero()
+	if found.PhoneKnown {
+		k.Counter = found.LastCounter
+	}
+	k.Spent.Account, k.Spent.Sum, k.Spent.Count = found.AccountSpent, found.ExposureSum, found.ExposureCount
+	return k, nil
+}
+
+// answer puts a decision on the screen and on the POS's event stream.
+func (l *Lane) answer(d checkout.Decision, sym scanner.Symbol) {
+	a := d.Answer
+	if a.Pass {
+		l.feed.publish(Event{Kind: ScanPassed, Text: sym.Text, AIM: sym.AIM})
+	}
+	switch a.Kind {
+	case checkout.Approved:
+		l.shown.answer = a
+		l.feed.publish(Event{Kind: SalePaid, Sale: a.Sale, Payment: a.Payment, Amount: a.Amount, Wallet: a.Wallet, Reference: l.state.Sale.Reference})
+	case checkout.NotTaken:
+		l.shown.answer = a
+		l.feed.publish(Event{Kind: CodeRefused, Sale: l.state.Sale.ID, Reason: a.Reason, Reference: l.state.Sale.Reference})
+	case checkout.Again:
+		l.shown.answer = a
+		if a.Outcome != payment.Paid { // another sale waits: that code has paid before it
+			l.remark(NoticeUsed)
+		}
+	case checkout.ForPOS:
+		if l.state.Phase.Waiting() {
+			l.remark(NoticeGoods)
+		}
+	case checkout.NoSale:
+		l.remark(NoticeNoSale)
+	case checkout.Done:
+	}
+}
+
+func (l *Lane) badRead(e scanner.BadRead) {
+	l.cfg.Log.Info("bad read", "reason", e.Reason.String(), "length", e.Length)
+	if e.Reason == scanner.ReasonTwoCodes {
+		l.remark(NoticeTwoCodes)
+		return
+	}
+	l.remark(NoticeBadRead)
+}
+
+// blanked is a second code hard upon a first one, which counted. The same again is a scanner's stutter.
+func (l *Lane) blanked(e scanner.Blanked) {
+	if e.Same {
+		return
+	}
+	read := l.examine(e.Symbol, l.context())
+	if read.Kind == paycode.NotPayment || read.Kind == paycode.Loyalty || read.Kind == paycode.Unknown {
+		l.feed.publish(Event{Kind: ScanPassed, Text: e.Symbol.Text, AIM: e.Symbol.AIM})
+		return
+	}
+	l.remark(NoticeTwoCodes)
+}
+
+// remark puts a passing notice on the screen.
+func (l *Lane) remark(n Notice) {
+	l.shown.notice = n
+	l.shown.number++
+}

@@ -1,0 +1,173 @@
+package lane
+
+import (
+	"context"
+	"time"
+
+	"tilld/agent/checkout"
+	"tilld/agent/clock"
+	"tilld/agent/journal"
+	"tilld/agent/payment"
+)
+
+// readState makes the checkout's state of what the journal holds: the day that is open in the present epoch,
+// and the last sale if it was paid and never completed.
+func (l *Lane) readState(ctx context.Context) (checkout.State, error) {
+	var s checkout.State
+	at, err := l.cfg.Journal.State(ctx)
+	if err != nil {
+		return s, err
+	}
+	days, err := l.cfg.Journal.Days(ctx, 0)
+	if err != nil {
+		return s, err
+	}
+	for _, d := range days {
+		if d.Epoch == at.Current.Epoch && d.Open() {
+			s.Day = d.Date
+		}
+	}
+	paid, err := l.cfg.Journal.NotCompleted(ctx)
+	if err != nil || len(paid) == 0 || paid[0].Date != s.Day {
+		return s, err
+	}
+	return l.lastPaid(ctx, s, paid[0])
+}
+
+func (l *Lane) lastPaid(ctx context.Context, s checkout.State, sale journal.Sale) (checkout.State, error) {
+	list, err := l.cfg.Journal.PaymentsOf(ctx, sale.ID)
+	if err != nil {
+		return s, err
+	}
+	for _, p := range list {
+		if p.Voided {
+			continue
+		}
+		s.Phase = checkout.Paid
+		s.Sale = payment.Sale{ID: sale.ID, Reference: sale.Reference, Total: sale.Total, Wallet: sale.Due, Training: sale.Training}
+		s.Last = checkout.Taken{Payment: p.ID, Sale: sale.ID, Amount: p.Amount, Wallet: p.Wallet}
+	}
+	return s, nil
+}
+
+// cancelLeftOpen ends the sales that nobody paid before the program ended.
+func (l *Lane) cancelLeftOpen(ctx context.Context) error {
+	open, err := l.cfg.Journal.OpenSales(ctx)
+	if err != nil || len(open) == 0 {
+		return err
+	}
+	c := l.context()
+	if err := l.rollIfDue(ctx, c); err != nil {
+		return err
+	}
+	for _, sale := range open {
+		d := checkout.Draft{Fact: &payment.SaleCancelled{}, Sale: sale.ID, Date: l.state.Day, Training: sale.Training}
+		if err := l.write(ctx, c, []checkout.Draft{d}); err != nil {
+			return err
+		}
+		l.feed.publish(Event{Kind: SaleCancelled, Sale: sale.ID, Reference: sale.Reference})
+	}
+	return nil
+}
+
+// context is what decisions depend on now.
+func (l *Lane) context() checkout.Context {
+	r := l.cfg.Clock.Read()
+	return checkout.Context{
+		Now: checkout.Now{
+			Time: r.Now, Trusted: r.Trust != clock.Untrusted, Restarted: r.Trust == clock.Restarted, Age: r.Age, EntryAge: r.EntryAge(), Boot: r.Boot,
+		},
+		Place: l.cfg.Place, Bundle: l.Bundle(), Stopped: l.cfg.Journal.Stopped() != nil, Revoked: l.revoked,
+	}
+}
+
+// apply lets checkout decide, journals what it decided and keeps the new state, in that order.
+func (l *Lane) apply(ctx context.Context, e checkout.Event) (checkout.Decision, error) {
+	c := l.context()
+	if err := l.rollIfDue(ctx, c); err != nil {
+		return checkout.Decision{}, err
+	}
+	d, err := checkout.Apply(l.state, e, c)
+	if err != nil {
+		return d, err
+	}
+	if err := l.write(ctx, c, d.Drafts); err != nil {
+		return d, err
+	}
+	l.state = d.State
+	return d, nil
+}
+
+func (l *Lane) rollIfDue(ctx context.Context, c checkout.Context) error {
+	if !checkout.RollDue(l.state, c) {
+		return nil
+	}
+	return l.roll(ctx, c)
+}
+
+// roll closes the business date that is open, with the journal's own figures, and opens the next.
+func (l *Lane) roll(ctx context.Context, c checkout.Context) error {
+	var e checkout.DayRoll
+	if l.state.Day != 0 {
+		day, err := l.cfg.Journal.Day(ctx, l.state.Day)
+		if err != nil {
+			return payment.Errorf(payment.Internal, "lane.roll", "the day's figures can't be read: %w", err)
+		}
+		e = checkout.DayRoll{First: day.FirstSeq, Totals: day.Totals}
+	}
+	before := l.state
+	d, err := checkout.Apply(l.state, e, c)
+	if err != nil {
+		return err
+	}
+	if err := l.write(ctx, c, d.Drafts); err != nil {
+		return err
+	}
+	l.state = d.State
+	if before.Phase.Waiting() && d.State.Phase == checkout.Cancelled {
+		l.feed.publish(Event{Kind: SaleCancelled, Sale: before.Sale.ID, Reference: before.Sale.Reference})
+	}
+	return nil
+}
+
+// write puts drafts into the journal, all or none, and returns when they are durable.
+func (l *Lane) write(ctx context.Context, c checkout.Context, drafts []checkout.Draft) error {
+	if len(drafts) == 0 {
+		return nil
+	}
+	r := l.cfg.Clock.Read()
+	list := make([]journal.Draft, len(drafts))
+	for i, d := range drafts {
+		list[i] = journal.Draft{
+			Fact: d.Fact, Sale: idOrNil(d.Sale), Payment: idOrNil(d.Payment), Policy: d.Policy, Training: d.Training, Body: d.Body,
+			Moment: journal.Moment{
+				Date: d.Date, Wall: r.Wall, Boot: max(r.Boot, 0), Zone: l.cfg.Place.Zone.String(),
+				HQKnown: c.Now.EntryAge > 0, HQAge: time.Duration(max(c.Now.EntryAge-1, 0)) * time.Millisecond,
+			},
+		}
+		if d.Evidence != nil {
+			list[i].Evidence, list[i].SealTo = d.Evidence, c.Bundle.Trust().Seal(believed(c.Now))
+		}
+	}
+	if _, err := l.cfg.Journal.Append(ctx, list...); err != nil {
+		l.cfg.Log.Error("not journalled", "kind", drafts[0].Fact.Kind().String(), "error", err)
+		return payment.Errorf(payment.Retry, "lane.write", "this lane could not record it: %w", err)
+	}
+	return nil
+}
+
+func idOrNil(id payment.ID) *payment.ID {
+	if id.IsZero() {
+		return nil
+	}
+	return &id
+}
+
+// believed is the estimate of now for the windows of keys: the zero time, which asks for no window, where
+// the clock can't be trusted (then the rules refuse anyway).
+func believed(n checkout.Now) time.Time {
+	if !n.Trusted {
+		return time.Time{}
+	}
+	return n.Time
+}

@@ -1,0 +1,237 @@
+package lane
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"tilld/agent/checkout"
+	"tilld/agent/clock"
+	"tilld/agent/journal"
+	"tilld/agent/payment"
+	"tilld/agent/policy"
+	"tilld/drivers/port"
+	"tilld/drivers/scanner"
+)
+
+// Notice is a passing remark on the screen.
+type Notice string
+
+// The remarks.
+const (
+	NoticeBadRead  Notice = "badread"
+	NoticeTwoCodes Notice = "tworeads"
+	NoticeGoods    Notice = "goods"
+	NoticeNoSale   Notice = "nosale"
+	NoticeUsed     Notice = "used" // the code has paid for the sale before this one
+)
+
+// ScannerState is whether the scanner can be heard.
+type ScannerState string
+
+// The scanner's states.
+const (
+	ScannerStart  ScannerState = "start"
+	ScannerOK     ScannerState = "ok"
+	ScannerLost   ScannerState = "lost"
+	ScannerBusy   ScannerState = "busy"
+	ScannerDenied ScannerState = "denied"
+)
+
+// Scanner is the scanner's state.
+type Scanner struct {
+	State  ScannerState
+	Since  time.Time
+	Device string
+}
+
+// Online is whether HQ answers.
+type Online struct {
+	Up    bool
+	Since time.Time
+}
+
+// View is what screens show, at one moment.
+type View struct {
+	Place    checkout.Place
+	Day      payment.Date
+	NextRoll time.Time
+
+	Phase    checkout.Phase
+	Sale     payment.Sale
+	Answer   checkout.Answer // the last, about Sale
+	Cleared  bool            // the screen is free for the next customer
+	FromPOS  bool
+	Notice   Notice
+	NoticeNo uint64
+
+	Scanner Scanner
+	Online  Online
+
+	Tier     policy.Tier    // what may be taken without HQ
+	Blocked  payment.Reason // why nothing may; ReasonNone with a tier
+	Stopped  error          // the journal's; nil: it works
+	Revoked  bool
+	Policy   uint64
+	Currency payment.Currency
+
+	ShareSum, UsedSum     int64 // of the full tier's share
+	ShareCount, UsedCount uint64
+	FullLeft, SmallLeft   time.Duration // of the offline right, if HQ stays silent from now
+	LastContact           time.Duration // age of HQ's word; meaningless when Ever is false
+	Ever                  bool
+
+	Stats journal.Stats
+}
+
+// figures are the journal's, read when it changed.
+type figures struct {
+	stale bool
+	read  bool
+	known journal.Known
+	stats journal.Stats
+}
+
+// View is the present one.
+func (l *Lane) View() View {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	v := l.view
+	v.Scanner, v.Online = l.scanner, l.online
+	return v
+}
+
+// Changes ticks after each change of the view until ctx ends; ticks are merged.
+func (l *Lane) Changes(ctx context.Context) <-chan struct{} {
+	c := make(chan struct{}, 1)
+	l.mu.Lock()
+	l.watch[c] = true
+	l.mu.Unlock()
+	context.AfterFunc(ctx, func() {
+		l.mu.Lock()
+		delete(l.watch, c)
+		l.mu.Unlock()
+	})
+	return c
+}
+
+// SetOnline says whether HQ answers; the uplink knows.
+func (l *Lane) SetOnline(o Online) {
+	l.mu.Lock()
+	changed := l.online != o
+	l.online = o
+	l.mu.Unlock()
+	if changed {
+		l.tell()
+	}
+}
+
+func (l *Lane) setScanner(s Scanner) {
+	l.mu.Lock()
+	l.scanner = s
+	l.mu.Unlock()
+	l.tell()
+}
+
+func (l *Lane) lost(e scanner.Lost) {
+	s := Scanner{State: ScannerLost, Since: e.At, Device: e.Device}
+	switch {
+	case errors.Is(e.Err, port.ErrBusy):
+		s.State = ScannerBusy
+	case errors.Is(e.Err, port.ErrPermission):
+		s.State = ScannerDenied
+	}
+	l.cfg.Log.Warn("no scanner", "device", e.Device, "error", e.Err)
+	l.setScanner(s)
+}
+
+func (l *Lane) tell() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for c := range l.watch {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// refresh makes the view anew.
+func (l *Lane) refresh(ctx context.Context) {
+	l.readFigures(ctx)
+	c := l.context()
+	r := l.cfg.Clock.Read()
+	tier, why := checkout.Standing(c)
+	v := View{
+		Place: l.cfg.Place, Day: l.state.Day, NextRoll: l.nextRoll(r),
+		Phase: l.state.Phase, Sale: l.state.Sale, Answer: l.shown.answer, Cleared: l.shown.done, FromPOS: l.shown.fromPOS,
+		Notice: l.shown.notice, NoticeNo: l.shown.number,
+		Tier: tier, Blocked: why, Stopped: l.cfg.Journal.Stopped(), Revoked: l.revoked, Policy: c.Bundle.PolicyVersion(),
+		UsedSum: l.figures.known.ExposureSum, UsedCount: l.figures.known.ExposureCount,
+		LastContact: r.Age, Ever: r.Ever, Stats: l.figures.stats,
+	}
+	if doc := c.Bundle.Policy(); doc != nil {
+		terms := doc.Terms(c.Place.Store, c.Place.Lane)
+		v.Currency = terms.Currency
+		v.ShareSum, v.ShareCount = terms.Share(max(tier, policy.TierFull))
+		v.FullLeft, v.SmallLeft = left(terms, r)
+	}
+	l.mu.Lock()
+	same := sameView(l.view, v)
+	l.view = v
+	l.mu.Unlock()
+	if !same {
+		l.tell()
+	}
+}
+
+// sameView says whether nothing that a screen shows has changed. Running times are shown to the minute.
+func sameView(a, b View) bool {
+	for _, v := range []*View{&a, &b} {
+		v.FullLeft, v.SmallLeft = v.FullLeft.Truncate(time.Minute), v.SmallLeft.Truncate(time.Minute)
+		v.LastContact, v.Place, v.Stopped = 0, checkout.Place{}, nil
+		v.Sale.Tax, v.Sale.Lines = nil, nil
+	}
+	return a.Phase == b.Phase && a.Sale.ID == b.Sale.ID && a.Answer == b.Answer && a.Cleared == b.Cleared && a.NoticeNo == b.NoticeNo &&
+		a.Day == b.Day && a.Tier == b.Tier && a.Blocked == b.Blocked && a.Revoked == b.Revoked && a.Policy == b.Policy &&
+		a.ShareSum == b.ShareSum && a.UsedSum == b.UsedSum && a.UsedCount == b.UsedCount && a.FullLeft == b.FullLeft &&
+		a.SmallLeft == b.SmallLeft && a.Stats == b.Stats && a.FromPOS == b.FromPOS
+}
+
+func (l *Lane) readFigures(ctx context.Context) {
+	if l.figures.read && !l.figures.stale || l.cfg.Journal.Stopped() != nil {
+		l.figures.stats.Stopped = l.cfg.Journal.Stopped() != nil
+		return
+	}
+	currency := payment.Currency("")
+	if doc := l.Bundle().Policy(); doc != nil {
+		currency = doc.Currency
+	}
+	known, err := l.cfg.Journal.Known(ctx, journal.Question{Currency: currency, Date: l.state.Day})
+	if err == nil {
+		l.figures.stats, err = l.cfg.Journal.Stats(ctx)
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			l.cfg.Log.Error("the journal's figures can't be read", "error", err)
+		}
+		return
+	}
+	l.figures.known, l.figures.read, l.figures.stale = known, true, false
+}
+
+// left is how long the full and the small tier stay open if HQ stays silent.
+func left(t policy.LaneTerms, r clock.Reading) (full, small time.Duration) {
+	if !r.Ever || r.Trust != clock.Anchored {
+		return 0, 0
+	}
+	return max(t.Tiers.FullFor.Duration()-r.Age, 0), max(t.Tiers.SmallFor.Duration()-r.Age, 0)
+}
+
+func (l *Lane) nextRoll(r clock.Reading) time.Time {
+	if l.state.Day == 0 {
+		return time.Time{}
+	}
+	y, m, d := l.state.Day.Next().Time().Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, l.cfg.Place.Zone).Add(l.cfg.Place.Roll)
+}
