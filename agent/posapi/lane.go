@@ -1,0 +1,109 @@
+package posapi
+
+import (
+	"context"
+	"time"
+
+	"tilld/agent/payment"
+	"tilld/agent/policy"
+)
+
+// Lane is the checkout as the API needs it. Errors are payment.Errors, whose messages the POS gets to see.
+type Lane interface {
+	// Status is how the lane is doing now.
+	Status() Status
+	// OpenSale opens a sale. A Request that has opened one already gives that one (created is false) when
+	// Digest is the same too, and is a Conflict when it is not. A sale that waits for a code is a Conflict that
+	// wraps checkout.ErrPhase.
+	OpenSale(ctx context.Context, n NewSale) (s Sale, created bool, err error)
+	// Sale finds a sale; NotFound when this lane has none such.
+	Sale(ctx context.Context, id payment.ID) (Sale, error)
+	// SalesByReference lists at most so many sales with the shop's own reference, the newest first.
+	SalesByReference(ctx context.Context, reference string, most int) ([]Sale, error)
+	// Uncompleted lists at most so many sales that are paid and of which the POS never had the outcome, the
+	// newest first.
+	Uncompleted(ctx context.Context, most int) ([]Sale, error)
+	// CancelSale ends the present sale, which nobody paid.
+	CancelSale(ctx context.Context, id payment.ID) (Sale, error)
+	// CompleteSale notes that the POS has the outcome of a paid sale. A second time nothing changes.
+	CompleteSale(ctx context.Context, id payment.ID) (Sale, error)
+	// EventsAfter waits for events behind an ID and returns those that are still kept, or ctx's error. IDs
+	// begin at 1 with the program and rise by one.
+	EventsAfter(ctx context.Context, id uint64) ([]Event, error)
+	// LastEvent is the newest event's ID; 0: none yet.
+	LastEvent() uint64
+}
+
+// NewSale is a sale to open. The lane makes its identifier.
+type NewSale struct {
+	Sale            payment.Sale
+	Request, Digest []byte // SHA-256 of the idempotency key and of what came under it; nil: no key
+}
+
+// SaleState is how far a sale has come, as the journal has it.
+type SaleState string
+
+// The states of a sale.
+const (
+	SaleOpen      SaleState = "open"
+	SalePaid      SaleState = "paid"
+	SaleCompleted SaleState = "completed"
+	SaleCancelled SaleState = "cancelled"
+	saleVoided    SaleState = "voided" // of the API alone: paid, and taken back
+)
+
+// Sale is a sale of this lane with its payments, in the order of their making.
+type Sale struct {
+	ID        payment.ID
+	Reference string
+	Date      payment.Date // business date
+	OpenedAt  time.Time    // by the lane's clock
+	Total     payment.Money
+	Due       payment.Money // asked from a wallet
+	State     SaleState
+	Training  bool
+	Payments  []Payment
+}
+
+// Payment is what a customer's code paid of a sale.
+type Payment struct {
+	ID       payment.ID
+	Wallet   string
+	Amount   payment.Money
+	TakenAt  time.Time // by the lane's clock
+	Offline  bool      // by the lane alone, without asking HQ
+	Voided   bool
+	Progress string // waiting, at_hq, posted, suspense or rejected: how far HQ has come with it
+	Reason   string // HQ's, with suspense and rejected
+}
+
+// Event is something that the POS wants to hear of.
+type Event struct {
+	ID        uint64
+	Kind      string
+	Sale      payment.ID // zero: of no sale
+	Payment   payment.ID
+	Reference string
+	Amount    payment.Money
+	Wallet    string
+	Reason    payment.Reason // why a code was refused
+	Text, AIM string         // of a scan that was passed on
+}
+
+// Status is how a lane is doing.
+type Status struct {
+	Store, Lane  string
+	Terminal     payment.ID
+	Date         payment.Date     // the business date that is open; 0: none yet
+	Currency     payment.Currency // of the policy; "": there is none yet
+	Sale         payment.ID       // waits for a code; zero: none does
+	Stopped      bool             // the journal can't be written: nothing is sold
+	Scanner      string           // start, ok, lost, busy or denied
+	ScannerSince time.Time
+	Online       bool // HQ answers
+	OnlineSince  time.Time
+	Tier         policy.Tier    // what is taken without HQ
+	Blocked      payment.Reason // why nothing is
+	Unsent       uint64         // entries that HQ has not got
+	Uncompleted  uint64         // sales paid, of which the POS never had the outcome
+}
