@@ -9,7 +9,7 @@ import (
 	"tilld/sync/wire"
 )
 
-func mustPending(t testing.TB, j *Journal) Pending {
+func mustPending(t fataler, j *Journal) Pending {
 	t.Helper()
 	p, err := j.Pending(ctx)
 	if err != nil {

@@ -96,6 +96,7 @@ func (j *Journal) finish(list []written, after head) ([]Record, error) {
 		}
 	}
 	j.setHead(after)
+	j.shown = after
 	j.announce()
 	records := make([]Record, len(list))
 	for i, w := range list {

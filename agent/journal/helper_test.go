@@ -146,7 +146,13 @@ func mustAck(t testing.TB, j *Journal, a *wire.Ack) AckResult {
 	return res
 }
 
-func mustState(t testing.TB, j *Journal) State {
+// fataler is what a test and a property have in common.
+type fataler interface {
+	Helper()
+	Fatal(args ...any)
+}
+
+func mustState(t fataler, j *Journal) State {
 	t.Helper()
 	s, err := j.State(ctx)
 	if err != nil {

@@ -20,8 +20,10 @@ type Journal struct {
 
 	mu     sync.Mutex // one writer at a time; guards head, signer and second
 	head   head
+	shown  head // the head as it was when the last write returned well
 	signer *wire.Signer
 	second *second // nil: none
+	synced int64   // size up to which a second medium that was closed was surely on its disk; 0: not known
 
 	swap  sync.RWMutex // readers share it; Close and Reopen take it, after mu
 	store *store       // nil: closed
@@ -54,6 +56,7 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 	if err := j.open(ctx); err != nil {
 		return nil, errors.Join(err, j.Close())
 	}
+	j.shown = j.head
 	cfg.Log.Info("journal open", "terminal", cfg.Terminal.String(), "epoch", fmt.Sprintf("%016x", j.head.epoch), "seq", j.head.last)
 	return j, nil
 }
@@ -80,9 +83,11 @@ func (j *Journal) open(ctx context.Context) error {
 		return err
 	}
 	if j.head.epoch == 0 {
-		_, err = j.openEpoch(ctx, j.cfg.Cause)
+		if _, err := j.openEpoch(ctx, j.cfg.Cause); err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 // load reads where the journal stands, and verifies it.
@@ -142,7 +147,7 @@ func (j *Journal) closeFiles() error {
 	var errs []error
 	if j.second != nil {
 		errs = append(errs, j.second.close())
-		j.second = nil
+		j.second, j.synced = nil, j.second.synced
 	}
 	if j.store != nil {
 		errs = append(errs, j.store.close())
@@ -189,7 +194,7 @@ func (j *Journal) reopen(ctx context.Context) ([]Record, error) {
 	if err := j.closeFiles(); err != nil { // it failed before; what counts is what opening finds
 		j.cfg.Log.Warn("journal did not close cleanly", "terminal", j.cfg.Terminal.String(), "error", err)
 	}
-	known := j.head
+	known := j.shown
 	if err := j.open(ctx); err != nil {
 		return nil, err
 	}
@@ -204,7 +209,11 @@ func (j *Journal) reopen(ctx context.Context) ([]Record, error) {
 	if known.epoch != 0 && !bytes.Equal(hash, known.hash) {
 		return nil, corrupt("entry %d of epoch %016x is not the one that was shown", known.last, known.epoch)
 	}
-	return j.recordsAfter(ctx, known.pos)
+	found, err := j.recordsAfter(ctx, known.pos)
+	if err == nil {
+		j.shown = j.head
+	}
+	return found, err
 }
 
 // recordsAfter reads the records behind a position.

@@ -44,16 +44,18 @@ func (j *Journal) Prune(ctx context.Context, keep Retention) (Pruned, error) {
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	var accounts int64
 	err := j.write(ctx, func(ctx context.Context, s *store) (err error) {
 		if sum.Bodies, err = s.eraseBodies(ctx, keep.Bodies); err != nil {
 			return err
 		}
-		if sum.Counters, err = s.dropCounters(ctx, keep.Counters); err != nil || sum.Bodies == 0 {
+		if accounts, err = s.eraseAccounts(ctx, keep.Bodies); err != nil {
 			return err
 		}
-		return s.setNumber(ctx, metaSecondStale, 1)
+		sum.Counters, err = s.dropCounters(ctx, keep.Counters)
+		return err
 	})
-	if err != nil || sum.Entries+sum.Bodies == 0 {
+	if err != nil || sum.Entries+sum.Bodies+accounts == 0 {
 		return sum, err
 	}
 	return sum, j.scrub(ctx)
@@ -118,7 +120,7 @@ func (s *store) pruneEpoch(ctx context.Context, e *Epoch, before payment.Date) (
 	return int64(to - e.Pruned), s.setNumber(ctx, metaSecondStale, 1)
 }
 
-// eraseBodies erases the bodies of acknowledged entries before a date, and what names accounts.
+// eraseBodies erases the bodies of acknowledged entries before a date.
 func (s *store) eraseBodies(ctx context.Context, before payment.Date) (n int64, err error) {
 	if before == 0 {
 		return 0, nil
@@ -128,15 +130,27 @@ func (s *store) eraseBodies(ctx context.Context, before payment.Date) (n int64, 
 	if err != nil {
 		return n, fmt.Errorf("erasing bodies: %w", err)
 	}
-	_, err = s.exec(ctx, `UPDATE payment SET account = NULL WHERE account IS NOT NULL AND business_date < ?
+	if n == 0 {
+		return 0, nil
+	}
+	return n, s.setNumber(ctx, metaSecondStale, 1)
+}
+
+// eraseAccounts erases what names accounts beside the bodies, before a date.
+func (s *store) eraseAccounts(ctx context.Context, before payment.Date) (n int64, err error) {
+	if before == 0 {
+		return 0, nil
+	}
+	paid, err := s.exec(ctx, `UPDATE payment SET account = NULL WHERE account IS NOT NULL AND business_date < ?
 		AND seq <= (SELECT acked FROM epoch WHERE epoch.epoch = payment.epoch)`, int64(before))
 	if err != nil {
-		return n, fmt.Errorf("erasing accounts: %w", err)
+		return 0, fmt.Errorf("erasing accounts: %w", err)
 	}
-	if _, err := s.exec(ctx, `DELETE FROM spend WHERE business_date < ?`, int64(before)); err != nil {
-		return n, fmt.Errorf("erasing accounts: %w", err)
+	spent, err := s.exec(ctx, `DELETE FROM spend WHERE business_date < ?`, int64(before))
+	if err != nil {
+		return 0, fmt.Errorf("erasing accounts: %w", err)
 	}
-	return n, nil
+	return paid + spent, nil
 }
 
 func (s *store) dropCounters(ctx context.Context, before payment.Date) (n int64, err error) {

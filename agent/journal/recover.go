@@ -113,16 +113,17 @@ func (j *Journal) copyRows(ctx context.Context, src *SecondCopy, n int, keys []w
 		if err != nil {
 			return err
 		}
-		if chunk = append(chunk, row); len(chunk) < recoverChunk && row.Pos < int64(n) {
+		n--
+		if chunk = append(chunk, row); len(chunk) < recoverChunk && n > 0 {
 			continue
 		}
 		if err := j.transact(ctx, func(ctx context.Context, s *store) error { return t.write(ctx, s, chunk) }); err != nil {
 			return err
 		}
-		chunk = chunk[:0]
-		if row.Pos == int64(n) {
+		if n == 0 { // what is left is torn
 			break
 		}
+		chunk = chunk[:0]
 	}
 	return nil
 }

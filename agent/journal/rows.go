@@ -45,9 +45,12 @@ type Filter struct {
 
 // sqlText is the query of a filter, in the order of writing.
 func (f *Filter) sqlText() (string, []any) {
-	where := `WHERE e.pos > ?`
-	args := []any{f.after}
+	where := `WHERE true`
+	var args []any
 	add := func(cond string, v any) { where, args = where+" AND "+cond, append(args, v) }
+	if f.after != 0 {
+		add("e.pos > ?", f.after)
+	}
 	if f.Epoch != 0 {
 		add("e.epoch = ?", int64(f.Epoch))
 	}

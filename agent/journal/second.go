@@ -19,7 +19,9 @@ type second struct {
 	path string
 	open func(string) (file, error)
 	f    file
-	size int64 // everything below is on the disk
+	size int64
+
+	synced int64 // size that is surely on the disk
 
 	unmarked int  // records since the last mark
 	last     mark // the last record
@@ -75,6 +77,7 @@ func (s *second) write(b []byte) error {
 		return fmt.Errorf("syncing the second medium: %w", err)
 	}
 	s.size += int64(len(b))
+	s.synced = s.size
 	return nil
 }
 
@@ -102,11 +105,14 @@ func (j *Journal) openSecond(ctx context.Context) error {
 	if sameDisk(j.cfg.Second, j.cfg.Dir) {
 		j.cfg.Log.Warn("second medium on the same disk as the journal", "terminal", j.cfg.Terminal.String(), "path", j.cfg.Second)
 	}
-	s := &second{path: secondPath(&j.cfg), open: j.cfg.openFile}
+	s := &second{path: secondPath(&j.cfg), open: j.cfg.openFile, synced: j.synced}
 	if err := s.openFile(j.cfg.Terminal); err != nil {
 		return err
 	}
 	j.second = s
+	if err := s.distrust(j.synced); err != nil {
+		return err
+	}
 	if err := j.agree(ctx, s); err != nil {
 		return fmt.Errorf("the second medium %s: %w", s.path, err)
 	}
@@ -160,6 +166,20 @@ func checkHeader(f file, want payment.ID) error {
 	return nil
 }
 
+// distrust makes what is read be what is on the disk. What a write or sync that failed left behind is cut
+// off, to be written anew: it may be in memory only, and would never get to the disk. What a crash left in
+// memory is synced.
+func (s *second) distrust(synced int64) error {
+	if synced > secondHeader && synced < s.size {
+		return s.cut(synced)
+	}
+	if err := s.f.Sync(); err != nil {
+		return fmt.Errorf("syncing the second medium: %w", err)
+	}
+	s.synced = s.size
+	return nil
+}
+
 // agree finds the file's last whole record, and goes on from the entry that it holds.
 func (j *Journal) agree(ctx context.Context, s *second) error {
 	last, err := s.findEnd(ctx, j.store)
@@ -209,7 +229,7 @@ func (s *second) findEnd(ctx context.Context, db *store) (*Row, error) {
 	if last == nil {
 		return nil, nil
 	}
-	row, err := last.row(1)
+	row, err := last.row()
 	s.last = mark{last.offset, row.Epoch, row.Seq}
 	return &row, err
 }
@@ -217,12 +237,12 @@ func (s *second) findEnd(ctx context.Context, db *store) (*Row, error) {
 // cut ends the file at an offset.
 func (s *second) cut(offset int64) error {
 	if err := s.f.Truncate(offset); err != nil {
-		return fmt.Errorf("cutting off a torn record: %w", err)
+		return fmt.Errorf("cutting the second medium: %w", err)
 	}
 	if err := s.f.Sync(); err != nil {
-		return fmt.Errorf("cutting off a torn record: %w", err)
+		return fmt.Errorf("cutting the second medium: %w", err)
 	}
-	s.size = offset
+	s.size, s.synced = offset, offset
 	return nil
 }
 
@@ -240,7 +260,7 @@ func (s *second) start(ctx context.Context, db *store) (int64, error) {
 	if err != nil {
 		return secondHeader, nil // the file was made anew; reading it whole is only slower
 	}
-	row, err := r.row(1)
+	row, err := r.row()
 	if err != nil || row.Epoch != m.epoch || row.Seq != m.seq {
 		return secondHeader, nil
 	}

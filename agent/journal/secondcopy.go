@@ -55,23 +55,27 @@ func (s *SecondCopy) Rows(_ context.Context, f Filter) iter.Seq2[Row, error] {
 	return lastOf(chosen(all, &f), f.Last)
 }
 
-// secondRows walks the records of a file.
+// secondRows walks the records of a file. Positions count what was pruned before a row too, as they do in the
+// journal.
 func secondRows(r io.ReaderAt, size int64) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
-		offset, pos := int64(secondHeader), int64(1)
-		for {
+		var last Row
+		for offset := int64(secondHeader); ; {
 			rec, err := readRecord(r, offset, size)
 			if errors.Is(err, io.EOF) {
 				return
 			}
 			var row Row
 			if err == nil {
-				row, err = rec.row(pos)
+				row, err = rec.row()
+			}
+			if row.Pos = last.Pos + int64(row.Seq); row.Epoch == last.Epoch {
+				row.Pos -= int64(last.Seq)
 			}
 			if !yield(row, err) || err != nil {
 				return
 			}
-			offset, pos = rec.end, pos+1
+			offset, last = rec.end, row
 		}
 	}
 }

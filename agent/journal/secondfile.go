@@ -116,8 +116,9 @@ func readRecord(r io.ReaderAt, offset, size int64) (stored, error) {
 	return stored{offset: offset, end: end, envelope: b[:envelope:envelope], body: b[envelope:]}, nil
 }
 
-// row makes a row of a record: its columns are what the envelope says, so only the signature can be wrong.
-func (s *stored) row(pos int64) (Row, error) {
+// row makes a row of a record, all but its position: its columns are what the envelope says, so only the
+// signature can be wrong.
+func (s *stored) row() (Row, error) {
 	p, err := cutEnvelope(s.envelope)
 	if err != nil {
 		return Row{}, fmt.Errorf("%w: byte %d: %w", ErrSecond, s.offset, err)
@@ -128,7 +129,7 @@ func (s *stored) row(pos int64) (Row, error) {
 	}
 	hash := wire.Hash(p.protected, p.payload)
 	r := Row{
-		Pos: pos, Epoch: e.Epoch, Seq: e.Seq, Hash: hash[:], Prev: e.Prev, Envelope: s.envelope, Kind: e.Kind,
+		Epoch: e.Epoch, Seq: e.Seq, Hash: hash[:], Prev: e.Prev, Envelope: s.envelope, Kind: e.Kind,
 		Sale: idOrZero(e.Sale), Payment: idOrZero(e.Payment), BusinessDate: e.BusinessDate, Wall: e.Wall,
 		HasBody: len(e.BodyHash) > 0 || len(s.body) > 0,
 	}

@@ -146,8 +146,10 @@ func openStore(ctx context.Context, path string, wrap func(driver.Connector) dri
 // into the database.
 func (s *store) close() error {
 	var errs []error
-	for _, st := range s.stmts {
-		errs = append(errs, st.Close())
+	if s.conn != nil && s.conn.Raw(func(any) error { return nil }) == nil { // of a lost connection they are gone, and not to be touched
+		for _, st := range s.stmts {
+			errs = append(errs, st.Close())
+		}
 	}
 	errs = append(errs, s.readers.Close())
 	if s.conn != nil {

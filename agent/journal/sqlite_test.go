@@ -3,15 +3,12 @@ package journal
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
-
-	"modernc.org/sqlite"
 )
 
 // rawDB opens a database without any of the journal's guards.
@@ -179,63 +176,3 @@ func TestTriggersRefuse(t *testing.T) {
 	}
 	verifyCopy(t, j)
 }
-
-// hooked puts a fault between database/sql and a connection's statements.
-type hooked struct {
-	driver.Connector
-	fault func(query string) (before, after error)
-}
-
-func (h *hooked) Connect(ctx context.Context) (driver.Conn, error) {
-	c, err := h.Connector.Connect(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return &hookedConn{c, h}, nil
-}
-
-// hookedConn prepares statements that ask fault first. What it leaves out of driver.Conn's optional
-// interfaces database/sql does by preparing.
-type hookedConn struct {
-	driver.Conn
-	h *hooked
-}
-
-func (c *hookedConn) Prepare(query string) (driver.Stmt, error) {
-	st, err := c.Conn.Prepare(query)
-	if err != nil {
-		return nil, err
-	}
-	return &hookedStmt{st, query, c.h}, nil
-}
-
-func (c *hookedConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
-	return c.Conn.(driver.ConnBeginTx).BeginTx(ctx, o)
-}
-
-type hookedStmt struct {
-	driver.Stmt
-	query string
-	h     *hooked
-}
-
-func (s *hookedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	before, after := s.h.fault(s.query)
-	if before != nil {
-		return nil, before
-	}
-	res, err := s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
-	if err == nil && after != nil {
-		return nil, after
-	}
-	return res, err
-}
-
-func (s *hookedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	if before, _ := s.h.fault(s.query); before != nil {
-		return nil, before
-	}
-	return s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
-}
-
-var _ = sqlite.ErrorCodeString

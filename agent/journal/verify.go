@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 
 	"tilld/agent/payment"
 	"tilld/sync/wire"
@@ -12,8 +13,10 @@ import (
 
 // Trust is what a verification begins with. A journal can't vouch for its own first key.
 type Trust struct {
-	Terminal payment.ID       // whose journal it must be; zero: any, but one
-	Keys     []wire.PublicKey // keys of the terminal; those that a key change brings are found on the way
+	Terminal payment.ID // whose journal it must be; zero: any, but one
+	// Keys are the terminal's: the first is enough, those that key changes bring are found on the way. Where
+	// changes have been pruned, the keys that signed what is left are needed too.
+	Keys []wire.PublicKey
 	// Start says where an epoch's rows begin, when the entries before were pruned: the last sequence before
 	// them and its hash. Nil, or 0: at sequence 1.
 	Start func(epoch uint64) (seq uint64, hash []byte)
@@ -78,7 +81,8 @@ type verifier struct {
 	trust  Trust
 	report Report
 	pos    int64
-	active wire.PublicKey // signs the next row; zero: any trusted key
+	active wire.PublicKey   // signs the next row; zero: any trusted key
+	found  []wire.PublicKey // that key changes brought in
 }
 
 // Reasons of a Fault.
@@ -95,9 +99,6 @@ var (
 
 // row verifies one row and says which part of it does not hold.
 func (v *verifier) row(r *Row) (part string, err error) {
-	if r.Pos != v.pos+1 && (v.pos != 0 || (r.Seq == 1 && !v.trust.Loose)) { // what was pruned leaves a first row of any position
-		return "order", fmt.Errorf("position %d %w, %d", r.Pos, errGap, v.pos)
-	}
 	m, err := v.open(r)
 	if err != nil {
 		return "signature", err
@@ -119,12 +120,35 @@ func (v *verifier) row(r *Row) (part string, err error) {
 	return "", nil
 }
 
-// open verifies the signature by the key that has to have made it.
-func (v *verifier) open(r *Row) (*wire.Message, error) {
-	if !v.active.IsZero() {
-		return wire.Open(r.Envelope, wire.TypEntry, wire.OneKey(v.active))
+// order holds the position, which counts entries over all epochs: what was pruned between two rows leaves a
+// gap of just its length.
+func (v *verifier) order(r *Row) error {
+	if v.trust.Loose && v.pos == 0 {
+		return nil
 	}
-	return wire.Open(r.Envelope, wire.TypEntry, trusted(v.trust.Keys))
+	last, _ := v.lastOf(r.Epoch)
+	if want := v.pos + int64(r.Seq-last); r.Pos != want {
+		return fmt.Errorf("position %d is not %d", r.Pos, want)
+	}
+	return nil
+}
+
+// lastOf is the last row of the epoch that was seen; 0 for an epoch that begins.
+func (v *verifier) lastOf(epoch uint64) (seq uint64, hash []byte) {
+	if n := len(v.report.Epochs); n > 0 && v.report.Epochs[n-1].Epoch == epoch {
+		last := v.report.Epochs[n-1]
+		return last.Last, last.Head
+	}
+	return 0, nil
+}
+
+// open verifies the signature by the key that has to have made it. Where the front of an epoch was pruned,
+// key changes may have gone with it: then it is any key that is known.
+func (v *verifier) open(r *Row) (*wire.Message, error) {
+	if seq, _ := v.lastOf(r.Epoch); v.active.IsZero() || (seq == 0 && r.Seq > 1) {
+		return wire.Open(r.Envelope, wire.TypEntry, trusted(slices.Concat(v.found, v.trust.Keys)))
+	}
+	return wire.Open(r.Envelope, wire.TypEntry, wire.OneKey(v.active))
 }
 
 // trusted finds keys of a list.
@@ -162,14 +186,16 @@ func (v *verifier) chain(r *Row, e *wire.Entry, m *wire.Message) (part string, e
 	if e.Seq != seq+1 || !bytes.Equal(e.Prev, prev) {
 		return "chain", fmt.Errorf("%w, %d", errGap, seq)
 	}
+	if err := v.order(r); err != nil {
+		return "order", err
+	}
 	return "", nil
 }
 
 // before is what the row has to continue: its sequence and hash.
 func (v *verifier) before(r *Row) (seq uint64, hash []byte) {
-	if n := len(v.report.Epochs); n > 0 && v.report.Epochs[n-1].Epoch == r.Epoch {
-		last := v.report.Epochs[n-1]
-		return last.Last, last.Head
+	if seq, hash := v.lastOf(r.Epoch); seq != 0 {
+		return seq, hash
 	}
 	if v.trust.Loose {
 		return r.Seq - 1, r.Prev
@@ -226,7 +252,7 @@ func (v *verifier) fact(e *wire.Entry, m *wire.Message) (part string, err error)
 		if err != nil {
 			return "key", err
 		}
-		v.active = next
+		v.active, v.found = next, append(v.found, next)
 		return "", nil
 	}
 	v.active = m.Key
