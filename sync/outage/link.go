@@ -35,11 +35,12 @@ func newLink(p *Proxy, client *net.TCPConn) *link {
 }
 
 // reset ends both connections at once with a TCP reset, so that neither side waits for a timeout.
-func (l *link) reset() {
+// It says whether they were open.
+func (l *link) reset() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.ended {
-		return
+		return false
 	}
 	l.ended = true
 	close(l.done)
@@ -49,6 +50,7 @@ func (l *link) reset() {
 			_ = c.Close()
 		}
 	}
+	return true
 }
 
 // run dials the target and pumps until both directions have ended.
@@ -139,21 +141,21 @@ func (l *link) write(dst *net.TCPConn, queue <-chan chunk, up bool) bool {
 	return false
 }
 
-// send writes data and counts it, cutting in the middle when the fuse says so.
+// send writes data and counts it, ending in the middle when the fuse says so.
 func (l *link) send(dst *net.TCPConn, data []byte, up bool) bool {
-	count, burnt := &l.p.down, false
+	count, last := &l.p.down, false
 	if up {
 		count = &l.p.up
 		var allowed int
-		allowed, burnt = l.p.burn(len(data))
+		allowed, last = l.p.burn(l, len(data))
 		data = data[:allowed]
 	}
 	n, err := dst.Write(data)
 	count.Add(int64(n))
-	if burnt {
-		l.p.Cut()
+	if last {
+		l.p.drop(l)
 	}
-	return err == nil && !burnt
+	return err == nil && !last
 }
 
 // pass waits until bytes may flow in this direction; false when the link was reset meanwhile.

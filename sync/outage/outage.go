@@ -104,7 +104,7 @@ func (p *Proxy) Restore() { p.set(forwarding) }
 func (p *Proxy) Drop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.dropAll()
+	p.dropAll(nil)
 }
 
 // CutAfter cuts, as Cut does, when n more bytes have gone towards the target: in the middle of a
@@ -144,7 +144,7 @@ func (p *Proxy) Close() error {
 	p.mu.Lock()
 	first := !p.closed
 	p.closed = true
-	p.dropAll()
+	p.dropAll(nil)
 	p.mu.Unlock()
 	var err error
 	if first {
@@ -158,21 +158,34 @@ func (p *Proxy) Close() error {
 func (p *Proxy) set(m mode) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.switchTo(m, nil)
+}
+
+// switchTo changes the mode. Of the open links, spared is not reset. The caller holds mu.
+func (p *Proxy) switchTo(m mode, spared *link) {
 	p.mode = m
 	p.fuse = -1
 	close(p.changed)
 	p.changed = make(chan struct{})
 	if m == cutting {
-		p.dropAll()
+		p.dropAll(spared)
 	}
 }
 
-// dropAll resets the open links. The caller holds mu.
-func (p *Proxy) dropAll() {
+// dropAll resets the open links but one. The caller holds mu.
+func (p *Proxy) dropAll(spared *link) {
 	for l := range p.links {
-		l.reset()
+		if l != spared {
+			p.drop(l)
+			delete(p.links, l)
+		}
+	}
+}
+
+// drop resets a link by the proxy's will.
+func (p *Proxy) drop(l *link) {
+	if l.reset() {
 		p.cut.Add(1)
-		delete(p.links, l)
 	}
 }
 
@@ -232,9 +245,10 @@ func (p *Proxy) state(up bool) (open bool, changed <-chan struct{}) {
 	return p.mode == forwarding || (p.mode == deaf && up), p.changed
 }
 
-// burn takes n bytes off the fuse. It returns how many of them may still be written, and whether
-// the fuse is then burnt.
-func (p *Proxy) burn(n int) (allowed int, burnt bool) {
+// burn takes n bytes of l off the fuse. It returns how many of them may still be written, and
+// whether they are the last: then the proxy is cut from this moment, so that a Restore that comes
+// while they are being written stays the last word, and only l itself is left to be reset.
+func (p *Proxy) burn(l *link, n int) (allowed int, last bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.fuse < 0 {
@@ -242,5 +256,9 @@ func (p *Proxy) burn(n int) (allowed int, burnt bool) {
 	}
 	allowed = int(min(int64(n), p.fuse))
 	p.fuse -= int64(allowed)
-	return allowed, p.fuse == 0
+	if p.fuse > 0 {
+		return allowed, false
+	}
+	p.switchTo(cutting, l)
+	return allowed, true
 }

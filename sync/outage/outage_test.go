@@ -377,3 +377,23 @@ func waitFor(t *testing.T, ok func() bool) {
 		}
 	}
 }
+
+// TestRestoreAfterTheFuse: a Restore that comes when the last bytes are still being written is the
+// last word.
+func TestRestoreAfterTheFuse(t *testing.T) {
+	p := start(t, echo(t))
+	for range 500 {
+		p.CutAfter(1)
+		if struck, err := net.Dial("tcp", p.Addr()); err == nil { // or struck by what was left of the last round
+			defer struck.Close()
+			_, _ = struck.Write([]byte("a")) // may be on its way by now, or not
+		}
+		p.Restore()
+		c := dial(t, p)
+		for range 3 {
+			say(t, c, "b")
+			hear(t, c, "b")
+		}
+		_ = c.Close()
+	}
+}
