@@ -62,18 +62,17 @@ func OpenCopy(ctx context.Context, path string) (*Copy, error) {
 	return c, nil
 }
 
-// readOnly lets SQLite look at a write-ahead log when there is one. Without one, on a disk that can't be
-// written to, it has to be told that the file will not change: it could not make the files that it
+// readOnly lets SQLite look at a write-ahead log when there is one, or when somebody has the journal open.
+// Else it is told that the file will not change: where it can't write, it could not make the files that it
 // coordinates by.
 func readOnly(path string) url.Values {
-	if info, err := os.Stat(path + "-wal"); errors.Is(err, fs.ErrNotExist) || (err == nil && info.Size() == 0) {
-		if f, err := os.OpenFile(path+"-shm", os.O_RDWR, 0); err != nil { // nobody has it open
-			return url.Values{"mode": {"ro"}, "immutable": {"1"}}
-		} else if f.Close() != nil {
-			return url.Values{"mode": {"ro"}}
-		}
+	q := url.Values{"mode": {"ro"}}
+	_, shmErr := os.Stat(path + "-shm")
+	wal, walErr := os.Stat(path + "-wal")
+	if errors.Is(shmErr, fs.ErrNotExist) && (errors.Is(walErr, fs.ErrNotExist) || (walErr == nil && wal.Size() == 0)) {
+		q.Set("immutable", "1")
 	}
-	return url.Values{"mode": {"ro"}}
+	return q
 }
 
 func (c *Copy) identify(ctx context.Context) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 
@@ -61,7 +62,7 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 	return j, nil
 }
 
-// open opens the files and makes them agree.
+// open opens the files and makes them agree. Nobody else has the journal, or the caller holds j.swap.
 func (j *Journal) open(ctx context.Context) error {
 	if err := createPrivate(j.cfg.database()); err != nil {
 		return fmt.Errorf("making the journal: %w", err)
@@ -70,10 +71,10 @@ func (j *Journal) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	j.swap.Lock()
 	j.store = s
-	j.swap.Unlock()
-	if err := s.checkpoint(ctx); err != nil {
+	// Somebody who only reads must not keep a lane from starting: the log has been synced, if not emptied.
+	// After an I/O error that is not enough (see checkpoint).
+	if err := s.checkpoint(ctx); err != nil && (!errors.Is(err, errBusy) || j.Stopped() != nil) {
 		return err
 	}
 	if err := j.load(ctx); err != nil {
@@ -133,6 +134,8 @@ func (j *Journal) Signer() *wire.Signer {
 func (j *Journal) Close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	j.swap.Lock()
+	defer j.swap.Unlock()
 	err := j.closeFiles()
 	if j.lock != nil {
 		err = errors.Join(err, j.lock.unlock())
@@ -141,9 +144,8 @@ func (j *Journal) Close() error {
 	return err
 }
 
+// closeFiles leaves the lock; the caller holds j.swap.
 func (j *Journal) closeFiles() error {
-	j.swap.Lock()
-	defer j.swap.Unlock()
 	var errs []error
 	if j.second != nil {
 		errs = append(errs, j.second.close())
@@ -166,7 +168,7 @@ func createPrivate(path string) error {
 	if err != nil {
 		return err
 	}
-	return f.Close()
+	return errors.Join(f.Close(), syncDir(filepath.Dir(path)))
 }
 
 // Reopen ends a stop: it closes everything, opens it anew, checks the whole database and the end of the
@@ -178,6 +180,8 @@ func (j *Journal) Reopen(ctx context.Context) ([]Record, error) {
 	if j.lock == nil {
 		return nil, ErrClosed
 	}
+	j.swap.Lock() // screens wait
+	defer j.swap.Unlock()
 	found, err := j.reopen(ctx)
 	if err != nil {
 		e := &StoppedError{Cause: err} // the newest reason is the one to look at

@@ -142,7 +142,8 @@ func LoadStagedKey(path string, random io.Reader) (*wire.Signer, error) {
 	return s, err
 }
 
-// PromoteKey puts the staged key in the place of the old one. Call it when the journal signs with it.
+// PromoteKey puts the staged key in the place of the old one. Call it when the journal signs with it: after
+// ChangeKey, and after an Open that took Config.Staged (Journal.Signer tells).
 func PromoteKey(path string) error {
 	if err := os.Rename(path+stagedSuffix, path); err != nil {
 		return fmt.Errorf("putting the new key into place: %w", err)

@@ -1,12 +1,10 @@
 package journal
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -178,110 +176,4 @@ func (s *second) distrust(synced int64) error {
 	}
 	s.synced = s.size
 	return nil
-}
-
-// agree finds the file's last whole record, and goes on from the entry that it holds.
-func (j *Journal) agree(ctx context.Context, s *second) error {
-	last, err := s.findEnd(ctx, j.store)
-	if err != nil {
-		return err
-	}
-	dirty, err := j.store.number(ctx, metaSecondStale)
-	if err != nil {
-		return err
-	}
-	after, known, err := j.store.posOf(ctx, last)
-	switch {
-	case err != nil:
-		return err
-	case !known:
-		return fmt.Errorf("%w: it ends with entry %d of epoch %016x", ErrSecondAhead, last.Seq, last.Epoch)
-	case dirty != 0 || after < 0:
-		return j.rewriteSecond(ctx)
-	}
-	return s.catchUp(ctx, j.store, after)
-}
-
-// findEnd reads from the last mark to the end, cuts off what is torn, and returns the last record's row,
-// nil when there is none.
-func (s *second) findEnd(ctx context.Context, db *store) (*Row, error) {
-	offset, err := s.start(ctx, db)
-	if err != nil {
-		return nil, err
-	}
-	var last *stored
-	for {
-		r, err := readRecord(s.f, offset, s.size)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if _, torn := errors.AsType[*Damage](err); torn {
-			if err := s.cut(offset); err != nil {
-				return nil, err
-			}
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		last, offset = &r, r.end
-	}
-	if last == nil {
-		return nil, nil
-	}
-	row, err := last.row()
-	s.last = mark{last.offset, row.Epoch, row.Seq}
-	return &row, err
-}
-
-// cut ends the file at an offset.
-func (s *second) cut(offset int64) error {
-	if err := s.f.Truncate(offset); err != nil {
-		return fmt.Errorf("cutting the second medium: %w", err)
-	}
-	if err := s.f.Sync(); err != nil {
-		return fmt.Errorf("cutting the second medium: %w", err)
-	}
-	s.size, s.synced = offset, offset
-	return nil
-}
-
-// start is where to read from: the mark, when the file has that record there, else the first record.
-func (s *second) start(ctx context.Context, db *store) (int64, error) {
-	raw, err := db.meta(ctx, metaSecond)
-	if err != nil {
-		return 0, err
-	}
-	m, ok := parseMark(raw)
-	if !ok || m.offset < secondHeader || m.offset >= s.size {
-		return secondHeader, nil
-	}
-	r, err := readRecord(s.f, m.offset, s.size)
-	if err != nil {
-		return secondHeader, nil // the file was made anew; reading it whole is only slower
-	}
-	row, err := r.row()
-	if err != nil || row.Epoch != m.epoch || row.Seq != m.seq {
-		return secondHeader, nil
-	}
-	return m.offset, nil
-}
-
-// posOf finds the entry that a row holds. A position of -1 says that it has been pruned, known is false when
-// the journal never had it.
-func (s *store) posOf(ctx context.Context, r *Row) (pos int64, known bool, err error) {
-	if r == nil {
-		return 0, true, nil
-	}
-	var hash []byte
-	err = s.row(ctx, `SELECT pos, hash FROM entry WHERE epoch = ? AND seq = ?`, []any{int64(r.Epoch), int64(r.Seq)}, &pos, &hash)
-	if err == nil {
-		return pos, bytes.Equal(hash, r.Hash), nil
-	}
-	if !isNoRows(err) {
-		return 0, false, err
-	}
-	var n int
-	err = s.row(ctx, `SELECT count(*) FROM epoch WHERE epoch = ? AND pruned >= ?`, []any{int64(r.Epoch), int64(r.Seq)}, &n)
-	return -1, n > 0, err
 }

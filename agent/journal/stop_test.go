@@ -6,9 +6,11 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -20,6 +22,7 @@ import (
 type hooked struct {
 	driver.Connector
 	fault func(query string) (before, after error)
+	busy  *atomic.Bool
 }
 
 func (h *hooked) Connect(ctx context.Context) (driver.Conn, error) {
@@ -71,6 +74,9 @@ func (s *hookedStmt) QueryContext(ctx context.Context, args []driver.NamedValue)
 	if before, _ := s.h.fault(s.query); before != nil {
 		return nil, before
 	}
+	if s.h.busy.Load() && strings.HasPrefix(s.query, "PRAGMA wal_checkpoint") {
+		return &busyRows{}, nil
+	}
 	return s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
 }
 
@@ -79,6 +85,7 @@ type faulty struct {
 	*Journal
 	err   error
 	armed atomic.Bool
+	busy  atomic.Bool // a reader is in the way of every checkpoint
 	fault func(query string) (before, after error)
 }
 
@@ -104,7 +111,7 @@ func newFaulty(t *testing.T, second string) *faulty {
 				return f.fault(q)
 			}
 			return nil, nil
-		}}
+		}, &f.busy}
 	}
 	f.Journal = mustOpen(t, cfg)
 	return f
@@ -352,4 +359,100 @@ func TestFullAndReadOnly(t *testing.T) {
 			verifyCopy(t, j)
 		})
 	}
+}
+
+// busyRows is SQLite's answer to a checkpoint that a reader is in the way of.
+type busyRows struct{ done bool }
+
+func (*busyRows) Columns() []string { return []string{"busy", "log", "checkpointed"} }
+func (*busyRows) Close() error      { return nil }
+
+func (r *busyRows) Next(row []driver.Value) error {
+	if r.done {
+		return io.EOF
+	}
+	r.done = true
+	row[0], row[1], row[2] = int64(1), int64(10), int64(5)
+	return nil
+}
+
+// TestReaderInTheWay: somebody lists the journal while the lane starts. That is no reason not to start, but
+// after an I/O error the log must be emptied.
+func TestReaderInTheWay(t *testing.T) {
+	j := newFaulty(t, "")
+	sell(t, j.Journal, 1, 1)
+	j.busy.Store(true)
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := Open(ctx, j.cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = again.Close() })
+	j.on("COMMIT", true)
+	if _, err := again.Append(ctx, opened(2, 100)); !errors.Is(err, ErrStopped) {
+		t.Fatal(err)
+	}
+	j.armed.Store(false)
+	if _, err := again.Reopen(ctx); !errors.Is(err, errBusy) {
+		t.Errorf("reopened with a log in doubt: %v", err)
+	}
+	j.busy.Store(false)
+	if found, err := again.Reopen(ctx); err != nil || len(found) != 1 {
+		t.Errorf("found %v, %v", found, err)
+	}
+}
+
+// TestConcurrentUse has everybody at work at once, while the journal is reopened under them.
+func TestConcurrentUse(t *testing.T) {
+	j := newSecond(t)
+	const sales = 60
+	var wg sync.WaitGroup
+	acks := make(chan Record, sales)
+	wg.Go(func() {
+		defer close(acks)
+		for i := range sales {
+			r, err := j.Append(ctx, opened(i, 100), approved(t, i, 100, byte(i%5+1), uint64(i)))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			acks <- r[1]
+		}
+	})
+	wg.Go(func() {
+		for r := range acks {
+			if _, err := j.Acknowledge(ctx, ackFor(r, 1)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	ask := func(f func() error) {
+		wg.Go(func() {
+			for range sales {
+				if err := f(); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	ask(func() error { _, err := j.Known(ctx, Question{Currency: "JPY"}); return err })
+	ask(func() error { _, err := j.NextBatch(ctx, j.currentEpoch(), 0, 5, 1<<20); return err })
+	ask(func() error { _, err := j.Payments(ctx, today); return err })
+	ask(func() error { _, err := j.NextBeat(ctx, 0); return err })
+	wg.Go(func() {
+		for range 5 {
+			if found, err := j.Reopen(ctx); err != nil || len(found) != 0 {
+				t.Errorf("found %v, %v", found, err)
+			}
+		}
+	})
+	wg.Wait()
+	if s := mustState(t, j); s.Current.Last != 1+2*sales || s.Current.Acked != s.Current.Last {
+		t.Errorf("state %+v", s.Current)
+	}
+	sameSecond(t, j)
+	verifyCopy(t, j)
 }

@@ -138,9 +138,9 @@ func TestVerifyNamesTheRow(t *testing.T) {
 	}
 }
 
-// flip changes a bit of a blob column of row 7.
+// flip changes the first byte of a blob column of row 7.
 func flip(column string) string {
-	return fmt.Sprintf(`UPDATE entry SET %s = unhex(replace(hex(%[1]s), substr(hex(%[1]s), 1, 2), 'EE')) WHERE pos = 7`, column)
+	return fmt.Sprintf(`UPDATE entry SET %s = unhex(iif(substr(hex(%[1]s), 1, 2) = '00', '01', '00') || substr(hex(%[1]s), 3)) WHERE pos = 7`, column)
 }
 
 // tamper changes a copy as somebody would who has the file: no triggers, no checks.
