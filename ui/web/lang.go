@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"time"
 )
 
 //go:embed catalogue/*.json
@@ -54,6 +55,29 @@ func Text(lang, key string, args ...any) string {
 		text = strings.ReplaceAll(text, fmt.Sprintf("{%d}", i), fmt.Sprint(a))
 	}
 	return text
+}
+
+// Word is the catalogue's text for a key made of what another part of tilld says, such as an exception's
+// kind; what the catalogue does not know yet is shown as it came.
+func Word(lang, key, otherwise string) string {
+	if text, ok := catalogues[lang][key]; ok {
+		return text
+	}
+	return otherwise
+}
+
+// Span is a length of time in its largest whole unit: "40 s", "3 min", "26 h", "9 d".
+func Span(lang string, d time.Duration) string {
+	d = max(d, 0)
+	switch {
+	case d < time.Minute:
+		return Text(lang, "span.s", int64(d/time.Second))
+	case d < time.Hour:
+		return Text(lang, "span.min", int64(d/time.Minute))
+	case d < 48*time.Hour:
+		return Text(lang, "span.h", int64(d/time.Hour))
+	}
+	return Text(lang, "span.d", int64(d/(24*time.Hour)))
 }
 
 const langCookie = "tilld-lang"

@@ -9,12 +9,16 @@ import (
 	"time"
 )
 
+// ErrOver is render's word that its reader may see nothing more. The page then loads itself anew.
+var ErrOver = errors.New("the live view is over")
+
 // Beat is how often a live stream shows that it lives. The page gives up on it after three times that.
 const Beat = time.Second
 
 // Live answers with server-sent events: an event "view" with the fragment that render writes, at once and
 // after each change, and an event "beat" in between. It ends with the request. A view that did not change
-// is not sent again. render's error ends the stream, and the page says that it is not connected.
+// is not sent again. render's error ends the stream, and the page says that it is not connected; ErrOver ends it
+// with an event "over", at which the page loads itself anew (and shows the sign-in).
 func Live(w http.ResponseWriter, r *http.Request, changes <-chan struct{}, render func(*bytes.Buffer) error) error {
 	out := http.NewResponseController(w)
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -24,7 +28,10 @@ func Live(w http.ResponseWriter, r *http.Request, changes <-chan struct{}, rende
 	var last []byte
 	for {
 		var b bytes.Buffer
-		if err := render(&b); err != nil {
+		if err := render(&b); errors.Is(err, ErrOver) {
+			_ = send(w, out, "event: over\ndata:\n\n") // a reader that has gone needs no word
+			return nil
+		} else if err != nil {
 			return err
 		}
 		event := "event: beat\ndata:\n\n"

@@ -23,12 +23,19 @@ var layout string
 type Pages struct {
 	byLang map[string]*template.Template
 	zone   *time.Location
+	lost   Lost
 }
+
+// Lost are the catalogue's keys of what a page says when it has lost its stream.
+type Lost struct{ Title, Advice string }
+
+// SetLost replaces the words for a lane's screen.
+func (p *Pages) SetLost(l Lost) { p.lost = l }
 
 // NewPages parses the templates of files (all *.html in its root). Each page defines "content", and is
 // rendered inside the common layout by Page, or alone by Fragment. Times are shown in zone.
 func NewPages(files fs.FS, zone *time.Location) (*Pages, error) {
-	p := &Pages{byLang: map[string]*template.Template{}, zone: zone}
+	p := &Pages{byLang: map[string]*template.Template{}, zone: zone, lost: Lost{"lost.title", "lost.advice"}}
 	for _, lang := range Langs {
 		t, err := template.New("layout.html").Funcs(p.funcs(lang)).Parse(layout)
 		if err == nil {
@@ -50,7 +57,10 @@ func (p *Pages) funcs(lang string) template.FuncMap {
 		"money": func(m payment.Money) string { return Money(lang, m) },
 		"clock": func(t time.Time) string { return p.clock(t, "15:04") },
 		"stamp": func(t time.Time) string { return p.clock(t, "01-02 15:04:05") },
+		"when":  func(t time.Time) string { return p.clock(t, "2006-01-02 15:04:05") },
 		"tail":  Tail,
+		"span":  func(d time.Duration) string { return Span(lang, d) },
+		"word":  func(key, otherwise string) string { return Word(lang, key, otherwise) },
 	}
 }
 
@@ -80,21 +90,28 @@ type page struct {
 	Title string
 	Body  template.HTML
 	Class string
+	Lost  Lost
 }
 
 // Page answers with a whole page: the named template inside the layout, under the catalogue's title. A
 // template that fails answers 500 and nothing of itself.
 func (p *Pages) Page(w http.ResponseWriter, r *http.Request, lang, class, title, name string, data any) error {
+	return p.PageStatus(w, http.StatusOK, lang, class, title, name, data)
+}
+
+// PageStatus is Page with another status.
+func (p *Pages) PageStatus(w http.ResponseWriter, status int, lang, class, title, name string, data any) error {
 	var body, whole bytes.Buffer
 	err := p.Fragment(&body, lang, name, data)
-	if err == nil {
-		err = p.Fragment(&whole, lang, "layout.html", page{Text(lang, title), template.HTML(body.String()), class}) // our own template's output
+	if err == nil { // the body is our own template's output
+		err = p.Fragment(&whole, lang, "layout.html", page{Text(lang, title), template.HTML(body.String()), class, p.lost})
 	}
 	if err != nil {
 		http.Error(w, "this page can't be shown; see the log", http.StatusInternalServerError)
 		return err
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
 	_, err = whole.WriteTo(w)
 	return err
 }

@@ -55,8 +55,13 @@ func (s *Sessions) Begin(w http.ResponseWriter, who string) error {
 	return nil
 }
 
-// Who is signed in with this request; empty for nobody.
-func (s *Sessions) Who(r *http.Request) string {
+// Who is signed in with this request; empty for nobody. It counts as a sign of life.
+func (s *Sessions) Who(r *http.Request) string { return s.find(r, true) }
+
+// Still is Who for what a page does by itself, such as a stream: a page left open is no sign of life.
+func (s *Sessions) Still(r *http.Request) string { return s.find(r, false) }
+
+func (s *Sessions) find(r *http.Request, alive bool) string {
 	c, err := r.Cookie(s.cookie)
 	if err != nil {
 		return ""
@@ -69,7 +74,9 @@ func (s *Sessions) Who(r *http.Request) string {
 	if found == nil {
 		return ""
 	}
-	found.seen = now
+	if alive {
+		found.seen = now
+	}
 	return found.who
 }
 

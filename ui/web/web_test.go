@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -386,5 +387,60 @@ func TestStatusNamesEveryCode(t *testing.T) {
 	}
 	if got := Status(io.EOF); got != 500 {
 		t.Errorf("unclassified: %d", got)
+	}
+}
+
+func TestLiveIsOver(t *testing.T) {
+	w := httptest.NewRecorder()
+	err := Live(w, httptest.NewRequest("GET", "/", nil), nil, func(b *bytes.Buffer) error {
+		b.WriteString("half a view")
+		return fmt.Errorf("signed out: %w", ErrOver)
+	})
+	if got := w.Body.String(); err != nil || got != "event: over\ndata:\n\n" {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
+func TestStillIsNoSignOfLife(t *testing.T) {
+	now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
+	s := NewSessions("who", false, func() time.Time { return now }, rand.Reader)
+	w := httptest.NewRecorder()
+	if err := s.Begin(w, "clerk"); err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest("GET", "/", nil)
+	r.AddCookie(w.Result().Cookies()[0])
+	for _, step := range []time.Duration{0, sessionIdle - time.Second, time.Second} {
+		now = now.Add(step)
+		if s.Still(r) != "clerk" {
+			t.Fatalf("signed out after %v", step)
+		}
+	}
+	now = now.Add(time.Second)
+	if s.Still(r) != "" || s.Who(r) != "" {
+		t.Error("an open page keeps a session alive")
+	}
+}
+
+func TestSpan(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-time.Second: "0 s", 59900 * time.Millisecond: "59 s", time.Minute: "1 min", 59*time.Minute + 59*time.Second: "59 min",
+		time.Hour: "1 h", 47*time.Hour + 59*time.Minute: "47 h", 48 * time.Hour: "2 d", 1000 * time.Hour: "41 d",
+	} {
+		if got := Span("en", d); got != want {
+			t.Errorf("%v: %q, want %q", d, got, want)
+		}
+	}
+	if got := Span("ja", 90*time.Second); got != "1分" {
+		t.Errorf("in Japanese: %q", got)
+	}
+}
+
+func TestWord(t *testing.T) {
+	if got := Word("ja", "common.back", "x"); got != "戻る" {
+		t.Errorf("a known one: %q", got)
+	}
+	if got := Word("en", "hq.kind.of_the_future", "of_the_future"); got != "of_the_future" {
+		t.Errorf("an unknown one: %q", got)
 	}
 }

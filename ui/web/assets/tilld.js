@@ -14,6 +14,7 @@ for (const region of document.querySelectorAll("[data-live]")) {
       show(region, e.data);
     });
     source.addEventListener("beat", () => { heard = Date.now(); });
+    source.addEventListener("over", () => { source.close(); location.reload(); }); // signed out: the page says so itself
   };
   connect();
   setInterval(() => {
@@ -33,7 +34,7 @@ function show(region, html) {
   if (!view) return;
   const before = document.body.dataset.state;
   document.body.dataset.state = view.dataset.state || "";
-  if (view.dataset.state !== before) {
+  if (document.body.dataset.state !== (before || "")) {
     sound(view.dataset.sound);
     focusForState();
   } else if (view.dataset.notice && view.dataset.notice !== region.dataset.notice) {
@@ -64,6 +65,7 @@ document.addEventListener("keydown", (e) => {
     if (typing() && key.length === 1) continue;
     e.preventDefault();
     if (el.tagName === "FORM") el.requestSubmit();
+    else if (el.tagName === "INPUT" || el.tagName === "SELECT") el.focus();
     else el.click();
     return;
   }
@@ -71,7 +73,7 @@ document.addEventListener("keydown", (e) => {
 
 function typing() {
   const el = document.activeElement;
-  return el && (el.tagName === "INPUT" || el.tagName === "SELECT") && el.value !== "";
+  return el && ["INPUT", "SELECT", "TEXTAREA"].includes(el.tagName);
 }
 
 // --- forms that stay on the page --------------------------------------------------------------------------
@@ -144,17 +146,28 @@ function draw(el) {
   if (typeof uPlot === "undefined") return;
   const data = JSON.parse(el.dataset.chart);
   const css = getComputedStyle(document.body);
+  const font = `${Math.round(0.85 * parseFloat(css.fontSize))}px sans-serif`;
   new uPlot({
     width: el.clientWidth, height: Number(el.dataset.height || 220), legend: { show: false },
     cursor: { show: false },
-    scales: { x: { time: false } },
+    scales: { x: { time: false, range: [-0.6, Math.max(data.x.length, 1) - 0.4] } }, // whole bars at both ends
     axes: [
-      { values: (_, ticks) => ticks.map((v) => data.labels[v] ?? ""), incrs: [1, 2, 3, 6], stroke: css.color, grid: { show: false } },
-      { stroke: css.color, size: 70, values: (_, ticks) => ticks.map((v) => v.toLocaleString("en")) },
+      { values: (_, ticks) => ticks.map((v) => data.labels[v] ?? ""), incrs: [1, 2, 3, 6], stroke: css.color, font, size: 36, grid: { show: false } },
+      { stroke: css.color, font, size: 5 * parseFloat(css.fontSize), values: (_, ticks) => ticks.map((v) => (v / (data.scale || 1)).toLocaleString("en")) },
     ],
     series: [{}, { fill: "#2a6f97", stroke: "#14324a", paths: uPlot.paths.bars({ size: [0.7, 60] }), points: { show: false } }],
   }, [data.x, data.y], el);
 }
+
+// --- countdowns: <progress data-until="Unix ms" max="seconds"> with a <span data-seconds> in its parent ----------
+setInterval(() => {
+  for (const bar of document.querySelectorAll("[data-until]")) {
+    const left = Math.max(0, Math.ceil((Number(bar.dataset.until) - Date.now()) / 1000));
+    bar.value = left;
+    const text = bar.parentElement.querySelector("[data-seconds]");
+    if (text && text.textContent !== String(left)) text.textContent = left;
+  }
+}, 250);
 
 for (const chart of document.querySelectorAll("[data-chart]")) draw(chart);
 focusForState();

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 )
@@ -97,10 +99,25 @@ func (b *Browser) Await(expression string) {
 	}
 }
 
-// Type sends keys to whatever has the focus, as a keyboard does.
+// Type sends keys to whatever has the focus, as a keyboard does: a key that the page takes for itself
+// writes no character, which chromedp.KeyEvent would write all the same.
 func (b *Browser) Type(keys string) {
 	b.t.Helper()
-	b.Do("typing", chromedp.KeyEvent(keys))
+	b.Do("typing", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		for _, r := range keys {
+			events := kb.Encode(r)
+			if len(events) == 3 { // down, character, up
+				events[0].Text, events[0].UnmodifiedText = events[1].Text, events[1].UnmodifiedText
+				events = []*input.DispatchKeyEventParams{events[0], events[2]}
+			}
+			for _, e := range events {
+				if _, err := cdp.Call(ctx, t, input.DispatchKeyEvent, *e); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}))
 }
 
 // Enter, Escape and Tab are keys for Type; F is a function key.
