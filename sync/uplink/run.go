@@ -31,7 +31,6 @@ type Uplink struct {
 	hqEpoch    uint64
 	flows      map[uint64]*flow
 	challenges []challenge
-	count      uint64 // of beats
 	wait       time.Duration
 	nextBeat   time.Time
 }
@@ -286,7 +285,11 @@ func (u *Uplink) beat(ctx context.Context) error {
 		u.challenges = u.challenges[1:]
 	}
 	for _, e := range beatEpochs(state) {
-		sealed, err := wire.Seal(u.cfg.Signer(), wire.TypBeat, u.beatOf(state, e, c))
+		b := u.beatOf(state, e, c)
+		if b.Count, err = u.cfg.Outbox.NextBeat(ctx, b.Wall); err != nil {
+			return fmt.Errorf("numbering a beat: %w", err)
+		}
+		sealed, err := wire.Seal(u.cfg.Signer(), wire.TypBeat, b)
 		if err != nil {
 			return fmt.Errorf("signing a beat: %w", err)
 		}
@@ -310,11 +313,9 @@ func beatEpochs(s State) []Epoch {
 }
 
 func (u *Uplink) beatOf(s State, e Epoch, c challenge) *wire.Beat {
-	now := u.cfg.Now().UnixMilli()
-	u.count = max(u.count+1, uint64(max(now, 0)))
 	b := &wire.Beat{
 		Version: wire.MessageVersion, Terminal: u.cfg.Terminal, Epoch: e.Epoch, Last: e.Last, Acked: e.Acked,
-		HQEpoch: s.HQEpoch, Policy: u.cfg.Policy(), Challenge: c.nonce, Wall: now, Software: u.cfg.Software, Count: u.count,
+		HQEpoch: s.HQEpoch, Policy: u.cfg.Policy(), Challenge: c.nonce, Wall: u.cfg.Now().UnixMilli(), Software: u.cfg.Software,
 	}
 	if e.Epoch == s.Current {
 		b.Head = s.Head

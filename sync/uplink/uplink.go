@@ -50,6 +50,8 @@ type Outbox interface {
 	State(ctx context.Context) (State, error)
 	Batch(ctx context.Context, epoch, after uint64, maxEntries, maxBytes int) (*wire.Batch, error)
 	Acknowledge(ctx context.Context, ack *wire.Ack) (Verdict, error)
+	// NextBeat numbers a beat: above every number before it, whatever the wall clock (in Unix ms) says.
+	NextBeat(ctx context.Context, wall int64) (uint64, error)
 }
 
 // Link publishes a message; an error or its absence says nothing about HQ.

@@ -22,6 +22,7 @@ type lane struct {
 	terminal payment.ID
 	epochs   []*epoch
 	hqEpoch  uint64
+	beats    uint64
 }
 
 type epoch struct {
@@ -125,6 +126,11 @@ func (l *lane) Acknowledge(_ context.Context, a *wire.Ack) (Verdict, error) {
 		return Verdict{Moved: moved, Acked: a.Acked}, nil
 	}
 	return Verdict{Ignore: true}, nil
+}
+
+func (l *lane) NextBeat(_ context.Context, wall int64) (uint64, error) {
+	l.beats = max(l.beats+1, uint64(wall))
+	return l.beats, nil
 }
 
 // office is HQ's end: it verifies batches, keeps the chain and answers as sync/ingest does.
