@@ -141,7 +141,7 @@ func (l *Lane) write(ctx context.Context, c checkout.Context, drafts []checkout.
 		list[i] = journal.Draft{
 			Fact: d.Fact, Sale: idOrNil(d.Sale), Payment: idOrNil(d.Payment), Policy: d.Policy, Training: d.Training, Body: d.Body,
 			Moment: journal.Moment{
-				Date: d.Date, Wall: r.Wall, Boot: max(r.Boot, 0), Zone: l.cfg.Place.Zone.String(),
+				Date: d.Date, Wall: r.Now, Boot: max(r.Boot, 0), Zone: l.cfg.Place.Zone.String(),
 				HQKnown: c.Now.EntryAge > 0, HQAge: time.Duration(max(c.Now.EntryAge-1, 0)) * time.Millisecond,
 			},
 		}

@@ -49,7 +49,7 @@ type Entry struct {
 
 	BusinessDate payment.Date `cbor:"11,keyasint"`
 	Shift        uint32       `cbor:"12,keyasint,omitempty"`
-	Wall         int64        `cbor:"13,keyasint"`           // Unix ms by the lane's own clock
+	Wall         int64        `cbor:"13,keyasint"`           // Unix ms: the lane's best estimate of now
 	Boot         int64        `cbor:"14,keyasint"`           // ms since the machine started, sleep included
 	HQAge        int64        `cbor:"15,keyasint,omitempty"` // ms since the last HQ-signed time, plus 1; 0: none since the start
 	Zone         string       `cbor:"16,keyasint"`           // IANA name of the store's zone
