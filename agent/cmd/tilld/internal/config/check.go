@@ -23,9 +23,6 @@ func (c *Lane) check() *Error {
 	if c.Scanner.Path == "" && c.Scanner.USB == (USB{}) {
 		return &Error{Key: "scanner.path", Msg: "missing: give a path or scanner.usb"}
 	}
-	if len(c.Broker.Addresses) == 0 {
-		return &Error{Key: "broker.addresses", Msg: "missing"}
-	}
 	return first(
 		checkBroker(c.Broker), checkLog(c.Log),
 		checkLoopback("listen.pages", c.Listen.Pages), checkLoopback("listen.pos", c.Listen.POS),
@@ -80,8 +77,8 @@ func checkDir(key, dir string) *Error {
 func checkBroker(b Broker) *Error {
 	for _, a := range b.Addresses {
 		u, err := url.Parse(a)
-		if err != nil || u.Port() == "" || (u.Scheme != "tcp" && u.Scheme != "ssl") {
-			return &Error{Key: "broker.addresses", Msg: fmt.Sprintf("%q: want tcp://host:port or ssl://host:port", a)}
+		if err != nil || u.Hostname() == "" || (u.Scheme != "mqtt" && u.Scheme != "mqtts") {
+			return &Error{Key: "broker.addresses", Msg: fmt.Sprintf("%q: want mqtt://host[:port] or mqtts://host[:port]", a)}
 		}
 	}
 	if (b.TLS.Cert == "") != (b.TLS.Key == "") {

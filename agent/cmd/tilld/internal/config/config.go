@@ -28,10 +28,9 @@ type TLS struct {
 
 // Broker is how to reach an MQTT 3.1.1 broker.
 type Broker struct {
-	Addresses    []string `toml:"addresses"` // tcp://host:port or ssl://host:port, tried in turn
-	Username     string   `toml:"username"`
-	PasswordFile string   `toml:"password_file"`
-	TLS          TLS      `toml:"tls"`
+	Addresses       []string `toml:"addresses"`        // mqtt://host[:1883] or mqtts://host[:8883], tried in turn; a lane's: empty for those in HQ's answer
+	CredentialsFile string   `toml:"credentials_file"` // one line, user:password, mode 0600
+	TLS             TLS      `toml:"tls"`
 }
 
 // Log is how the program speaks to its operators, on standard error.
@@ -75,10 +74,9 @@ type Lane struct {
 
 // Embedded is HQ's own broker, in this process.
 type Embedded struct {
-	Listen       string `toml:"listen"` // host:port for lanes; empty: use [broker]
-	Username     string `toml:"username"`
-	PasswordFile string `toml:"password_file"`
-	TLS          TLS    `toml:"tls"`
+	Listen          string `toml:"listen"`           // host:port for lanes; empty: use [broker]
+	CredentialsFile string `toml:"credentials_file"` // one line, user:password, mode 0600
+	TLS             TLS    `toml:"tls"`
 }
 
 // Settle says when batches are cut.

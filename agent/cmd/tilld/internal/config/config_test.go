@@ -26,7 +26,7 @@ func TestExamplesAreValid(t *testing.T) {
 }
 
 func TestLaneErrorsNameFileLineAndKey(t *testing.T) {
-	const ok = "data = \"/d\"\n[scanner]\npath = \"/dev/x\"\n[broker]\naddresses = [\"tcp://h:1\"]\n"
+	const ok = "data = \"/d\"\n[scanner]\npath = \"/dev/x\"\n[broker]\naddresses = [\"mqtt://h:1\"]\n"
 	if _, err := ReadLane(write(t, ok)); err != nil {
 		t.Fatalf("the base of this test: %v", err)
 	}
@@ -37,7 +37,7 @@ func TestLaneErrorsNameFileLineAndKey(t *testing.T) {
 		{"relative", strings.Replace(ok, `"/d"`, `"d"`, 1), `:1: data: "d" must be an absolute path`},
 		{"no data", strings.Replace(ok, "data", "#", 1), ": data: missing"},
 		{"no scanner", strings.Replace(ok, `"/dev/x"`, `""`, 1), ":3: scanner.path: missing"},
-		{"not an address", strings.Replace(ok, "tcp://h:1", "h:1", 1), ":5: broker.addresses: "},
+		{"not an address", strings.Replace(ok, "mqtt://h:1", "h:1", 1), ":5: broker.addresses: "},
 		{"off loopback", ok + "[listen]\npos = \"0.0.0.0:1\"\n", ":7: listen.pos: "},
 		{"language", "language = \"fr\"\n" + ok, ":1: language: "},
 		{"level", ok + "[log]\nlevel = \"loud\"\n", ":7: log.level: "},

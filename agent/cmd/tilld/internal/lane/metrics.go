@@ -1,0 +1,44 @@
+package lane
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// metrics are the lane's figures, named by Prometheus's conventions. Money is in minor units.
+func (n *Node) metrics() *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	gauge := func(name, help string, value func() float64) {
+		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "tilld", Subsystem: "lane", Name: name, Help: help}, value))
+	}
+	counter := func(name, help string, value func() float64) {
+		r.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Namespace: "tilld", Subsystem: "lane", Name: name, Help: help}, value))
+	}
+	flag := func(b bool) float64 {
+		if b {
+			return 1
+		}
+		return 0
+	}
+	gauge("entries_unacknowledged", "Journal entries that HQ has not acknowledged.", func() float64 { return float64(n.lane.View().Stats.Pending) })
+	gauge("exposure_minor_units", "Money approved and not acknowledged by HQ, in minor units.", func() float64 { return float64(n.lane.View().UsedSum) })
+	gauge("exposure_share_minor_units", "The lane's offline share, in minor units.", func() float64 { return float64(n.lane.View().ShareSum) })
+	gauge("journal_stopped", "1 while the journal has stopped and nothing is sold.", func() float64 { return flag(n.lane.View().Stopped != nil) })
+	gauge("journal_bytes", "Size of the journal's database.", func() float64 { return float64(n.lane.View().Stats.Bytes) })
+	gauge("hq_up", "1 while HQ answers.", func() float64 { return flag(n.uplink.Status().HQ) })
+	gauge("broker_up", "1 while a broker is connected.", func() float64 { return flag(n.uplink.Status().Link) })
+	gauge("hq_contact_age_seconds", "Age of HQ's last signed time.", func() float64 { return n.lane.View().LastContact.Seconds() })
+	gauge("policy_version", "Version of the policy in force.", func() float64 { return float64(n.lane.View().Policy) })
+	gauge("sales_not_completed", "Sales paid, of which the POS never had the outcome.", func() float64 { return float64(n.lane.View().Stats.NotCompleted) })
+	gauge("payments_held", "Payments about which HQ asks.", func() float64 {
+		s := n.lane.View().Stats
+		return float64(s.Suspense + s.Rejected)
+	})
+	counter("batches_published_total", "Batches handed to the broker.", func() float64 { return float64(n.uplink.Status().Published) })
+	counter("downward_messages_refused_total", "Messages from the broker that were not HQ's word.", func() float64 { return float64(n.uplink.Status().Refused) })
+	counter("scanner_symbols_total", "Codes that the scanner read whole.", func() float64 { return float64(n.scanner.Stats().Symbols) })
+	counter("scanner_bad_reads_total", "Reads that were no whole code.", func() float64 { return float64(n.scanner.Stats().BadReads) })
+	counter("scanner_losses_total", "Times the scanner went away.", func() float64 { return float64(n.scanner.Stats().Losses) })
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return r
+}

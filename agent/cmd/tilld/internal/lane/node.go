@@ -1,0 +1,336 @@
+package lane
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	mathrand "math/rand/v2"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	firmware "tilld/firmware-configs"
+
+	"tilld/agent/checkout"
+	"tilld/agent/clock"
+	"tilld/agent/cmd/tilld/internal/config"
+	"tilld/agent/cmd/tilld/internal/serve"
+	"tilld/agent/journal"
+	"tilld/agent/lane"
+	"tilld/agent/paycode"
+	"tilld/agent/payment"
+	"tilld/agent/policy"
+	"tilld/drivers/port"
+	"tilld/drivers/scanner"
+	"tilld/sync/mqtt"
+	"tilld/sync/uplink"
+	"tilld/sync/wire"
+)
+
+// defaultRoll is when business dates begin until a policy says so.
+const defaultRoll = 4 * time.Hour
+
+// Node is a running lane.
+type Node struct {
+	cfg     *config.Lane
+	log     *slog.Logger
+	id      Identity
+	join    *policy.JoinAnswer
+	journal *journal.Journal
+	clock   *clock.Clock
+	lane    *lane.Lane
+	uplink  *uplink.Uplink
+	client  *mqtt.Client
+	scanner *scanner.Scanner
+	pages   net.Listener
+	pos     net.Listener
+	site    http.Handler
+	api     http.Handler
+	ids     *payment.IDs
+	version string
+}
+
+// Open opens everything that a lane needs and takes its addresses; nothing runs before Run. Software is the
+// program's name and version.
+func Open(ctx context.Context, cfg *config.Lane, software string, log *slog.Logger) (n *Node, err error) {
+	n = &Node{cfg: cfg, log: log, version: software}
+	defer func() {
+		if err != nil {
+			n.close()
+		}
+	}()
+	if n.id, err = LoadIdentity(cfg.Data); err != nil {
+		return nil, err
+	}
+	if n.join, err = LoadJoin(cfg.Data, n.id); err != nil {
+		return nil, err
+	}
+	n.log = log.With("store", n.join.Store, "lane", n.join.Lane)
+	if err := n.openLane(ctx, software); err != nil {
+		return nil, err
+	}
+	if err := n.openScanner(); err != nil {
+		return nil, err
+	}
+	if err := n.openUplink(software); err != nil {
+		return nil, err
+	}
+	return n, n.openPages()
+}
+
+func (n *Node) openLane(ctx context.Context, software string) error {
+	zone, err := time.LoadLocation(n.join.Zone)
+	if err != nil {
+		return fmt.Errorf("the store's time zone: %w", err)
+	}
+	src, err := clock.System()
+	if err != nil {
+		return err
+	}
+	place := checkout.Place{Terminal: n.id.Terminal, Store: n.join.Store, Lane: n.join.Lane, Zone: zone, Roll: defaultRoll}
+	staged, err := journal.LoadStagedKey(filepath.Join(n.cfg.Data, keyFile), rand.Reader)
+	if err != nil {
+		return err
+	}
+	n.journal, err = journal.Open(ctx, journal.Config{
+		Dir: n.cfg.Data, Second: n.cfg.Second, Terminal: n.id.Terminal, Store: n.join.Store, Lane: n.join.Lane,
+		Software: software, Signer: n.id.Signer, Staged: staged, Random: rand.Reader, Log: n.log,
+		Now: func() journal.Moment { return moment(src, place) },
+	})
+	if err != nil {
+		return err
+	}
+	if staged != nil && n.journal.Signer().Public().KID() == staged.Public().KID() {
+		if err := journal.PromoteKey(filepath.Join(n.cfg.Data, keyFile)); err != nil {
+			return err
+		}
+	}
+	bundle, err := loadBundle(ctx, n.journal, n.join)
+	if err != nil {
+		return err
+	}
+	if doc := bundle.Policy(); doc != nil {
+		terms := doc.Terms(place.Store, place.Lane)
+		place.Roll = terms.Roll.Duration()
+		if z, err := time.LoadLocation(terms.Zone); err == nil {
+			place.Zone = z
+		}
+	}
+	raw, err := n.journal.ClockAnchor(ctx)
+	if err != nil {
+		return err
+	}
+	saved, err := clock.LoadSaved(raw)
+	if err != nil {
+		return err
+	}
+	n.clock = clock.New(src, saved)
+	n.ids = payment.NewIDs(n.clock.Wall, rand.Reader)
+	n.lane, err = lane.New(ctx, lane.Config{
+		Journal: n.journal, Clock: n.clock, Place: place, Bundle: bundle, Log: n.log,
+		HashKey: n.join.HashKeys[len(n.join.HashKeys)-1], IDs: n.ids,
+	})
+	return err
+}
+
+// moment dates the entries that the journal makes itself.
+func moment(src clock.Source, place checkout.Place) journal.Moment {
+	wall := src.Wall()
+	boot, err := src.Boot()
+	if err != nil {
+		boot = 0
+	}
+	return journal.Moment{Date: payment.BusinessDate(wall, place.Zone, place.Roll), Wall: wall, Boot: boot, Zone: place.Zone.String()}
+}
+
+func (n *Node) openScanner() error {
+	profile, err := firmware.Load(n.cfg.Scanner.Profile)
+	if err != nil {
+		return err
+	}
+	text := n.cfg.Scanner.Path
+	if usb := n.cfg.Scanner.USB; text == "" {
+		text = "usb:" + usb.Vendor + ":" + usb.Product
+		if usb.Serial != "" {
+			text += "#" + usb.Serial
+		}
+	}
+	spec, err := port.ParseSpec(text)
+	if err != nil {
+		return fmt.Errorf("scanner: %w", err)
+	}
+	n.scanner, err = scanner.New(scanner.Config{
+		Spec: spec, Profile: profile, HousePrefixes: []string{paycode.HousePrefix}, LockDir: n.cfg.Scanner.Locks, Log: n.log,
+	})
+	return err
+}
+
+func (n *Node) openUplink(software string) error {
+	b := n.cfg.Broker
+	addresses := b.Addresses
+	if len(addresses) == 0 {
+		addresses = n.join.Brokers
+	}
+	if len(addresses) == 0 {
+		return errors.New("no broker: neither broker.addresses nor HQ's answer names one")
+	}
+	mc := mqtt.Config{
+		Brokers: addresses, ClientID: "lane-" + n.id.Terminal.String(), Log: n.log,
+		Subscriptions: []mqtt.Subscription{{Filter: wire.DownTopic(n.id.Terminal)}, {Filter: wire.AllTopic}},
+		OnMessage:     func(_ string, payload []byte) { n.uplink.Message(payload) },
+		OnState: func(up bool, reason error) {
+			if up {
+				n.uplink.LinkUp()
+			} else {
+				n.uplink.LinkDown(reason)
+			}
+		},
+	}
+	var err error
+	if b.CredentialsFile != "" {
+		if mc.Username, mc.Password, err = mqtt.ReadCredentials(b.CredentialsFile); err != nil {
+			return err
+		}
+	}
+	if b.TLS != (config.TLS{}) {
+		if mc.TLS, err = mqtt.TLSFiles(b.TLS).Client(); err != nil {
+			return err
+		}
+	}
+	if n.client, err = mqtt.NewClient(mc); err != nil {
+		return err
+	}
+	n.uplink = uplink.New(uplink.Config{
+		Terminal: n.id.Terminal, Signer: n.journal.Signer, Software: software,
+		Outbox: outbox{n.journal, n.log}, Link: n.client, HQKeys: n.lane.Keys,
+		Policy:    func() uint64 { return n.lane.Bundle().PolicyVersion() },
+		OnPolicy:  func(ctx context.Context, _ wire.Typ, sealed []byte) error { return n.lane.Policy(ctx, sealed) },
+		OnContact: func(ctx context.Context, c uplink.Contact) error { return n.lane.Contact(ctx, c.HQTime, c.Sent) },
+		OnAck:     n.lane.Acked, OnForked: n.lane.Forked,
+		Now: time.Now, Boot: n.clock.Boot, Jitter: mathrand.Float64, Log: n.log,
+		Random: func(b []byte) { _, _ = rand.Read(b) }, // crypto/rand.Read never fails
+	})
+	return nil
+}
+
+// Lane is the lane itself, for those who run several in one process.
+func (n *Node) Lane() *lane.Lane { return n.lane }
+
+// PagesAddr and POSAddr are where the lane is served, with the ports that were taken.
+func (n *Node) PagesAddr() string { return n.pages.Addr().String() }
+
+// POSAddr is where the shop's own program is served.
+func (n *Node) POSAddr() string { return n.pos.Addr().String() }
+
+// Place says where the lane stands.
+func (n *Node) Place() (store, lane string) { return n.join.Store, n.join.Lane }
+
+// Run runs the lane until ctx ends, then closes everything in order. The journal is closed last.
+func (n *Node) Run(ctx context.Context) error {
+	defer n.close()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return n.lane.Run(ctx) })
+	group.Go(func() error { return n.runUplink(ctx) })
+	group.Go(func() error { return n.client.Run(ctx) })
+	group.Go(func() error {
+		return n.scanner.Run(ctx, func(e scanner.Event) { n.lane.Scanned(ctx, e) })
+	})
+	group.Go(func() error { return n.watch(ctx) })
+	group.Go(func() error { return n.prune(ctx) })
+	group.Go(func() error { return serve.HTTP(ctx, n.pages, n.site) })
+	group.Go(func() error { return serve.HTTP(ctx, n.pos, n.api) })
+	n.log.Info("lane is open", "terminal", n.id.Terminal.String(), "pages", n.PagesAddr(), "pos", n.POSAddr())
+	err := group.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// runUplink runs the uplink again after the journal has stopped and was reopened.
+func (n *Node) runUplink(ctx context.Context) error {
+	for {
+		err := n.uplink.Run(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		n.log.Error("the uplink ended; it begins again", "error", err)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(2 * time.Second):
+		}
+	}
+}
+
+// watch tells the uplink that the journal has grown, and the screens whether HQ answers.
+func (n *Node) watch(ctx context.Context) error {
+	ticker := time.NewTicker(500 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		changed := n.journal.Changed()
+		n.uplink.Appended()
+		s := n.uplink.Status()
+		n.lane.SetOnline(lane.Online{Up: s.HQ, Since: s.Since})
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-changed:
+		case <-ticker.C:
+		}
+	}
+}
+
+// prune lets the retention work once a day while no sale is open.
+func (n *Node) prune(ctx context.Context) error {
+	ticker := time.NewTicker(time.Hour)
+	defer ticker.Stop()
+	var last payment.Date
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+		v := n.lane.View()
+		doc := n.lane.Bundle().Policy()
+		if doc == nil || v.Day == 0 || v.Day == last || v.Phase.Waiting() {
+			continue
+		}
+		days := int(doc.Retention)
+		before := payment.DateOf(v.Day.Time().AddDate(0, 0, -days))
+		counters := payment.DateOf(v.Day.Time().AddDate(0, 0, -max(days, 60))) // a certificate lives 255 hours at most
+		gone, err := n.journal.Prune(ctx, journal.Retention{Entries: before, Bodies: before, Counters: counters})
+		if err != nil {
+			n.log.Error("retention failed", "error", err)
+			continue
+		}
+		last = v.Day
+		n.log.Info("retention", "entries", gone.Entries, "bodies", gone.Bodies)
+	}
+}
+
+func (n *Node) close() {
+	for _, l := range []net.Listener{n.pages, n.pos} {
+		if l != nil {
+			_ = l.Close() // the server has closed it when it ran
+		}
+	}
+	if n.journal != nil {
+		if err := n.journal.Close(); err != nil {
+			n.log.Error("closing the journal", "error", err)
+		}
+	}
+}
+
+// cookieName keeps the sign-ins of two lanes on one machine apart: cookies know no ports.
+func cookieName(id payment.ID) string {
+	return "tilld-manager-" + strings.ToLower(hex.EncodeToString(id[10:]))
+}

@@ -1,0 +1,284 @@
+package lane
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"tilld/agent/checkout"
+	"tilld/agent/journal"
+	"tilld/agent/lane"
+	"tilld/agent/payment"
+	"tilld/agent/policy"
+	"tilld/ui/cashier"
+	"tilld/ui/manager"
+	"tilld/ui/web"
+)
+
+func (n *Node) openPages() error {
+	var err error
+	if n.pages, err = net.Listen("tcp", n.cfg.Listen.Pages); err != nil {
+		return fmt.Errorf("listen.pages: %w", err)
+	}
+	if n.pos, err = net.Listen("tcp", n.cfg.Listen.POS); err != nil {
+		return fmt.Errorf("listen.pos: %w", err)
+	}
+	zone := n.lane.View().Place.Zone
+	pin := web.NewPIN(PINStore(n.cfg.Data), time.Now, rand.Reader)
+	screen := screen{n}
+	cashierPage, err := cashier.New(screen, pin, n.cfg.Language, zone, n.log)
+	if err != nil {
+		return err
+	}
+	sessions := web.NewSessions(cookieName(n.id.Terminal), false, time.Now, rand.Reader)
+	managerPage, err := manager.New(screen, pin, sessions, n.cfg.Language, zone, n.log)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	cashierPage.Register(mux)
+	managerPage.Register(mux)
+	mux.Handle("GET /assets/", web.Assets())
+	mux.HandleFunc("GET /healthz", n.health)
+	mux.Handle("GET /metrics", promhttp.HandlerFor(n.metrics(), promhttp.HandlerOpts{}))
+	n.site = web.Guard(nil, mux)
+	return n.openAPI()
+}
+
+// health says 200 while the lane can sell, and 503 with the reason while it can't.
+func (n *Node) health(w http.ResponseWriter, _ *http.Request) {
+	if v := n.lane.View(); v.Stopped != nil {
+		http.Error(w, "the journal has stopped", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ok")
+}
+
+// screen is the lane as the pages see it.
+type screen struct{ *Node }
+
+// Changes ticks with the lane's.
+func (s screen) Changes(ctx context.Context) <-chan struct{} { return s.lane.Changes(ctx) }
+
+// Currency is the policy's, and before there is one the join answer's.
+func (s screen) Currency() payment.Currency {
+	if c := s.lane.View().Currency; c != "" {
+		return c
+	}
+	return s.join.Currency
+}
+
+// View is the cashier's.
+func (s screen) View() cashier.View {
+	v := s.lane.View()
+	c := cashier.View{
+		Store: v.Place.Store, Lane: v.Place.Lane, BusinessDate: v.Day, Training: v.Sale.Training,
+		Sale: v.Sale.ID, Reference: v.Sale.Reference, FromPOS: v.FromPOS, Amount: v.Sale.Due(),
+		Wallet: v.Answer.Wallet, Payment: v.Answer.Payment, Reason: v.Answer.Reason,
+		Already: v.Answer.Kind == checkout.Again, Notice: string(v.Notice), NoticeNo: v.NoticeNo,
+		Scanner: cashier.Scanner(v.Scanner.State), ScannerSince: v.Scanner.Since,
+		Online: v.Online.Up, HQSince: v.Online.Since, Works: works(v), Risk: risk(v),
+		Unsent: int(v.Stats.Pending), Uncompleted: int(v.Stats.NotCompleted),
+	}
+	c.State = state(v, &c)
+	if c.State == cashier.Paid {
+		c.Amount = v.Answer.Amount
+		if !v.FromPOS || v.Phase == checkout.Paid {
+			c.Uncompleted = max(c.Uncompleted-1, 0) // the sale on the screen is not left behind yet
+		}
+	}
+	return c
+}
+
+func state(v lane.View, c *cashier.View) cashier.State {
+	switch {
+	case v.Stopped != nil:
+		c.Reason = payment.JournalStopped
+		return cashier.Stopped
+	case v.Revoked || v.Blocked == payment.TerminalRevoked:
+		c.Reason = payment.TerminalRevoked
+		return cashier.Stopped
+	case v.Phase == checkout.Open:
+		return cashier.Waiting
+	case v.Phase == checkout.Refused:
+		return cashier.Refused
+	case !v.Cleared && (v.Phase == checkout.Paid || v.Phase == checkout.Completed):
+		return cashier.Paid
+	}
+	return cashier.Idle
+}
+
+func works(v lane.View) cashier.Works {
+	switch {
+	case v.Tier == policy.TierNone || v.ShareSum <= v.UsedSum || v.ShareCount <= v.UsedCount:
+		return cashier.None
+	case v.Tier == policy.TierFull:
+		return cashier.Full
+	}
+	return cashier.Small
+}
+
+// risk is how much of the share is used, by sum or by count, whichever is nearer its end.
+func risk(v lane.View) cashier.Risk {
+	if v.ShareSum <= 0 || v.ShareCount == 0 {
+		return cashier.Gone
+	}
+	used := max(v.UsedSum*100/v.ShareSum, int64(v.UsedCount*100/v.ShareCount))
+	switch {
+	case used < 50:
+		return cashier.Calm
+	case used < 80:
+		return cashier.Raised
+	case used < 100:
+		return cashier.High
+	}
+	return cashier.Gone
+}
+
+// OpenSale opens a sale for an amount that the cashier typed: all of it may be paid by a wallet.
+func (s screen) OpenSale(ctx context.Context, amount payment.Money, who string) error {
+	_, _, err := s.lane.OpenSale(ctx, lane.NewSale{Sale: payment.Sale{
+		Total: amount, Cashier: who, Eligible: payment.Eligible{Wallet: amount.Minor, Points: amount.Minor, Rebate: amount.Minor},
+	}})
+	return err
+}
+
+// CancelSale ends the sale on the screen.
+func (s screen) CancelSale(ctx context.Context) error {
+	_, err := s.lane.CancelSale(ctx, payment.ID{})
+	return err
+}
+
+// Next clears the screen.
+func (s screen) Next(ctx context.Context) error { return s.lane.Next(ctx) }
+
+// Void takes back a payment.
+func (s screen) Void(ctx context.Context, id payment.ID, supervisor string) error {
+	return s.lane.Void(ctx, id, supervisor)
+}
+
+// SendNow asks HQ at once.
+func (s screen) SendNow() { s.uplink.SendNow() }
+
+// Today is the business date's list.
+func (s screen) Today(ctx context.Context) ([]cashier.Row, error) {
+	v := s.lane.View()
+	list, err := s.journal.Payments(ctx, v.Day)
+	if err != nil {
+		return nil, err
+	}
+	open, err := s.journal.NotCompleted(ctx)
+	if err != nil {
+		return nil, err
+	}
+	left := map[payment.ID]bool{}
+	for _, o := range open {
+		left[o.ID] = true
+	}
+	rows := make([]cashier.Row, len(list))
+	for i, p := range list {
+		rows[i] = cashier.Row{
+			At: time.UnixMilli(p.Wall), Payment: p.ID, Amount: p.Amount, Wallet: p.Wallet, Note: p.Reason,
+			State: rowState(p), Voidable: p.Progress == journal.Waiting && !p.Voided, Uncompleted: left[p.Sale] && !p.Voided,
+		}
+	}
+	return rows, nil
+}
+
+func rowState(p journal.Payment) cashier.RowState {
+	switch {
+	case p.Voided:
+		return cashier.Voided
+	case p.Progress == journal.AtHQ:
+		return cashier.AtHQ
+	case p.Progress == journal.Settling:
+		return cashier.Posted
+	case p.Progress == journal.Suspense || p.Progress == journal.Rejected:
+		return cashier.Held
+	}
+	return cashier.AtLane
+}
+
+// Board is the manager's.
+func (s screen) Board(ctx context.Context) (manager.Board, error) {
+	v := s.lane.View()
+	money := func(minor int64) payment.Money { return payment.Of(minor, s.Currency()) }
+	b := manager.Board{
+		Store: v.Place.Store, Lane: v.Place.Lane, BusinessDate: v.Day, NextRoll: v.NextRoll,
+		AtRisk: money(v.UsedSum), Share: money(v.ShareSum), RiskCount: v.UsedCount, ShareCount: v.ShareCount,
+		FullLeft: v.FullLeft, SmallLeft: v.SmallLeft, Unsent: int(v.Stats.Pending), UnsentSum: money(v.UsedSum),
+		Online: v.Online.Up, HQSince: v.Online.Since, Policy: v.Policy, Scanner: string(v.Scanner.State), ScannerAt: v.Scanner.Since, Second: "off",
+	}
+	if v.Stats.Second {
+		b.Second = "ok"
+	}
+	if v.Stopped != nil {
+		b.Stopped = payment.JournalStopped
+		if v.Stats.Second {
+			b.Second = "failed"
+		}
+		return b, nil // what the journal would show now may be gone after the next power cut
+	}
+	return b, s.fillBoard(ctx, &b, v, money)
+}
+
+func (s screen) fillBoard(ctx context.Context, b *manager.Board, v lane.View, money func(int64) payment.Money) error {
+	day, err := s.journal.Day(ctx, v.Day)
+	if err != nil {
+		return err
+	}
+	for _, t := range day.Totals {
+		b.Wallets = append(b.Wallets, manager.Wallet{
+			Name: t.Wallet, Count: int(t.Count), VoidCount: int(t.VoidCount),
+			Sum: money(t.Sum), VoidSum: money(t.VoidSum), Net: money(t.Sum - t.VoidSum),
+		})
+	}
+	list, err := s.journal.Payments(ctx, v.Day)
+	if err != nil {
+		return err
+	}
+	b.Hours = hours(list, v.Place.Zone)
+	held, err := s.journal.Exceptions(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range held {
+		b.Held = append(b.Held, manager.Held{At: time.UnixMilli(p.Wall), Payment: p.ID, Amount: p.Amount, Note: p.Reason})
+	}
+	open, err := s.journal.NotCompleted(ctx)
+	if err != nil {
+		return err
+	}
+	for _, o := range open {
+		b.Open = append(b.Open, manager.Open{At: time.UnixMilli(o.Wall), Reference: o.Reference, Amount: o.Paid})
+	}
+	return nil
+}
+
+// hours sums payments by the hour of the store's day, from the first to the last that has any.
+func hours(list []journal.Payment, zone *time.Location) []manager.Hour {
+	var out []manager.Hour
+	var at time.Time
+	for i := len(list) - 1; i >= 0; i-- { // oldest first
+		p := list[i]
+		if p.Voided || p.Training {
+			continue
+		}
+		hour := time.UnixMilli(p.Wall).In(zone).Truncate(time.Hour)
+		for len(out) > 0 && at.Before(hour) && len(out) < 48 {
+			at = at.Add(time.Hour)
+			out = append(out, manager.Hour{Label: at.Format("15")})
+		}
+		if len(out) == 0 {
+			at = hour
+			out = append(out, manager.Hour{Label: at.Format("15")})
+		}
+		out[len(out)-1].Sum += p.Amount.Minor
+	}
+	return out
+}
