@@ -1,0 +1,144 @@
+package hq
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"tilld/ui/web"
+	"tilld/ui/web/webtest"
+)
+
+// signIn opens the console as a person with the roles.
+func signIn(b *webtest.Browser, at *bench, roles string) {
+	b.Open(at.srv.URL)
+	b.Await(`document.activeElement.name === "secret"`)
+	b.Type("secret-" + roles + webtest.Enter)
+	arrive(b, "/hq")
+}
+
+func TestConsoleByKeyboardAlone(t *testing.T) {
+	d := busy()
+	d.cuts = 1
+	at := newBench(t, d)
+	b := webtest.New(t, 1024, 768)
+	b.Open(at.srv.URL + "/hq/terminals")
+	b.Await(`document.activeElement.name === "secret"`)
+	b.Picture("hq-signin-1024")
+	b.Type("wrong" + webtest.Enter)
+	b.Await(`document.querySelector("[role=alert].error").textContent.includes("not known here")`)
+	b.Type("secret-finance" + webtest.Enter) // the wrong one is selected
+	arrive(b, "/hq/terminals")
+
+	b.Type("1")
+	arrive(b, "/hq")
+	b.Await(`document.querySelector("canvas") !== null`)
+	b.WantText("¥184,300", "connected", "1 / 4", "¥1,842,370")
+	b.Type("2")
+	arrive(b, "/hq/terminals")
+	b.Type("/")
+	b.Await(`document.activeElement.name === "store"`)
+	b.Type("S0001" + webtest.Enter) // a digit in a field leads nowhere
+	b.Await(`location.search.includes("store=S0001") && document.readyState === "complete"`)
+	b.Type("3")
+	arrive(b, "/hq/payments")
+	b.Type("/")
+	b.Await(`document.activeElement.name === "id"`)
+	b.Type(id('P', 1).String() + webtest.Enter)
+	arrive(b, "/hq/payments/"+id('P', 1).String())
+	b.WantText("deadbeef")
+	b.Type(webtest.Escape)
+	arrive(b, "/hq/payments")
+	b.Type("n")
+	b.Await(`location.search.includes("after=p4") && document.readyState === "complete"`)
+	b.Type("b")
+	arrive(b, "/hq/payments")
+}
+
+// arrive waits until a page is there with its script.
+func arrive(b *webtest.Browser, path string) {
+	b.Await(fmt.Sprintf(`location.pathname === %q && location.search.length < 2 && document.querySelector(".tabs") && document.readyState === "complete"`, path))
+}
+
+// focus moves the focus to what a live view may be replacing at this moment.
+func focus(b *webtest.Browser, selector string) {
+	b.Await(fmt.Sprintf(`(() => { const e = document.querySelector(%q); e?.focus(); return e && document.activeElement === e; })()`, selector))
+}
+
+func TestDecideByKeyboardAlone(t *testing.T) {
+	d := busy()
+	at := newBench(t, d)
+	b := webtest.New(t, 1024, 768)
+	signIn(b, at, "finance")
+	b.Type("5")
+	arrive(b, "/hq/exceptions")
+	focus(b, `button[data-dialog=decide]`)
+	b.Type(webtest.Enter)
+	b.Await(`document.querySelector("dialog[open]") && document.activeElement.value === "receivable"`)
+	b.Type(webtest.Enter) // a decision that was not made is not sent
+	b.Type(" " + webtest.Tab + "the issuer agreed")
+	b.Await(`document.querySelector("dialog[open] :checked").value === "receivable"`)
+	b.WantText("A code was spent twice · ¥900")
+	b.Picture("hq-decide-1024")
+	d.called()
+	b.Eval(`window.before = true`)
+	b.Type(webtest.Enter)
+	b.Await(`!window.before`) // the page is loaded anew
+	if got, want := d.called(), "resolve Aoki finance "+id('X', 1).String()+" receivable the issuer agreed"; !strings.Contains(got, want) {
+		t.Errorf("the office was asked %q, want %q", got, want)
+	}
+	arrive(b, "/hq/exceptions")
+	focus(b, `button[data-dialog=note]`)
+	b.Type(webtest.Enter)
+	b.Await(`document.querySelector("#note[open]") && document.activeElement.name === "why"`)
+	b.Type(webtest.Escape)
+	b.Await(`!document.querySelector("dialog[open]")`)
+}
+
+func TestCutByKeyboardAlone(t *testing.T) {
+	d := busy()
+	at := newBench(t, d)
+	b := webtest.New(t, 1024, 768)
+	signIn(b, at, "finance")
+	b.Type("4")
+	arrive(b, "/hq/batches")
+	b.Type("c")
+	b.Await(`document.querySelector("dialog[open]") && document.activeElement.textContent.includes("Cut")`)
+	b.Picture("hq-cut-1024")
+	b.Type(webtest.Enter)
+	b.Await(`document.querySelector("dialog[open] [role=alert]").textContent.includes("nothing to settle")`)
+	d.set(func() { d.cuts = 1 })
+	b.Type(webtest.Enter)
+	b.Await(`!document.querySelector("dialog[open]") && document.querySelector("canvas") !== null`)
+}
+
+// TestEveryPageFits looks at every page in every language at both sizes.
+func TestEveryPageFits(t *testing.T) {
+	at := newBench(t, busy())
+	for _, size := range [][2]int{{1024, 768}, {1920, 1080}} {
+		b := webtest.New(t, size[0], size[1])
+		signIn(b, at, "finance")
+		for _, lang := range web.Langs {
+			b.Await(fmt.Sprintf(`fetch("/lang", {method: "POST", body: new URLSearchParams({lang: %q})}).then(r => r.ok)`, lang))
+			for name, path := range map[string]string{
+				"overview": "/hq", "terminals": "/hq/terminals", "payments": "/hq/payments", "payment": "/hq/payments/" + id('P', 1).String(),
+				"batches": "/hq/batches", "batch": "/hq/batches/" + id('B', 1).String(), "exceptions": "/hq/exceptions", "problem": "/hq/payments/x",
+			} {
+				b.Open(at.srv.URL + path)
+				b.Await(fmt.Sprintf(`document.documentElement.lang === %q && document.querySelectorAll("[data-chart]").length <= document.querySelectorAll("canvas").length`, lang))
+				b.Fits(false)
+				b.Picture(fmt.Sprintf("hq-%s-%s-%d", name, lang, size[0]))
+			}
+		}
+	}
+}
+
+// TestASessionThatEndsShowsTheSignIn: a page left open shows no figures for ever.
+func TestASessionThatEndsShowsTheSignIn(t *testing.T) {
+	at := newBench(t, busy())
+	b := webtest.New(t, 1024, 768)
+	signIn(b, at, "read")
+	at.auth.revoke("Aoki read")
+	at.pass(pace)
+	b.Await(`document.activeElement.name === "secret" && !document.body.innerText.includes("¥")`)
+}

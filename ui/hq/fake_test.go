@@ -1,0 +1,266 @@
+package hq
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"tilld/agent/payment"
+	"tilld/sync/wire"
+	"tilld/ui/web"
+)
+
+var noon = time.Date(2026, 11, 22, 12, 34, 0, 0, time.UTC)
+
+func yen(n int64) payment.Money { return payment.Of(n, "JPY") }
+
+// id is an identifier whose end tells what it is of.
+func id(kind byte, n int) payment.ID {
+	return payment.ID{1, 0x9a, 0x10, 0, 0, 0, kind, 0, 0, 0, 0, 0, 0, 0, byte(n >> 8), byte(n)}
+}
+
+// desk is an Office whose answers the test sets, and which keeps what it was asked.
+type desk struct {
+	mu         sync.Mutex
+	overview   Overview
+	terminals  TerminalList
+	payments   PaymentList
+	records    []Payment
+	batches    BatchList
+	detail     BatchDetail
+	exceptions ExceptionList
+	cuts       int
+	err        error
+	calls      []string
+}
+
+func (d *desk) call(format string, args ...any) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.calls = append(d.calls, fmt.Sprintf(format, args...))
+	return d.err
+}
+
+// called gives what was asked since the last time.
+func (d *desk) called() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	text := strings.Join(d.calls, "; ")
+	d.calls = nil
+	return text
+}
+
+func (d *desk) set(f func()) { d.mu.Lock(); defer d.mu.Unlock(); f() }
+
+func (d *desk) Overview(context.Context) (Overview, error) {
+	err := d.call("overview")
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.overview, err
+}
+
+func (d *desk) Terminals(_ context.Context, q TerminalQuery) (TerminalList, error) {
+	return d.terminals, d.call("terminals %+v", q)
+}
+
+func (d *desk) Payments(_ context.Context, q PaymentQuery) (PaymentList, error) {
+	return d.payments, d.call("payments %+v", q)
+}
+
+func (d *desk) Payment(_ context.Context, id payment.ID) ([]Payment, error) {
+	if err := d.call("payment %s", id); err != nil {
+		return nil, err
+	}
+	for _, p := range d.records {
+		if p.ID == id {
+			return d.records, nil
+		}
+	}
+	return nil, payment.Errorf(payment.NotFound, "desk", "HQ holds no such payment")
+}
+
+func (d *desk) Batches(_ context.Context, q BatchQuery) (BatchList, error) {
+	return d.batches, d.call("batches %+v", q)
+}
+
+func (d *desk) Batch(_ context.Context, id payment.ID, from, limit int) (BatchDetail, error) {
+	b := d.detail
+	b.From = from
+	return b, d.call("batch %s %d %d", id, from, limit)
+}
+
+func (d *desk) Archived(_ context.Context, id payment.ID, form Form) (io.ReadCloser, error) {
+	return io.NopCloser(strings.NewReader("archived " + string(form) + "\n")), d.call("archived %s %s", id, form)
+}
+
+func (d *desk) Exceptions(_ context.Context, q ExceptionQuery) (ExceptionList, error) {
+	return d.exceptions, d.call("exceptions %+v", q)
+}
+
+func (d *desk) Exception(_ context.Context, id payment.ID) (Exception, error) {
+	for _, x := range d.exceptions.Rows {
+		if x.ID == id {
+			return x, nil
+		}
+	}
+	return Exception{}, payment.Errorf(payment.NotFound, "desk", "no such exception")
+}
+
+func (d *desk) Resolve(_ context.Context, who string, id payment.ID, outcome Outcome, why string) error {
+	return d.call("resolve %s %s %s %s", who, id, outcome, why)
+}
+
+func (d *desk) CutNow(_ context.Context, who string) (int, error) {
+	return d.cuts, d.call("cut %s", who)
+}
+
+// porter knows secrets: each is "secret-" and the roles, joined by "+". Revoked people have none any more.
+type porter struct {
+	mu      sync.Mutex
+	revoked map[string]bool
+	down    error
+}
+
+func (a *porter) Check(_ context.Context, secret string) (string, []string, error) {
+	text, ok := strings.CutPrefix(secret, "secret-")
+	if a.down != nil || !ok {
+		return "", nil, a.refusal()
+	}
+	return "Aoki " + text, strings.Split(text, "+"), nil
+}
+
+func (a *porter) Roles(_ context.Context, who string) ([]string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.down != nil || a.revoked[who] {
+		return nil, a.refusal()
+	}
+	return strings.Split(strings.TrimPrefix(who, "Aoki "), "+"), nil
+}
+
+func (a *porter) refusal() error {
+	if a.down != nil {
+		return a.down
+	}
+	return payment.Errorf(payment.Unauthorized, "porter", "the token was revoked")
+}
+
+func (a *porter) revoke(who string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.revoked[who] = true
+}
+
+// bench is a console that is being served.
+type bench struct {
+	*desk
+	auth *porter
+	page *Page
+	srv  *httptest.Server
+	log  *strings.Builder
+	now  time.Time // read by the console through a method; see clock
+	mu   sync.Mutex
+}
+
+func (b *bench) clock() time.Time { b.mu.Lock(); defer b.mu.Unlock(); return b.now }
+
+func (b *bench) pass(d time.Duration) { b.mu.Lock(); defer b.mu.Unlock(); b.now = b.now.Add(d) }
+
+type lockedWriter struct {
+	mu  *sync.Mutex
+	out *strings.Builder
+}
+
+func (w lockedWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.out.Write(p)
+}
+
+func newBench(t testing.TB, d *desk) *bench {
+	t.Helper()
+	b := &bench{desk: d, auth: &porter{revoked: map[string]bool{}}, log: &strings.Builder{}, now: noon}
+	var err error
+	b.page, err = New(Config{
+		Office: d, Auth: b.auth, Sessions: web.NewSessions("tilld-hq", false, b.clock, rand.Reader), Now: b.clock,
+		Preset: "en", Zone: time.UTC, Log: slog.New(slog.NewTextHandler(lockedWriter{&b.mu, b.log}, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	b.page.Register(mux)
+	mux.Handle("GET /assets/", web.Assets())
+	b.srv = httptest.NewServer(web.Guard(nil, mux))
+	t.Cleanup(b.srv.Close)
+	return b
+}
+
+func (b *bench) logged() string { b.mu.Lock(); defer b.mu.Unlock(); return b.log.String() }
+
+// busy is an Office on a day on which much is wrong.
+func busy() *desk {
+	lanes := []Terminal{
+		{ID: id('T', 1), Store: "S0001", Lane: "L01", LastSeen: noon, Silent: 3 * time.Second, Software: "1.0.0", Policy: 7, LastClosed: 20261121},
+		{ID: id('T', 2), Store: "S0001", Lane: "L02", LastSeen: noon.Add(-40 * time.Minute), Silent: 40 * time.Minute, Behind: 41, BehindFor: 38 * time.Minute,
+			Gaps: []Gap{{0xa1b2c3d4e5f60718, 58, 98}}, Waiting: 3, Exceptions: 2, Software: "1.0.0", Policy: 6, LastClosed: 20261121},
+		{ID: id('T', 3), Store: "S0002", Lane: "L01", LastSeen: noon.Add(-70 * time.Hour), Silent: 70 * time.Hour, Forked: true, Exceptions: 1, Software: "0.9.4", Policy: 7, LastClosed: 20261119},
+		{ID: id('T', 4), Store: "S0002", Lane: "L02", Policy: 0},
+		{ID: id('T', 5), Store: "S0003", Lane: "L01", LastSeen: noon.Add(-5 * time.Hour), Silent: 5 * time.Hour, Revoked: "stolen", Software: "1.0.0", Policy: 7},
+	}
+	rows := []Payment{
+		{ID: id('P', 1), State: "posted", Amount: yen(1280), Wallet: "house", Entity: "E1", Store: "S0001", Lane: "L01", BusinessDate: 20261122, TakenAt: noon, Policy: 7,
+			Entry: wire.Name{Terminal: id('T', 1), Epoch: 0xa1b2c3d4e5f60718, Seq: 57}, EntryHash: []byte{0xde, 0xad, 0xbe, 0xef},
+			Settled: []Settled{{id('B', 1), "payment", yen(1280)}}},
+		{ID: id('P', 2), State: "suspense", Amount: yen(900), Wallet: "house", Store: "S0001", Lane: "L02", BusinessDate: 20261122, TakenAt: noon, Exceptions: []payment.ID{id('X', 1)}},
+		{ID: id('P', 3), State: "lost", Amount: yen(5000), Wallet: "guest", Store: "S0002", Lane: "L01", BusinessDate: 20261121, TakenAt: noon},
+		{ID: id('P', 4), State: "voided", Amount: yen(333), Wallet: "house", Store: "S0002", Lane: "L01", BusinessDate: 20261121, TakenAt: noon, VoidedBy: 61},
+	}
+	day := web.Bars{Currency: "JPY"}
+	for h := range 13 {
+		day.Labels, day.Sums = append(day.Labels, fmt.Sprintf("%02d", h)), append(day.Sums, int64(h*h*1370))
+	}
+	batch := Batch{ID: id('B', 1), Wallet: "house", SettlementDate: 20261121, Number: 1, HQEpoch: 1795316400000, Cause: "day",
+		Count: 1203, Sum: yen(1842370), Hash: []byte{0x5e, 0x77, 0x1e, 0xd0, 0x12, 0x34, 0x56, 0x78}, Missing: 2}
+	empty := Batch{ID: id('B', 2), Wallet: "guest", SettlementDate: 20261121, Number: 1, HQEpoch: 1795316400000, Cause: "day", Sum: yen(0), Hash: make([]byte, 8)}
+	twice := Exception{ID: id('X', 1), Kind: "code_spent_twice", Owner: "issuer-disputes", Store: "S0001", Lane: "L02",
+		Entry: wire.Name{Terminal: id('T', 2), Epoch: 0xa1b2c3d4e5f60718, Seq: 41}, Payment: id('P', 2), Amount: yen(900), Detail: "first used by another payment at S0001 / L01", Opened: noon}
+	alarm := Exception{ID: id('X', 2), Kind: "epoch_forked", Owner: OwnerOperations, Store: "S0002", Lane: "L01", Entry: wire.Name{Seq: 7}, Detail: "two histories from entry 7", Opened: noon}
+	done := Exception{ID: id('X', 3), Kind: "of_the_future", Owner: "finance", Store: "S0003", Lane: "L01", Payment: id('P', 3), Amount: yen(5000), Opened: noon,
+		Outcome: "loss", ResolvedAt: noon, ResolvedBy: "Aoki finance", Why: "the customer can't be found"}
+	return &desk{
+		overview: Overview{
+			Chain: "example", Epoch: 1795316400000, EpochAt: noon.Add(-24 * time.Hour), Date: 20261122, Broker: true, BrokerSince: noon,
+			Terminals: 4, Heard: 1, Behind: 1, Forked: 1, Worst: lanes[1:3], Unjudged: 3, Open: 2, OpenMoney: []payment.Money{yen(900)},
+			Wallets: []WalletDay{{"house", Total{118, yen(184300)}, Total{1, yen(900)}, Total{2, yen(1900)}}, {"guest", Total{3, yen(4100)}, Total{0, yen(0)}, Total{0, yen(0)}}},
+			Day:     day, Last: &batch, PolicyLast: 7,
+		},
+		terminals:  TerminalList{Rows: lanes, Older: "t5", PolicyLast: 7},
+		payments:   PaymentList{Rows: rows, Older: "p4"},
+		records:    []Payment{rows[0]},
+		batches:    BatchList{Rows: []Batch{batch, empty}, Date: 20261122, Day: day},
+		exceptions: ExceptionList{Rows: []Exception{twice, alarm, done}},
+		detail: BatchDetail{
+			Batch: batch, CutAt: noon, Expected: Total{1100, yen(1700000)}, Late: Total{103, yen(142370)}, Early: Total{0, yen(0)},
+			Parts:   []Part{{id('T', 1), "S0001", "L01", 12, 57, Total{44, yen(60210)}}},
+			Lacking: []Lack{{id('T', 2), "S0001", "L02", "entries_missing", 58, 98, 20261120}, {Terminal: id('T', 4), Store: "S0002", Lane: "L02", Reason: "never_heard"}},
+			Lines: []Line{
+				{id('P', 1), "payment", "S0001", "L01", 20261121, 57, yen(1280)},
+				{id('P', 4), "void", "S0002", "L01", 20261121, 61, yen(-333)},
+			},
+		},
+	}
+}
+
+// calm is an Office in which nothing has happened yet.
+func calm() *desk {
+	return &desk{overview: Overview{Chain: "example", EpochAt: noon, Date: 20261122, BrokerSince: noon}, batches: BatchList{Date: 20261122}}
+}

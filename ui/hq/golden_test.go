@@ -1,0 +1,66 @@
+package hq
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"net/http/httptest"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"tilld/ui/web"
+	"tilld/ui/web/webtest"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// TestGolden holds every page, whole templates, in every language.
+func TestGolden(t *testing.T) {
+	missing := regexp.MustCompile(`\[[a-z]+\.[a-z._-]+\]`)
+	for name, d := range map[string]*desk{"busy": busy(), "calm": calm()} {
+		b := newBench(t, d)
+		for i := range sheets {
+			s := &sheets[i]
+			path := strings.NewReplacer("{id}", id(map[string]byte{"payment": 'P', "batch": 'B'}[s.name], 1).String()).Replace(s.path)
+			if name == "calm" && path != s.path {
+				continue
+			}
+			r := httptest.NewRequest("GET", path, nil)
+			r.SetPathValue("id", filepath.Base(path))
+			v, err := b.page.load(s, r, person{"Aoki", []string{string(Finance)}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, lang := range web.Langs {
+				var got bytes.Buffer
+				if err := b.page.pages.Fragment(&got, lang, s.name, v); err != nil {
+					t.Fatal(err)
+				}
+				if bad := missing.Find(got.Bytes()); bad != nil {
+					t.Errorf("%s in %s shows a key that the catalogue lacks: %s", s.name, lang, bad)
+				}
+				webtest.Golden(t, *update, fmt.Sprintf("%s-%s.%s.html", s.name, name, lang), got.Bytes())
+			}
+		}
+	}
+}
+
+// TestWords: every word of another part that the console knows is in the catalogue of every language.
+func TestWords(t *testing.T) {
+	words := map[string][]string{
+		"hq.kind.": kinds, "hq.owner.": owners, "hq.outcome.": {string(Receivable), string(Loss), string(Noted), "voided"},
+		"hq.lack.": {"entries_missing", "not_judged", "day_not_closed", "never_heard"}, "hq.cause.": {"day", "part", "now"},
+		"hq.line.": {"payment", "void", "refund", "adjustment"}, "hq.only.": {string(OnlyBehind), string(OnlySilent), string(OnlyForked), string(OnlyOpen), string(OnlyRevoked)},
+	}
+	for prefix, list := range words {
+		for _, word := range list {
+			for _, lang := range web.Langs {
+				if web.Word(lang, prefix+word, "") == "" {
+					t.Errorf("%s lacks %s%s", lang, prefix, word)
+				}
+			}
+		}
+	}
+}
