@@ -44,6 +44,7 @@ function show(region, html) {
   const amount = document.querySelector("#amount");
   if (amount && document.body.dataset.state !== "idle") amount.value = "";
   for (const chart of region.querySelectorAll("[data-chart]")) draw(chart);
+  countDown();
 }
 
 function focusForState() {
@@ -160,14 +161,16 @@ function draw(el) {
 }
 
 // --- countdowns: <progress data-until="Unix ms" max="seconds"> with a <span data-seconds> in its parent ----------
-setInterval(() => {
+function countDown() {
   for (const bar of document.querySelectorAll("[data-until]")) {
     const left = Math.max(0, Math.ceil((Number(bar.dataset.until) - Date.now()) / 1000));
     bar.value = left;
     const text = bar.parentElement.querySelector("[data-seconds]");
     if (text && text.textContent !== String(left)) text.textContent = left;
   }
-}, 250);
+}
+setInterval(countDown, 250);
+countDown();
 
 for (const chart of document.querySelectorAll("[data-chart]")) draw(chart);
 focusForState();

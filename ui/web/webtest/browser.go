@@ -169,15 +169,21 @@ func (b *Browser) Picture(name string) {
 	if dir == "" {
 		return
 	}
+	if err := os.WriteFile(filepath.Join(dir, name+".png"), b.Screen(), 0o644); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// Screen is what the window shows, as a PNG.
+func (b *Browser) Screen() []byte {
+	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, patience)
 	defer cancel()
 	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
 	if err != nil {
 		b.t.Fatalf("taking a picture: %v", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, name+".png"), png, 0o644); err != nil {
-		b.t.Fatal(err)
-	}
+	return png
 }
 
 // Fits fails the test when the page must be scrolled sideways, or (whole) at all.

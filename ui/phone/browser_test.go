@@ -1,0 +1,123 @@
+package phone
+
+import (
+	"bytes"
+	"fmt"
+	"image/png"
+	"testing"
+	"time"
+
+	qrcode "github.com/skip2/go-qrcode"
+
+	"tilld/ui/web"
+	"tilld/ui/web/webtest"
+)
+
+func TestPhoneByKeyboardAlone(t *testing.T) {
+	p := newPurse()
+	srv, _ := serve(t, p)
+	b := webtest.New(t, 1024, 768)
+	b.Open(srv.URL)
+	ready := `document.readyState === "complete" && document.querySelector("#code")?.complete`
+	b.Await(ready)
+	b.WantText("code no. 17")
+	p.called()
+	b.Type("1")
+	b.Await(`document.body.innerText.includes("held to L01 at 12:34")`)
+	b.Type("n")
+	b.Await(`document.body.innerText.includes("code no. 18")`)
+	b.Type("o")
+	b.Await(`document.querySelector(".handset.old") && document.body.innerText.includes("code no. 17")`)
+	b.Type("2")
+	b.Await(`document.body.innerText.includes("held to L02")`)
+	b.Type("c")
+	b.Await(`document.querySelector("#network").textContent.includes("Restore")`)
+	b.Type("g")
+	b.Await(`document.body.innerText.includes("4901234567894")`)
+	b.Type("w")
+	b.Await(`document.body.innerText.includes("Another wallet")`)
+	b.Focus("#scanner-L02")
+	b.Type(webtest.Enter)
+	b.Await(`document.querySelector("#scanner-L02").textContent === "Plug in" && document.activeElement.id === "scanner-L02"`)
+	b.Type("2")
+	b.Await(`document.querySelector("#message").textContent === "the scanner of L02 is unplugged"`)
+	one, two := "hold L01 ZY:1"+text(17)[4:6]+" 186", "hold L02 ZY:1"+text(17)[4:6]+" 186"
+	want := one + "; fresh aiko S0001; " + two + "; cut true; other goods; other wallet; plug L02 false; hold L02 281234 12"
+	if got := p.called(); got != want {
+		t.Errorf("the wallet was asked\n%q, want\n%q", got, want)
+	}
+}
+
+func TestCountdown(t *testing.T) {
+	p := newPurse()
+	p.now = time.Now() // the browser counts by the machine's own clock
+	srv, _ := serve(t, p)
+	b := webtest.New(t, 1024, 768)
+	b.Open(srv.URL)
+	b.Await(`Number(document.querySelector("[data-seconds]").textContent) > 20 && document.querySelector("progress").value > 20`)
+	b.Await(`Number(document.querySelector("[data-seconds]").textContent) < 29`)
+	p.pass(30 * time.Second)
+	b.Await(`document.body.innerText.includes("code no. 18")`)
+}
+
+// TestTheScreenShowsTheCode takes a picture of the page and reads the code's modules from its pixels.
+func TestTheScreenShowsTheCode(t *testing.T) {
+	for _, size := range [][2]int{{1024, 768}, {1920, 1080}} {
+		p := newPurse()
+		srv, _ := serve(t, p)
+		b := webtest.New(t, size[0], size[1])
+		b.Open(srv.URL)
+		b.Await(`document.querySelector("#code")?.complete && document.querySelector("#code").naturalWidth > 0`)
+		place := b.Eval(`(() => { const r = document.querySelector("#code").getBoundingClientRect(); return [r.x, r.y, r.width, r.height].join(" "); })()`)
+		natural := b.Eval(`document.querySelector("#code").currentSrc + " " + document.querySelector("#code").naturalWidth`)
+		var x, y, w, h float64
+		if _, err := fmt.Sscan(place, &x, &y, &w, &h); err != nil {
+			t.Fatal(err)
+		}
+		img, err := png.Decode(bytes.NewReader(b.Screen()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		q, err := qrcode.New(text(17), qrcode.Medium)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := q.Bitmap()
+		module := w / float64(len(want))
+		if module != float64(int(module)) || module < 4 || w != h {
+			t.Errorf("%v: a module is %v pixels (%s, %s)", size, module, place, natural)
+		}
+		for row := range want {
+			for col := range want[row] {
+				at := func(n int, from float64) int { return int(from + (float64(n)+0.5)*module) }
+				r, _, _, _ := img.At(at(col, x), at(row, y)).RGBA()
+				if dark := r < 0x8000; dark != want[row][col] {
+					t.Fatalf("%v: module %d,%d is wrong on the screen", size, col, row)
+				}
+			}
+		}
+	}
+}
+
+func TestEveryViewFits(t *testing.T) {
+	p := newPurse()
+	srv, page := serve(t, p)
+	all := views(t)
+	for _, size := range [][2]int{{1024, 768}, {1920, 1080}} {
+		b := webtest.New(t, size[0], size[1])
+		for _, lang := range web.Langs {
+			b.Open(srv.URL)
+			b.Await(fmt.Sprintf(`fetch("/lang", {method: "POST", body: new URLSearchParams({lang: %q})}).then(r => r.ok)`, lang))
+			for name, v := range all {
+				page.screen.mu.Lock()
+				page.screen.shown, page.screen.number = v.shown, page.screen.number+1
+				p.set(v)
+				page.screen.mu.Unlock()
+				b.Open(srv.URL + "/phone")
+				b.Await(fmt.Sprintf(`document.documentElement.lang === %q && document.readyState === "complete"`, lang))
+				b.Fits(true)
+				b.Picture(fmt.Sprintf("phone-%s-%s-%d", name, lang, size[0]))
+			}
+		}
+	}
+}

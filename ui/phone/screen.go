@@ -1,0 +1,197 @@
+package phone
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"tilld/agent/payment"
+)
+
+// screen is what the phone shows. There is one phone, however many windows look at it.
+type screen struct {
+	wallet Wallet
+	now    func() time.Time
+
+	mu     sync.Mutex
+	chosen bool // phone and place are
+	phone  string
+	place  string
+	shown  shown
+	held   *shown // the house wallet's code that was held last
+	number uint64 // of what is shown; it rises
+
+	watchers map[chan struct{}]bool
+}
+
+// shown is a code on the screen.
+type shown struct {
+	Kind Kind
+	Code
+	Since  time.Time
+	HeldTo string // lane; empty: none yet
+	HeldAt time.Time
+	Fault  string // why there is no code
+}
+
+func newScreen(w Wallet, now func() time.Time) *screen {
+	return &screen{wallet: w, now: now, watchers: map[chan struct{}]bool{}}
+}
+
+// changes ticks when something was done on the page, until ctx ends.
+func (s *screen) changes(ctx context.Context) <-chan struct{} {
+	c := make(chan struct{}, 1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watchers[c] = true
+	context.AfterFunc(ctx, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.watchers, c)
+	})
+	return c
+}
+
+// tell ticks for every watcher. The lock is held.
+func (s *screen) tell() {
+	for c := range s.watchers {
+		select {
+		case c <- struct{}{}:
+		default: // it has a tick before it already
+		}
+	}
+}
+
+// put shows something else. The lock is held.
+func (s *screen) put(what shown) {
+	what.Since = s.now()
+	s.number++
+	s.shown = what
+	s.tell()
+}
+
+// look gives what is shown, a fresh code in place of one that has run out, and where the switches stand.
+func (s *screen) look(ctx context.Context) (View, error) {
+	state, err := s.wallet.State(ctx)
+	if err != nil {
+		return View{}, err
+	}
+	phones, err := s.wallet.Phones(ctx)
+	if err != nil {
+		return View{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.chosen && len(phones) > 0 {
+		s.chosen, s.phone, s.place = true, phones[0].ID, state.Store
+	}
+	if s.shown.Kind == "" || s.shown.Kind == House && !s.now().Before(s.shown.Expires) {
+		s.fresh(ctx)
+	}
+	return View{
+		State: state, Phones: phones, Phone: s.phone, Place: s.place, shown: s.shown, Number: s.number, CanOld: s.held != nil,
+	}, nil
+}
+
+// fresh shows the phone's next code, or why there is none. The lock is held.
+func (s *screen) fresh(ctx context.Context) {
+	code, err := s.wallet.Fresh(ctx, s.phone, s.place)
+	if err == nil {
+		s.put(shown{Kind: House, Code: code})
+		return
+	}
+	if fault := payment.MessageOf(err); s.shown.Fault != fault {
+		s.put(shown{Kind: House, Fault: fault})
+	}
+}
+
+// show changes what is on the screen.
+func (s *screen) show(ctx context.Context, kind Kind) error {
+	const op = "phone.show"
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch kind {
+	case House:
+		s.fresh(ctx)
+		return nil
+	case Old:
+		if s.held == nil {
+			return payment.Errorf(payment.NotAllowed, op, "no code was held to a lane yet")
+		}
+		old := *s.held
+		old.Kind = Old
+		s.put(old)
+		return nil
+	case Opaque, Goods:
+		code, err := s.wallet.Other(ctx, kind)
+		if err == nil {
+			s.put(shown{Kind: kind, Code: code})
+		}
+		return err
+	}
+	return payment.Errorf(payment.Invalid, op, "no such code: %q", string(kind))
+}
+
+// choose takes another phone, or another place for its codes, and shows a fresh code.
+func (s *screen) choose(ctx context.Context, phone, place string) error {
+	const op = "phone.choose"
+	state, err := s.wallet.State(ctx)
+	if err != nil {
+		return err
+	}
+	phones, err := s.wallet.Phones(ctx)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(phones, func(p Phone) bool { return p.ID == phone }) {
+		return payment.Errorf(payment.NotFound, op, "no such phone")
+	}
+	if place != "" && place != state.Store && !slices.ContainsFunc(state.Lanes, func(l Lane) bool { return l.Place == place }) {
+		return payment.Errorf(payment.NotFound, op, "no such place")
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.chosen, s.phone, s.place = true, phone, place
+	s.fresh(ctx)
+	return nil
+}
+
+// hold holds what is on the screen to a lane's scanner. The lock is not held meanwhile: a scanner that
+// nobody reads must not stop the page.
+func (s *screen) hold(ctx context.Context, lane string) error {
+	s.mu.Lock()
+	what, number := s.shown, s.number
+	s.mu.Unlock()
+	if what.Text == "" {
+		return payment.Errorf(payment.NotAllowed, "phone.hold", "there is no code on the screen")
+	}
+	if err := s.wallet.Hold(ctx, what.Text, lane); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	what.HeldTo, what.HeldAt = lane, s.now()
+	if s.number == number {
+		s.shown = what
+	}
+	if what.Kind == House {
+		s.held = &what
+	}
+	s.tell()
+	return nil
+}
+
+// picture gives what is drawn.
+func (s *screen) picture() (Kind, string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.shown.Kind, s.shown.Text
+}
+
+// changed tells the watchers of something that is not on the phone.
+func (s *screen) changed() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tell()
+}

@@ -1,0 +1,60 @@
+package phone
+
+import "time"
+
+// View is everything that the page shows.
+type View struct {
+	State
+	Phones       []Phone
+	Phone, Place string // chosen
+	Number       uint64 // of the code on the screen
+	CanOld       bool   // there is an old code to show again
+
+	shown
+	Small, Large size // of the picture, by the window's size
+}
+
+// size is a picture of whole pixels for each module.
+type size struct{ Scale, Width, Height int }
+
+// The widest pictures, in pixels, for a small window and a large one.
+const (
+	smallWidth = 380
+	largeWidth = 540
+)
+
+// draw finds out the sizes of the picture.
+func (v *View) draw() error {
+	if v.Text == "" {
+		return nil
+	}
+	m, err := draw(v.Kind, v.Text)
+	if err != nil {
+		return err
+	}
+	at := func(width int) size {
+		scale := m.fit(width)
+		return size{scale, len(m[0]) * scale, len(m) * scale}
+	}
+	v.Small, v.Large = at(smallWidth), at(largeWidth)
+	return nil
+}
+
+// Drawn says that there is a picture.
+func (v View) Drawn() bool { return v.Text != "" }
+
+// Until is when the next code comes, in Unix milliseconds; zero: it does not by itself.
+func (v View) Until() int64 {
+	if v.Kind != House || v.Expires.IsZero() {
+		return 0
+	}
+	return v.Expires.UnixMilli()
+}
+
+// Life is how long the code is shown, in seconds.
+func (v View) Life() int64 {
+	return max(1, int64(v.Expires.Sub(v.Since).Round(time.Second)/time.Second))
+}
+
+// HoldKey is the key that holds the phone to the lane at a place in the list.
+func (v View) HoldKey(at int) int { return at + 1 }
