@@ -1,0 +1,94 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math"
+
+	"tilld/agent/payment"
+)
+
+// DocumentKind is a kind of signed document that HQ issues.
+type DocumentKind string
+
+// The kinds of document.
+const (
+	PolicyDocument DocumentKind = "policy"
+	TrustDocument  DocumentKind = "trust"
+)
+
+// Document is a policy or trust bundle as it was signed.
+type Document struct {
+	Kind    DocumentKind
+	Version uint64
+	Sealed  []byte
+}
+
+// AddDocument keeps a signed document for ever: entries name the policy that they were decided by. Versions
+// only rise. The same again changes nothing; other bytes under a version, and a version below the newest, are
+// a payment.Conflict. Whether the signature holds is the caller's question.
+func (s *Store) AddDocument(ctx context.Context, d Document) error {
+	const op = "ledger.AddDocument"
+	if d.Kind != PolicyDocument && d.Kind != TrustDocument || d.Version == 0 || d.Version > math.MaxInt64 || len(d.Sealed) == 0 {
+		return payment.Errorf(payment.Invalid, op, "%s %d of %d bytes", d.Kind, d.Version, len(d.Sealed))
+	}
+	return s.write(ctx, func(t *tx) error {
+		var newest int64
+		if _, err := t.get("SELECT coalesce(max(version), 0) FROM document WHERE kind = ?", []any{string(d.Kind)}, &newest); err != nil {
+			return err
+		}
+		var old []byte
+		held, err := t.get("SELECT sealed FROM document WHERE kind = ? AND version = ?", []any{string(d.Kind), int64(d.Version)}, &old)
+		switch {
+		case err != nil:
+			return err
+		case held && bytes.Equal(old, d.Sealed):
+			return nil
+		case held:
+			return payment.Errorf(payment.Conflict, op, "%s %d is here with another content", d.Kind, d.Version)
+		case d.Version < uint64(newest):
+			return payment.Errorf(payment.Conflict, op, "%s %d is below the newest (%d)", d.Kind, d.Version, newest)
+		}
+		_, err = t.exec("INSERT INTO document (kind, version, sealed, issued_at) VALUES (?, ?, ?, ?)",
+			string(d.Kind), int64(d.Version), d.Sealed, t.now)
+		return err
+	})
+}
+
+// Document reads a version; 0 means the newest. payment.NotFound when there is none.
+func (s *Store) Document(ctx context.Context, kind DocumentKind, version uint64) (Document, error) {
+	d := Document{Kind: kind}
+	var v int64
+	err := s.readers.QueryRowContext(ctx, `SELECT version, sealed FROM document WHERE kind = ?1 AND (version = ?2 OR ?2 = 0)
+		ORDER BY version DESC LIMIT 1`, string(kind), int64(min(version, math.MaxInt64))).Scan(&v, &d.Sealed)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Document{}, payment.Errorf(payment.NotFound, "ledger.Document", "no %s %d", kind, version)
+	}
+	if err != nil {
+		return Document{}, fmt.Errorf("reading %s %d: %w", kind, version, err)
+	}
+	d.Version = uint64(v)
+	return d, nil
+}
+
+// Newest is the version of the newest document of a kind; 0: there is none.
+func (s *Store) Newest(ctx context.Context, kind DocumentKind) (uint64, error) {
+	var v int64
+	err := s.readers.QueryRowContext(ctx, "SELECT coalesce(max(version), 0) FROM document WHERE kind = ?", string(kind)).Scan(&v)
+	return uint64(v), err
+}
+
+// Documents lists all versions of a kind, the newest first.
+func (s *Store) Documents(ctx context.Context, kind DocumentKind) ([]Document, error) {
+	rows, err := s.readers.QueryContext(ctx, "SELECT version, sealed FROM document WHERE kind = ? ORDER BY version DESC", string(kind))
+	return collect(rows, err, func(rows *sql.Rows) (Document, error) {
+		d := Document{Kind: kind}
+		var v int64
+		err := rows.Scan(&v, &d.Sealed)
+		d.Version = uint64(v)
+		return d, err
+	})
+}

@@ -1,0 +1,154 @@
+package ledger
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+
+	"tilld/agent/payment"
+	"tilld/sync/wire"
+)
+
+// newException is an exception to be opened.
+type newException struct {
+	kind     Kind
+	terminal int64
+	entry    int64
+	payment  int64 // 0: no money waits
+	hash     [wire.HashSize]byte
+	name     wire.Name
+	detail   string
+}
+
+// maxDetail bounds what an exception says about itself.
+const maxDetail = 500
+
+// ExceptionID is an exception's identifier. It follows from the entry and the kind alone, so that an HQ which
+// was restored from a backup gives the same exception the same name, and a decision that is in a settled
+// batch is not settled again.
+func ExceptionID(kind Kind, name wire.Name, hash [wire.HashSize]byte) payment.ID {
+	h := sha256.New()
+	fmt.Fprintf(h, "tilld/exception/1\x00%s\x00%s\x00%x", kind, name, hash)
+	return payment.ID(h.Sum(nil)[:16])
+}
+
+// open makes an exception, once.
+func (t *tx) open(x *newException) (no int64, err error) {
+	id := ExceptionID(x.kind, x.name, x.hash)
+	if found, err := t.get("SELECT no FROM exception WHERE id = ?", []any{id[:]}, &no); err != nil || found {
+		return no, err
+	}
+	detail := x.detail
+	if len(detail) > maxDetail {
+		detail = detail[:maxDetail]
+	}
+	no, err = t.insert(`INSERT INTO exception (id, kind, owner, terminal, entry, payment, detail, opened_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, id[:], string(x.kind), x.kind.Owner(), x.terminal, x.entry, orNull(x.payment), detail, t.now)
+	if err != nil {
+		return 0, fmt.Errorf("opening an exception %s: %w", x.kind, err)
+	}
+	return no, nil
+}
+
+// Decision is what an exception comes to.
+type Decision string
+
+// The decisions. The first two are for exceptions in which money waits.
+const (
+	Receivable Decision = "receivable" // the wallet pays: posted as if nothing had been wrong
+	LossTaken  Decision = "loss"       // nobody pays: written off to the loss account of the kind
+	Noted      Decision = "noted"      // seen; there is no money in it
+	// DecidedVoid is not a person's: the lane took the payment back while it waited.
+	DecidedVoid Decision = "voided"
+)
+
+// Resolve decides exceptions, all or none, for good. Who decides and why are kept. The same decision again
+// changes nothing. One that does not fit an exception is payment.Invalid, another than was made before is
+// payment.Conflict, an unknown exception payment.NotFound.
+func (s *Store) Resolve(ctx context.Context, ids []payment.ID, to Decision, who, why string) error {
+	const op = "ledger.Resolve"
+	if who == "" || why == "" || len(who) > 64 || len(why) > maxDetail {
+		return payment.Errorf(payment.Invalid, op, "who decides (up to 64 bytes) and why (up to %d) must be said", maxDetail)
+	}
+	if to != Receivable && to != LossTaken && to != Noted {
+		return payment.Errorf(payment.Invalid, op, "no such decision: %q", string(to))
+	}
+	return s.write(ctx, func(t *tx) error {
+		for _, id := range ids {
+			if err := t.resolve(op, id, to, who, why); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (t *tx) resolve(op string, id payment.ID, to Decision, who, why string) error {
+	var no int64
+	var kind Kind
+	var before Decision
+	var p paymentRow
+	found, err := t.get(`SELECT x.no, x.kind, coalesce(x.outcome, ''), coalesce(p.no, 0), coalesce(p.entry, 0), coalesce(p.dimension, 0),
+		coalesce(p.amount, 0), coalesce(p.state, '') FROM exception x LEFT JOIN payment p ON p.no = x.payment WHERE x.id = ?`,
+		[]any{id[:]}, &no, &kind, &before, &p.no, &p.entry, &p.dimension, &p.amount, &p.state)
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		return payment.Errorf(payment.NotFound, op, "no exception %s", id)
+	case before == to:
+		return nil
+	case before != "":
+		return payment.Errorf(payment.Conflict, op, "exception %s is decided already: %s", id, before)
+	case (p.no == 0) != (to == Noted):
+		return payment.Errorf(payment.Invalid, op, "exception %s (%s) can't be decided as %q", id, kind, string(to))
+	}
+	if to == Noted {
+		return t.decided(no, to, 0, who, why)
+	}
+	if p.state != Suspended {
+		return payment.Errorf(payment.Conflict, op, "the payment of exception %s is %s", id, p.state)
+	}
+	return t.release(no, kind, &p, to, who, why)
+}
+
+// release takes a payment out of suspense.
+func (t *tx) release(no int64, kind Kind, p *paymentRow, to Decision, who, why string) error {
+	m := move{amount: p.amount, dimension: p.dimension, cause: causeDecided, payment: p.no, entry: p.entry, exception: no}
+	var loss Account
+	state := Posted
+	var pairs [][2]Account // debit, credit
+	if to == Receivable {
+		pairs = [][2]Account{{SuspenseHeld, SuspenseClaims}, {WalletReceivable, StorePayable}}
+	} else {
+		loss, state = kind.Loss(), Lost
+		pairs = [][2]Account{{loss, SuspenseClaims}, {SuspenseHeld, payee(loss)}}
+	}
+	for _, pair := range pairs {
+		m.debit, m.credit = pair[0], pair[1]
+		if err := t.post(m); err != nil {
+			return err
+		}
+	}
+	if err := t.setState(p, state, 0); err != nil {
+		return err
+	}
+	return t.decided(no, to, loss, who, why)
+}
+
+// payee is where the store's side of a loss goes: outside the policy the store bears it, else it is paid.
+func payee(loss Account) Account {
+	if loss == LossStore {
+		return LossStoreBorne
+	}
+	return StorePayable
+}
+
+func (t *tx) decided(no int64, to Decision, loss Account, who, why string) error {
+	n, err := t.exec(`UPDATE exception SET state = 'resolved', outcome = ?, account = ?, resolved_at = ?, resolved_by = ?, why = ?
+		WHERE no = ? AND state = 'open'`, string(to), orNull(int64(loss)), t.now, who, why, no)
+	if err == nil && n != 1 {
+		err = fmt.Errorf("exception row %d is not open any more", no)
+	}
+	return err
+}

@@ -1,0 +1,41 @@
+package ledgertest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"tilld/sync/ingest/ingesttest"
+)
+
+// Open makes an empty ledger for one test, whose clock is now.
+type Open func(t *testing.T, now func() time.Time) Ledger
+
+// Run runs the suite against ledgers that open makes.
+func Run(t *testing.T, open Open) {
+	for _, test := range []struct {
+		name string
+		run  func(*Bench)
+	}{
+		{"Terminals", testTerminals}, {"Documents", testDocuments}, {"Tokens", testTokens}, {"HQEpoch", testHQEpoch},
+		{"Record", testRecord}, {"Overlap", testOverlap}, {"Gap", testGap}, {"UnknownTerminal", testUnknownTerminal},
+		{"Beats", testBeats}, {"Entries", testEntries}, {"Forget", testForget},
+		{"KeyChange", testKeyChange}, {"ForeignKey", testForeignKey}, {"RetiredKey", testRetiredKey}, {"KeyBehindFork", testKeyBehindFork},
+		{"Fork", testFork}, {"ForkBeforeJudging", testForkBeforeJudging}, {"ForkFromTheStart", testForkFromTheStart},
+		{"ManyForks", testManyForks}, {"Unrelated", testUnrelated}, {"ForkResolved", testForkResolved}, {"Siblings", testSiblings},
+		{"Post", testPost}, {"JudgeOnce", testJudgeOnce}, {"Training", testTraining}, {"SetAside", testSetAside},
+		{"SpentTwice", testSpentTwice}, {"PaymentRepeated", testPaymentRepeated}, {"AccountDay", testAccountDay}, {"Refused", testRefused},
+		{"Void", testVoid}, {"VoidWhereverItStands", testVoidWherever}, {"VoidUnmatched", testVoidUnmatched},
+		{"DayClose", testDayClose}, {"DayCloseInAFork", testDayCloseInAFork}, {"RevokedTerminal", testRevokedTerminal},
+		{"Resolve", testResolve}, {"ResolveRefuses", testResolveRefuses}, {"Lists", testLists},
+		{"Cut", testCut}, {"CutInParts", testCutInParts}, {"CutTwice", testCutTwice}, {"AfterTheCut", testAfterTheCut},
+		{"AdoptedBatch", testAdoptedBatch}, {"BatchConflicts", testBatchConflicts}, {"Coverage", testCoverage},
+		{"AnyOrder", testAnyOrder},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := ingesttest.NewChain(t)
+			again := func() Ledger { return open(t, func() time.Time { return c.Now }) }
+			test.run(&Bench{T: t, Ledger: again(), Chain: c, Ctx: context.Background(), Again: again})
+		})
+	}
+}
