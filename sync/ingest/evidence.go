@@ -1,0 +1,189 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"tilld/agent/paycode/signed"
+	"tilld/agent/payment"
+	"tilld/agent/policy"
+	"tilld/sync/ledger"
+	"tilld/sync/wire"
+)
+
+// approvalCheck is the examination of one approval. Its steps are asked in order; each returns the kind of
+// exception and a sentence for its owner, which never holds any part of the code.
+type approvalCheck struct {
+	g  *Ingest
+	j  *ledger.Judgement
+	e  *wire.Entry
+	f  *payment.Approved
+	at place
+
+	body  *payment.Body
+	text  *signed.Code
+	seen  *signed.Verified
+	terms policy.LaneTerms
+	doc   *policy.Document
+}
+
+// evidence opens the body and what is sealed in it.
+func (x *approvalCheck) evidence(context.Context) (ledger.Kind, string, error) {
+	raw := x.j.Entry.Body
+	if len(raw) == 0 {
+		return ledger.EvidenceMissing, "the entry came without its body", nil
+	}
+	if err := wire.CheckBody(raw, x.e.BodyHash); err != nil {
+		return ledger.EvidenceMissing, err.Error(), nil
+	}
+	var err error
+	if x.body, err = wire.DecodeBody(raw); err != nil {
+		return ledger.EvidenceMissing, err.Error(), nil
+	}
+	if len(x.body.Evidence) == 0 {
+		return ledger.EvidenceMissing, "the body holds no code", nil
+	}
+	kid, err := wire.ParseKID(x.body.SealKey)
+	if err != nil {
+		return ledger.EvidenceSealed, err.Error(), nil
+	}
+	key := x.g.cfg.Unseal(kid)
+	if key == nil {
+		return ledger.EvidenceSealed, fmt.Sprintf("sealed to the key %s, which HQ does not have", kid), nil
+	}
+	text, err := key.Open(x.e.Name(), x.body.Evidence)
+	if err != nil {
+		return ledger.EvidenceSealed, err.Error(), nil
+	}
+	if x.text, err = signed.Parse(string(text)); err != nil {
+		return ledger.EvidenceSealed, err.Error(), nil
+	}
+	return "", "", nil
+}
+
+// code checks both signatures of the code, the issuer's key as it could be believed when the code was shown.
+// From here on the code is real, and used up.
+func (x *approvalCheck) code(ctx context.Context) (ledger.Kind, string, error) {
+	keys, wallet, err := x.g.papers.issuer(ctx, x.text.Certificate.Issuer, x.text.Time)
+	if err != nil {
+		return "", "", err
+	}
+	if len(keys) == 0 {
+		return ledger.UnknownIssuer, fmt.Sprintf("certified by the key %s, which was nobody's then", x.text.Certificate.Issuer), nil
+	}
+	if x.seen, err = x.text.Verify(func(wire.KID) []wire.PublicKey { return keys }); err != nil {
+		return ledger.BadCode, err.Error(), nil
+	}
+	key := x.seen.ReplayKey()
+	x.j.Approval.Replay, x.j.Approval.Account = &key, x.seen.Account[:]
+	x.j.Approval.AccountCap = payment.MaxMinor // until the policy says less
+	if wallet != x.f.Wallet {
+		return ledger.ClaimsDiffer, fmt.Sprintf("the code is of the wallet %s, the entry says %s", wallet, x.f.Wallet), nil
+	}
+	return "", "", nil
+}
+
+// claims holds what the entry says of the code against the code.
+func (x *approvalCheck) claims(context.Context) (ledger.Kind, string, error) {
+	v, f := x.seen, x.f
+	var what string
+	switch {
+	case !bytes.Equal(f.Replay.Phone, v.PhoneKey[:]):
+		what = "phone"
+	case f.Replay.Counter != v.Counter:
+		what = "counter"
+	case !bytes.Equal(f.Issuer, v.IssuerKID[:]):
+		what = "issuer"
+	case len(x.body.Account) > 0 && !bytes.Equal(x.body.Account, v.Account[:]):
+		what = "account"
+	default:
+		return "", "", nil
+	}
+	return ledger.ClaimsDiffer, "the entry names another " + what + " than the code", nil
+}
+
+// policy finds the policy that the lane decided by, and what it forbids whatever the amount.
+func (x *approvalCheck) policy(ctx context.Context) (ledger.Kind, string, error) {
+	doc, err := x.g.papers.policy(ctx, x.e.Policy)
+	if err != nil {
+		return "", "", err
+	}
+	if doc == nil {
+		return ledger.PolicyUnknown, fmt.Sprintf("the entry names policy %d", x.e.Policy), nil
+	}
+	x.doc, x.terms = doc, doc.Terms(x.at.store, x.at.lane)
+	x.j.Approval.AccountCap = x.terms.AccountCap(x.seen.Cap.Minor)
+	r, v := &doc.Revoked, x.seen
+	var what string
+	switch {
+	case r.Account(v.Account[:]):
+		what = "account"
+	case r.Phone(v.PhoneKey[:]):
+		what = "phone"
+	case r.Issuer(v.IssuerKID[:]):
+		what = "issuer"
+	case r.Terminal(x.e.Terminal):
+		what = "terminal"
+	}
+	switch {
+	case what != "":
+		return ledger.Revoked, fmt.Sprintf("policy %d had revoked the %s", doc.Version, what), nil
+	case !x.terms.Takes(x.f.Wallet):
+		return ledger.NotTaken, fmt.Sprintf("policy %d did not let this store take %s", doc.Version, x.f.Wallet), nil
+	}
+	return "", "", nil
+}
+
+// place asks whether terminal, entry and code are of one place.
+func (x *approvalCheck) place(context.Context) (ledger.Kind, string, error) {
+	v := x.seen
+	switch {
+	case x.e.Store != x.at.store || x.e.Lane != x.at.lane:
+		return ledger.WrongPlace, fmt.Sprintf("the entry is of %s/%s, its terminal of %s/%s", x.e.Store, x.e.Lane, x.at.store, x.at.lane), nil
+	case v.Store != "" && v.Store != x.at.store, v.Lane != "" && v.Lane != x.at.lane:
+		return ledger.OtherPlace, fmt.Sprintf("the code was made for %s/%s", v.Store, v.Lane), nil
+	}
+	return "", "", nil
+}
+
+// gross is how far a lane's clock may be from a code's time without anybody asking. A lane decides by HQ's time
+// and not by that clock, so this finds only what can't be an error of the clock's zone.
+const gross = 26 * time.Hour
+
+// time asks whether certificate and code were valid when they were shown. The phone's time is what counts, for
+// both its signature and the certificate's; the lane's clock is a note, except where the lane itself had
+// nothing else (after a restart without HQ).
+func (x *approvalCheck) time(context.Context) (ledger.Kind, string, error) {
+	v, wall := x.seen, time.UnixMilli(x.e.Wall)
+	ahead := x.terms.Code.Future.Duration()
+	switch {
+	case !v.Time.Before(v.CertExpiry):
+		return ledger.AfterExpiry, fmt.Sprintf("the certificate ended at %s, the code is of %s", stamp(v.CertExpiry), stamp(v.Time)), nil
+	case v.Time.Add(ahead).Before(v.CertNotBefore):
+		return ledger.AfterExpiry, fmt.Sprintf("the certificate began at %s, the code is of %s", stamp(v.CertNotBefore), stamp(v.Time)), nil
+	case v.Time.After(x.j.Entry.ReceivedAt.Add(ahead)):
+		return ledger.AfterExpiry, fmt.Sprintf("the code is of %s and was at HQ at %s", stamp(v.Time), stamp(x.j.Entry.ReceivedAt)), nil
+	case wall.Sub(v.Time).Abs() > gross, x.e.HQAge == 0 && x.terms.Code.CheckTime(v.Time, wall) != payment.ReasonNone:
+		return ledger.AfterExpiry, fmt.Sprintf("the code is of %s, the lane's clock said %s", stamp(v.Time), stamp(wall)), nil
+	}
+	return "", "", nil
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// caps holds the approval against the policy by the very function that the lane used.
+func (x *approvalCheck) caps(context.Context) (ledger.Kind, string, error) {
+	reason := x.terms.Judge(policy.Claim{Amount: x.f.Amount, Limits: x.f.Limits, HQAge: x.e.HQAge, Bound: x.seen.Store != "", CertCap: x.seen.Cap})
+	kind := map[payment.Reason]ledger.Kind{
+		payment.ReasonNone: "", payment.CurrencyMismatch: ledger.WrongCurrency, payment.OfflineTooLong: ledger.AfterExpiry,
+		payment.OverPaymentCap: ledger.OverCap, payment.UnboundAboveCap: ledger.OverCap, payment.OverAccountCap: ledger.OverAccount,
+		payment.OverShareSum: ledger.OverShare, payment.OverShareCount: ledger.OverShare,
+	}
+	k, known := kind[reason]
+	if !known {
+		k = ledger.OverCap
+	}
+	return k, fmt.Sprintf("%s under policy %d", reason, x.doc.Version), nil
+}

@@ -1,0 +1,98 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"tilld/agent/payment"
+	"tilld/sync/ledger"
+	"tilld/sync/wire"
+)
+
+// place is where a terminal stands, by its enrolment.
+type place struct{ store, lane string }
+
+// examine says what an entry is and what is wrong with it, as far as that can be told without the books. The
+// same entry gives the same answer whenever it is examined. An error is the archive's, never the entry's.
+func (g *Ingest) examine(ctx context.Context, h *ledger.Held, at place) (ledger.Judgement, error) {
+	j := ledger.Judgement{Entry: *h}
+	e, err := wire.DecodeEntry(h.Payload)
+	if err != nil {
+		// Its place in the chain holds, or it would not be here; what it says is for a later release.
+		j.Kind, j.Detail = ledger.SetAside, err.Error()
+		return j, nil
+	}
+	if e.Training {
+		return j, nil
+	}
+	switch f := e.Fact.(type) {
+	case *payment.Approved:
+		err = g.approval(ctx, &j, e, f, at)
+	case *payment.Voided:
+		j.Void = &ledger.Void{Amount: f.Amount, Wallet: f.Wallet, Of: f.Of}
+		if e.Payment != nil {
+			j.Void.Payment = *e.Payment
+		}
+	case *payment.DayClosed:
+		j.Close = &ledger.Close{BusinessDate: e.BusinessDate, FirstSeq: f.FirstSeq, Totals: f.Totals}
+	case *payment.EpochOpened:
+		j.Opened = &ledger.Opened{Parent: f.ParentEpoch}
+	case *payment.KeyChanged:
+		if _, err := wire.CheckKeyChange(f, e.Name()); err != nil {
+			j.Kind, j.Detail = ledger.KeyRefused, err.Error()
+		} else {
+			j.NewKey = f.NewKey
+		}
+	}
+	return j, err
+}
+
+// approval examines an approval. A finding does not end the examination of what it does not concern: a code
+// that holds is used up though the amount was too high.
+func (g *Ingest) approval(ctx context.Context, j *ledger.Judgement, e *wire.Entry, f *payment.Approved, at place) error {
+	j.Approval = &ledger.Approval{Amount: f.Amount, Wallet: f.Wallet, BusinessDate: e.BusinessDate, Policy: e.Policy, TakenAt: e.Wall,
+		AccountSpent: f.Limits.AccountSpent}
+	if err := sense(e, f); err != nil {
+		j.Kind, j.Detail = ledger.Malformed, err.Error()
+		return nil
+	}
+	j.Approval.Payment = *e.Payment
+	if e.Sale != nil {
+		j.Approval.Sale = *e.Sale
+	}
+	x := &approvalCheck{g: g, j: j, e: e, f: f, at: at}
+	for _, step := range []func(context.Context) (ledger.Kind, string, error){x.evidence, x.code, x.claims, x.policy, x.place, x.time, x.caps} {
+		kind, detail, err := step(ctx)
+		if err != nil {
+			return err
+		}
+		if kind != "" {
+			j.Kind, j.Detail = kind, detail
+			return nil
+		}
+	}
+	return nil
+}
+
+// sense refuses what could not be a payment whoever sent it.
+func sense(e *wire.Entry, f *payment.Approved) error {
+	switch {
+	case e.Payment == nil || e.Payment.IsZero():
+		return errors.New("the approval names no payment")
+	case f.Replay.Counter > 1<<62:
+		return errors.New("the code's counter is out of range")
+	case e.Policy > 1<<62:
+		return errors.New("the policy's version is out of range")
+	}
+	if err := f.Amount.Validate(); err != nil {
+		return err
+	}
+	if err := wire.CheckName("wallet", f.Wallet); err != nil {
+		return err
+	}
+	if err := e.BusinessDate.Validate(); err != nil {
+		return fmt.Errorf("business date: %w", err)
+	}
+	return nil
+}

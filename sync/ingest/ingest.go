@@ -1,0 +1,152 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/maphash"
+	"io"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"tilld/agent/payment"
+	"tilld/sync/wire"
+)
+
+// Ingest is HQ's session with the lanes. Make it with New; run Run once.
+type Ingest struct {
+	cfg     Config
+	hqEpoch uint64
+	nonce   []byte // of this session
+	count   counters
+	log     *quiet
+	keys    *registry
+	papers  *papers
+
+	seed     maphash.Seed
+	inbox    []chan message // one for each verifier; a terminal's messages stay in order
+	verified chan *item
+	answers  chan answer
+	wake     chan struct{} // to the poster: something was stored
+	turn     int64         // the poster's: the history after which it goes on
+}
+
+type message struct {
+	terminal payment.ID
+	payload  []byte
+}
+
+// New begins a session: a new one after every start, so that lanes send again what may have been under way.
+func New(ctx context.Context, cfg Config) (*Ingest, error) {
+	cfg.defaults(runtime.GOMAXPROCS(0))
+	g := &Ingest{
+		cfg: cfg, nonce: make([]byte, wire.NonceSize), seed: maphash.MakeSeed(),
+		log:      &quiet{log: cfg.Log, now: cfg.Now, last: map[string]*repeat{}},
+		keys:     newRegistry(cfg.Ledger, cfg.Now),
+		papers:   newPapers(cfg.Ledger, cfg.Root, cfg.Now),
+		verified: make(chan *item, cfg.Queue),
+		answers:  make(chan answer, 16*cfg.Queue),
+		wake:     make(chan struct{}, 1),
+	}
+	for range cfg.Workers {
+		g.inbox = append(g.inbox, make(chan message, cfg.Queue))
+	}
+	var err error
+	if g.hqEpoch, err = cfg.Ledger.HQEpoch(ctx); err != nil {
+		return nil, err
+	}
+	if _, err := io.ReadFull(cfg.Random, g.nonce); err != nil {
+		return nil, fmt.Errorf("making the session's nonce: %w", err)
+	}
+	return g, nil
+}
+
+// Handle takes a message that came in under a topic. It waits for a place in the queue until ctx ends; then
+// the message is dropped and counted, and the lane sends it again. It keeps payload.
+func (g *Ingest) Handle(ctx context.Context, topic string, payload []byte) {
+	g.count.messages.Add(1)
+	terminal, ok := terminalOf(topic)
+	if !ok {
+		g.count.broken.Add(1)
+		g.log.warn(ctx, "message under a topic that is no terminal's")
+		return
+	}
+	select {
+	case g.inbox[maphash.Bytes(g.seed, terminal[:])%uint64(len(g.inbox))] <- message{terminal, payload}:
+	case <-ctx.Done():
+		g.count.dropped.Add(1)
+	}
+}
+
+// terminalOf reads the terminal out of its one upward topic.
+func terminalOf(topic string) (payment.ID, bool) {
+	id, err := payment.ParseID(topic[strings.LastIndexByte(topic, '/')+1:])
+	return id, err == nil && topic == wire.UpTopic(id)
+}
+
+// errOver tells the stages that one of them has ended.
+var errOver = errors.New("another stage of ingest has ended")
+
+// Run works until ctx ends or the ledger stops; then whoever owns the ledger opens it again.
+func (g *Ingest) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var all sync.WaitGroup
+	stage := func(f func(context.Context) error) {
+		all.Go(func() {
+			err := f(ctx)
+			if err == nil {
+				err = errOver
+			}
+			cancel(err)
+		})
+	}
+	for _, q := range g.inbox {
+		stage(func(ctx context.Context) error { return g.verify(ctx, q) })
+	}
+	stage(g.write)
+	stage(g.acknowledge)
+	stage(g.post)
+	stage(g.sayHello)
+	all.Wait()
+	return context.Cause(ctx)
+}
+
+// sayHello tells every lane that HQ reads: at the start, and now and then for those that came later.
+func (g *Ingest) sayHello(ctx context.Context) error {
+	every := time.NewTicker(g.cfg.HelloEvery)
+	defer every.Stop()
+	for {
+		if err := g.hello(ctx); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-every.C:
+		}
+	}
+}
+
+func (g *Ingest) hello(ctx context.Context) error {
+	raw, err := wire.Seal(g.cfg.Signer(), wire.TypHello, wire.Hello{Version: wire.MessageVersion, HQEpoch: g.hqEpoch,
+		Nonce: g.nonce, Time: g.cfg.Now().UnixMilli()})
+	if err != nil {
+		return fmt.Errorf("signing a hello: %w", err)
+	}
+	g.send(ctx, wire.AllTopic, raw)
+	return nil
+}
+
+// send frames a signed message and hands it to the road.
+func (g *Ingest) send(ctx context.Context, topic string, sealed []byte) bool {
+	if err := g.cfg.Publish.Publish(ctx, topic, 0, wire.FrameSigned(sealed)); err != nil {
+		if ctx.Err() == nil {
+			g.log.warn(ctx, "message not sent", "topic", topic, "error", err.Error())
+		}
+		return false
+	}
+	return true
+}

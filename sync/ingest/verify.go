@@ -1,0 +1,234 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+
+	"tilld/agent/payment"
+	"tilld/sync/ledger"
+	"tilld/sync/wire"
+)
+
+// item is a verified message on its way to the writer: an arrival or a beat.
+type item struct {
+	arrival *ledger.Arrival
+	beat    *wire.Beat
+	size    int
+	done    chan struct{} // closed behind its transaction; nil: nobody waits
+}
+
+// errOrder reports a batch in which entries follow a change of key that ends it.
+var errOrder = errors.New("entries behind a change of key, signed by the old one")
+
+// verify is one verifier: it works through its queue until ctx ends.
+func (g *Ingest) verify(ctx context.Context, queue <-chan message) error {
+	for {
+		var m message
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case m = <-queue:
+		}
+		it, err := g.check(ctx, m)
+		if err != nil {
+			return err
+		}
+		if it == nil {
+			continue
+		}
+		if err := g.forward(ctx, it); err != nil {
+			return err
+		}
+	}
+}
+
+// forward hands an item to the writer. Behind a change of key it waits for the commit, for the terminal's next
+// message is signed by a key that is known only then.
+func (g *Ingest) forward(ctx context.Context, it *item) error {
+	if it.arrival != nil && !it.arrival.NewKey.IsZero() {
+		it.done = make(chan struct{})
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case g.verified <- it:
+	}
+	if it.done == nil {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-it.done:
+		return nil
+	}
+}
+
+// check opens a message. What is not a terminal's own word is counted and forgotten; an error is the ledger's.
+func (g *Ingest) check(ctx context.Context, m message) (*item, error) {
+	keys, err := g.keys.of(ctx, m.terminal)
+	if err != nil {
+		return nil, fmt.Errorf("reading keys: %w", err)
+	}
+	if len(keys) == 0 {
+		g.count.unknown.Add(1)
+		g.log.warn(ctx, "message of a terminal that is not enrolled", "terminal", m.terminal.String())
+		return nil, nil
+	}
+	it := &item{size: len(m.payload)}
+	if wire.IsBatch(m.payload) {
+		it.arrival, err = openBatch(m, keys, g.cfg.Now())
+	} else {
+		it.beat, err = openBeat(m, keys)
+	}
+	if err != nil {
+		g.refuse(ctx, m.terminal, err)
+		return nil, nil
+	}
+	return it, nil
+}
+
+// errTopic reports a message of one terminal under another's topic.
+var errTopic = errors.New("signed for another terminal than the topic's")
+
+// refuse counts a message by what is wrong with it.
+func (g *Ingest) refuse(ctx context.Context, terminal payment.ID, err error) {
+	n := &g.count.broken
+	switch {
+	case errors.Is(err, errTopic):
+		n = &g.count.wrongTopic
+	case errors.Is(err, wire.ErrUnknownKey), errors.Is(err, errOrder):
+		n = &g.count.wrongKey
+	case errors.Is(err, wire.ErrSignature), errors.Is(err, wire.ErrChain), errors.Is(err, wire.ErrBody):
+		n = &g.count.unsigned
+	}
+	n.Add(1)
+	g.log.warn(ctx, "message refused", "terminal", terminal.String(), "error", err.Error())
+}
+
+func openBeat(m message, keys []ledger.Key) (*wire.Beat, error) {
+	sealed, err := wire.UnframeSigned(m.payload)
+	if err != nil {
+		return nil, err
+	}
+	msg, err := wire.Open(sealed, wire.TypBeat, present(keys))
+	if err != nil {
+		return nil, err
+	}
+	b := new(wire.Beat)
+	if err := wire.UnmarshalKnown(msg.Payload, b); err != nil {
+		return nil, err
+	}
+	switch {
+	case b.Terminal != m.terminal:
+		return nil, errTopic
+	case b.Version != wire.MessageVersion || b.Epoch == 0 || len(b.Challenge) > 64 || len(b.Software) > 100:
+		return nil, fmt.Errorf("%w: a beat of version %d", wire.ErrEnvelope, b.Version)
+	}
+	return b, nil
+}
+
+func openBatch(m message, keys []ledger.Key, now time.Time) (*ledger.Arrival, error) {
+	b, err := wire.DecodeBatch(m.payload)
+	if err != nil {
+		return nil, err
+	}
+	if b.Terminal != m.terminal {
+		return nil, errTopic
+	}
+	a := &ledger.Arrival{Batch: b, Kinds: make([]payment.Kind, len(b.Payloads))}
+	if a.Hashes, a.Key, err = verifyBatch(b, keys); err != nil {
+		return nil, err
+	}
+	for i, p := range b.Payloads {
+		o := outlineOf(p)
+		if err := o.checkBody(b.Bodies[i], now); err != nil {
+			return nil, fmt.Errorf("entry %d: %w", b.First+uint64(i), err)
+		}
+		a.Kinds[i] = o.Kind
+		if o.Kind != payment.KindKeyChanged {
+			continue
+		}
+		if i != len(b.Payloads)-1 {
+			return nil, errOrder
+		}
+		a.NewKey = newKey(p)
+	}
+	return a, nil
+}
+
+// verifyBatch checks chain and signature, and says which of the terminal's keys it was.
+func verifyBatch(b *wire.Batch, keys []ledger.Key) (hashes [][wire.HashSize]byte, n int, err error) {
+	for _, k := range keys {
+		hashes, err = b.Verify(wire.OneKey(k.Key))
+		if !errors.Is(err, wire.ErrUnknownKey) && !errors.Is(err, wire.ErrSignature) {
+			return hashes, k.N, err
+		}
+	}
+	return nil, 0, err
+}
+
+var partial = func() cbor.DecMode {
+	m, err := cbor.DecOptions{}.DecMode()
+	if err != nil {
+		panic(err) // constant options of our own
+	}
+	return m
+}()
+
+// outline is what has to be known of an entry before it is stored: what the rest is worth is asked when it is
+// judged.
+type outline struct {
+	Version  uint64       `cbor:"1,keyasint"`
+	Kind     payment.Kind `cbor:"6,keyasint"`
+	Wall     int64        `cbor:"13,keyasint"`
+	BodyHash []byte       `cbor:"20,keyasint"`
+}
+
+// outlineOf reads an entry's outline; of one that can't be read it is empty.
+func outlineOf(payload []byte) outline {
+	var o outline
+	if err := partial.Unmarshal(payload, &o); err != nil {
+		return outline{}
+	}
+	return o
+}
+
+// unlawful is how old an entry is, by its own clock, before its lane may have erased its body.
+const unlawful = 24 * time.Hour
+
+// checkBody asks whether a body is the entry's. No signature covers it, only its hash in the entry: taken as it
+// comes, a broker could swap or drop the evidence, and it would be acknowledged and gone. Entries of later
+// releases keep theirs as it is.
+func (o *outline) checkBody(body []byte, now time.Time) error {
+	switch {
+	case o.Version != wire.Version:
+		return nil
+	case len(body) > 0:
+		return wire.CheckBody(body, o.BodyHash)
+	case len(o.BodyHash) > 0 && now.Sub(time.UnixMilli(o.Wall)) < unlawful:
+		return fmt.Errorf("%w: it is missing", wire.ErrBody)
+	}
+	return nil
+}
+
+// newKey is the key that an entry brings in; zero when it doesn't, or does not prove that somebody holds it.
+func newKey(payload []byte) wire.PublicKey {
+	e, err := wire.DecodeEntry(payload)
+	if err != nil {
+		return wire.PublicKey{}
+	}
+	f, ok := e.Fact.(*payment.KeyChanged)
+	if !ok {
+		return wire.PublicKey{}
+	}
+	key, err := wire.CheckKeyChange(f, e.Name())
+	if err != nil {
+		return wire.PublicKey{}
+	}
+	return key
+}

@@ -1,0 +1,200 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"tilld/agent/payment"
+	"tilld/sync/ledger"
+	"tilld/sync/wire"
+)
+
+// write is the writer: it groups what was verified and commits it, until ctx ends or the ledger stops.
+func (g *Ingest) write(ctx context.Context) error {
+	for {
+		group, err := g.gather(ctx)
+		if err != nil {
+			return err
+		}
+		if err := g.commit(ctx, group); err != nil {
+			return err
+		}
+	}
+}
+
+// gather waits for an item and takes what is there behind it, up to the group's limits. While more keeps
+// coming in it waits a little, for a commit costs the same for one entry and for thousands.
+func (g *Ingest) gather(ctx context.Context) ([]*item, error) {
+	var group []*item
+	var entries, bytes int
+	take := func(it *item) bool {
+		group = append(group, it)
+		bytes += it.size
+		if it.arrival != nil {
+			entries += len(it.arrival.Hashes)
+		}
+		return entries < g.cfg.GroupEntries && bytes < g.cfg.GroupBytes
+	}
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case it := <-g.verified:
+		if !take(it) {
+			return group, nil
+		}
+	}
+	linger := time.NewTimer(g.cfg.Linger)
+	defer linger.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case it := <-g.verified:
+			if !take(it) {
+				return group, nil
+			}
+		case <-linger.C:
+			return group, nil
+		}
+	}
+}
+
+// commit records a group in one transaction and lets the answers go. When it fails each item gets one of its
+// own, so that one that can't be recorded does not hold up the others; that one is not answered, and stays at
+// its lane.
+func (g *Ingest) commit(ctx context.Context, group []*item) error {
+	err := g.record(ctx, group)
+	if err == nil || ctx.Err() != nil || errors.Is(err, ledger.ErrStopped) {
+		return err
+	}
+	if len(group) > 1 {
+		for _, it := range group {
+			if err := g.commit(ctx, []*item{it}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	g.count.failed.Add(1)
+	g.log.warn(ctx, "message not recorded", "terminal", group[0].terminal().String(), "error", err.Error())
+	group[0].finish()
+	return nil
+}
+
+func (it *item) terminal() payment.ID {
+	if it.arrival != nil {
+		return it.arrival.Batch.Terminal
+	}
+	return it.beat.Terminal
+}
+
+func (it *item) finish() {
+	if it.done != nil {
+		close(it.done)
+	}
+}
+
+func (g *Ingest) record(ctx context.Context, group []*item) error {
+	var arrivals []*ledger.Arrival
+	var beats []*wire.Beat
+	for _, it := range group {
+		if it.arrival != nil {
+			arrivals = append(arrivals, it.arrival)
+		} else {
+			beats = append(beats, it.beat)
+		}
+	}
+	toArrivals, toBeats, err := g.cfg.Ledger.Record(ctx, arrivals, beats)
+	if err != nil {
+		return fmt.Errorf("recording: %w", err)
+	}
+	g.count.commits.Add(1)
+	for _, it := range group {
+		if it.arrival != nil && !it.arrival.NewKey.IsZero() {
+			g.keys.forget(it.terminal())
+		}
+		it.finish()
+	}
+	g.answerArrivals(ctx, arrivals, toArrivals)
+	g.answerBeats(ctx, beats, toBeats)
+	return nil
+}
+
+// answerArrivals lets an acknowledgement go for each epoch, the latest of the group: it is cumulative.
+func (g *Ingest) answerArrivals(ctx context.Context, arrivals []*ledger.Arrival, answers []ledger.Answer) {
+	type key struct {
+		terminal payment.ID
+		epoch    uint64
+		branch   int64
+	}
+	latest := map[key]int{}
+	var order []answer
+	stored := false
+	for i, ans := range answers {
+		b := arrivals[i].Batch
+		g.countOutcome(ctx, b, &ans)
+		stored = stored || ans.Stored > 0
+		for _, p := range ans.Places {
+			a := answer{terminal: b.Terminal, epoch: b.Epoch, place: p, resend: ans.Outcome == ledger.Gap || ans.Outcome == ledger.Unrelated}
+			k := key{b.Terminal, b.Epoch, p.Branch}
+			if at, again := latest[k]; again {
+				order[at] = a
+				continue
+			}
+			latest[k] = len(order)
+			order = append(order, a)
+		}
+	}
+	for _, a := range order {
+		g.answer(a)
+	}
+	if stored {
+		g.wakePoster()
+	}
+}
+
+func (g *Ingest) countOutcome(ctx context.Context, b *wire.Batch, ans *ledger.Answer) {
+	g.count.stored.Add(uint64(ans.Stored))
+	switch ans.Outcome {
+	case ledger.Created:
+	case ledger.Exists:
+		g.count.repeats.Add(1)
+	case ledger.Gap:
+		g.count.gaps.Add(1)
+	case ledger.Conflict:
+		g.count.forks.Add(1)
+		g.cfg.Log.WarnContext(ctx, "epoch forked", "terminal", b.Terminal.String(), "epoch", fmt.Sprintf("%016x", b.Epoch),
+			"seq", b.First)
+	case ledger.WrongKey:
+		g.count.wrongKey.Add(1)
+		g.log.warn(ctx, "batch signed by a key that is not in force", "terminal", b.Terminal.String(), "seq", b.First)
+	default:
+		g.count.refused.Add(1)
+		g.log.warn(ctx, "batch not placed", "terminal", b.Terminal.String(), "seq", b.First, "outcome", string(ans.Outcome))
+	}
+}
+
+// answerBeats answers every beat, for each asks a question of its own, and sends the papers that it lacks. A
+// replayed beat gets an answer, which nobody waits for, and no papers.
+func (g *Ingest) answerBeats(ctx context.Context, beats []*wire.Beat, answers []ledger.Answer) {
+	for i, ans := range answers {
+		b := beats[i]
+		g.count.beats.Add(1)
+		for j, p := range ans.Places {
+			a := answer{terminal: b.Terminal, epoch: b.Epoch, place: p, echo: b.Challenge, resend: p.Acked < b.Acked, results: p.Results}
+			if ans.Fresh && j == 0 {
+				a.beat = b
+			}
+			g.answer(a)
+		}
+	}
+}
+
+func (g *Ingest) wakePoster() {
+	select {
+	case g.wake <- struct{}{}:
+	default:
+	}
+}
