@@ -64,7 +64,8 @@ func (l *Lane) Policy(ctx context.Context, sealed []byte) error {
 
 // Acked is told of each acknowledgement that was taken.
 func (l *Lane) Acked(ctx context.Context, a *wire.Ack) {
-	err := l.do(ctx, func(context.Context) error { l.revoked = a.Revoked; return nil })
+	run := func(context.Context) error { l.revoked = a.Revoked; return nil }
+	err := l.hand(ctx, job{ctx: ctx, run: run, quiet: true, done: make(chan error, 1)})
 	if err != nil && ctx.Err() == nil {
 		l.cfg.Log.Error("an acknowledgement was not dealt with", "error", err)
 	}

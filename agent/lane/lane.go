@@ -32,6 +32,7 @@ const (
 	reopenMost  = 30 * time.Second // between later ones
 	keepShown   = 20 * time.Second // a finished sale stays on the screen when the POS has its outcome
 	saveClock   = time.Minute      // between savings of the clock when nothing is written
+	settleDown  = tick / 4         // between readings of the journal's figures while acknowledgements stream in
 )
 
 // Config is what a lane needs. Every field must be set.
@@ -80,9 +81,10 @@ type shown struct {
 }
 
 type job struct {
-	ctx  context.Context
-	run  func(context.Context) error
-	done chan error
+	ctx   context.Context
+	run   func(context.Context) error
+	quiet bool // it wrote nothing
+	done  chan error
 }
 
 // New reads the lane's state from the journal. A sale that was waiting for a code when the program ended is
@@ -125,15 +127,20 @@ func (l *Lane) runJob(ctx context.Context, j job) error {
 	if err := j.ctx.Err(); err != nil {
 		return err
 	}
-	l.figures.stale = true
 	err := j.run(ctx)
+	if !j.quiet {
+		l.figures.stale, l.figures.read = true, false // whoever asked sees the figures with his act in them
+	}
 	l.refresh(ctx)
 	return err
 }
 
 // do hands a job to the goroutine of Run and waits for it.
 func (l *Lane) do(ctx context.Context, run func(context.Context) error) error {
-	j := job{ctx: ctx, run: run, done: make(chan error, 1)}
+	return l.hand(ctx, job{ctx: ctx, run: run, done: make(chan error, 1)})
+}
+
+func (l *Lane) hand(ctx context.Context, j job) error {
 	select {
 	case l.jobs <- j:
 		return <-j.done

@@ -88,6 +88,7 @@ type View struct {
 type figures struct {
 	stale bool
 	read  bool
+	at    time.Duration // when they were read, by the boot-time clock
 	known journal.Known
 	stats journal.Stats
 }
@@ -199,7 +200,8 @@ func sameView(a, b View) bool {
 }
 
 func (l *Lane) readFigures(ctx context.Context) {
-	if l.figures.read && !l.figures.stale || l.cfg.Journal.Stopped() != nil {
+	now := l.cfg.Clock.Boot()
+	if l.figures.read && (!l.figures.stale || now-l.figures.at < settleDown && now >= l.figures.at) || l.cfg.Journal.Stopped() != nil {
 		l.figures.stats.Stopped = l.cfg.Journal.Stopped() != nil
 		return
 	}
@@ -217,7 +219,7 @@ func (l *Lane) readFigures(ctx context.Context) {
 		}
 		return
 	}
-	l.figures.known, l.figures.read, l.figures.stale = known, true, false
+	l.figures.known, l.figures.read, l.figures.stale, l.figures.at = known, true, false, now
 }
 
 // left is how long the full and the small tier stay open if HQ stays silent.
