@@ -44,6 +44,8 @@ type streams struct {
 }
 
 type commands struct {
+	Code    codeCmd    `cmd:"" help:"Look at a customer's code."`
+	Journal journalCmd `cmd:"" help:"Look at a lane's journal, or at a copy of one."`
 	Config  configCmd  `cmd:"" help:"Check a configuration file, or print a commented one."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }
@@ -98,7 +100,7 @@ func report(err error, w io.Writer) int {
 	case err == nil:
 		return exitOK
 	case errors.Is(err, errNegative):
-		if err != errNegative {
+		if err.Error() != errNegative.Error() { // kong has wrapped it
 			fmt.Fprintln(w, "tilld:", err)
 		}
 		return exitNegative

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"tilld/agent/paycode"
+	"tilld/agent/policy"
+)
+
+type codeCmd struct {
+	Explain codeExplainCmd `cmd:"" help:"Say what a scanned text is: whose payment code, or what else."`
+}
+
+type codeExplainCmd struct {
+	JSON   bool   `name:"json" help:"Print one JSON object."`
+	Policy string `type:"path" placeholder:"FILE" help:"Wallet table of a policy as HQ writes it (TOML). Default: the one that tilld ships with."`
+	Code   string `arg:"" help:"The text as it was scanned, behind -- when it begins with a dash; - reads standard input, which keeps a live code out of the shell's history."`
+}
+
+// maxCodeInput is far above any code: what is longer is explained as too long.
+const maxCodeInput = 64 << 10
+
+// Run explains the code. The answer is no when it is of no use at a lane.
+func (c codeExplainCmd) Run(std streams) error {
+	table := paycode.DefaultTable()
+	if c.Policy != "" {
+		src, err := os.ReadFile(c.Policy)
+		if err != nil {
+			return fmt.Errorf("reading the policy: %w", err)
+		}
+		doc, err := policy.ParseTOML(c.Policy, src)
+		if err != nil {
+			return err
+		}
+		table = &doc.Codes
+	}
+	text := c.Code
+	if text == "-" {
+		b, err := io.ReadAll(io.LimitReader(std.in, maxCodeInput))
+		if err != nil {
+			return fmt.Errorf("reading the code from standard input: %w", err)
+		}
+		text = string(b)
+	}
+	e := paycode.Explain(text, table, time.Now())
+	write := e.WriteHuman
+	if c.JSON {
+		write = func(w io.Writer) error { return json.NewEncoder(w).Encode(e) }
+	}
+	if err := write(std.out); err != nil {
+		return err
+	}
+	if !e.Chargeable() {
+		return errNegative
+	}
+	return nil
+}
