@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -131,7 +132,7 @@ func (s *session) subscribe(ctx context.Context, sub Subscription) error {
 		return ctx.Err()
 	}
 	if err := token.Error(); err != nil {
-		return err
+		return cmp.Or(s.wire.why(), err) // the reason before its consequence
 	}
 	if granted := token.Result()[sub.Filter]; granted != sub.QoS {
 		return &RefusedError{Filter: sub.Filter, Asked: sub.QoS, Answer: granted}
@@ -159,6 +160,8 @@ func (s *session) publish(ctx context.Context, topic string, qos byte, payload [
 	select {
 	case err := <-result:
 		return err
+	case <-s.wire.ended: // paho may still wait for a socket that is gone
+		return ErrUncertain
 	case <-ctx.Done():
 		return fmt.Errorf("%w: %w", ErrUncertain, ctx.Err())
 	}
