@@ -2,22 +2,16 @@ package phone
 
 import (
 	"bytes"
-	"context"
 	"flag"
 	"fmt"
-	"image"
-	"image/png"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-
-	qrcode "github.com/skip2/go-qrcode"
 
 	"tilld/agent/payment"
 	"tilld/ui/web"
@@ -25,133 +19,6 @@ import (
 )
 
 var update = flag.Bool("update", false, "write the golden files")
-
-var noon = time.Date(2026, 11, 22, 12, 34, 0, 0, time.UTC)
-
-// text is as long and of the same characters as a code at every limit; see paycode/signed/FORMAT.md.
-func text(counter uint64) string {
-	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
-	var b strings.Builder
-	for i := range 386 {
-		b.WriteByte(alphabet[(uint64(i)*7+counter*31+uint64(i)*uint64(i)/3)%45])
-	}
-	return "ZY:1" + b.String()
-}
-
-// purse is a Wallet whose codes are only counted, and which keeps what it was asked.
-type purse struct {
-	mu      sync.Mutex
-	now     time.Time
-	counter uint64
-	state   State
-	calls   []string
-	err     error // of Fresh and Hold
-}
-
-func newPurse() *purse {
-	return &purse{now: noon, counter: 16, state: State{
-		Store: "S0001", Console: "http://127.0.0.1:7900/hq", API: "http://127.0.0.1:7900/v1",
-		Lanes: []Lane{{"L01", "S0001/L01", "http://127.0.0.1:7801/", true}, {"L02", "S0001/L02", "http://127.0.0.1:7802/", true}},
-	}}
-}
-
-func (p *purse) clock() time.Time { p.mu.Lock(); defer p.mu.Unlock(); return p.now }
-
-func (p *purse) pass(d time.Duration) { p.mu.Lock(); defer p.mu.Unlock(); p.now = p.now.Add(d) }
-
-func (p *purse) call(format string, args ...any) {
-	p.calls = append(p.calls, fmt.Sprintf(format, args...))
-}
-
-// called gives what was asked since the last time.
-func (p *purse) called() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	all := strings.Join(p.calls, "; ")
-	p.calls = nil
-	return all
-}
-
-func (p *purse) Phones(context.Context) ([]Phone, error) {
-	return []Phone{{"aiko", "Aiko, up to ¥10,000 offline"}, {"ben", "Ben, blocked"}}, nil
-}
-
-func (p *purse) Fresh(_ context.Context, phone, place string) (Code, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.call("fresh %s %s", phone, place)
-	if p.err != nil {
-		return Code{}, p.err
-	}
-	p.counter++
-	return Code{Text: text(p.counter), Counter: p.counter, Expires: p.now.Add(30 * time.Second)}, nil
-}
-
-func (p *purse) Other(_ context.Context, kind Kind) (Code, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.call("other %s", kind)
-	if kind == Goods {
-		return Code{Text: "4901234567894", Title: "Green tea"}, nil
-	}
-	return Code{Text: "281234567890123456", Title: "Another wallet"}, nil
-}
-
-func (p *purse) Hold(_ context.Context, text, lane string) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.err != nil {
-		return p.err
-	}
-	p.call("hold %s %.6s %x", lane, text, len(text))
-	for _, l := range p.state.Lanes {
-		if l.Name == lane && !l.Plugged {
-			return payment.Errorf(payment.NotAllowed, "purse", "the scanner of %s is unplugged", lane)
-		}
-	}
-	return nil
-}
-
-func (p *purse) CutHQ(context.Context) error     { return p.switchTo(true) }
-func (p *purse) RestoreHQ(context.Context) error { return p.switchTo(false) }
-
-func (p *purse) switchTo(cut bool) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.call("cut %v", cut)
-	p.state.Cut, p.state.CutSince = cut, p.now
-	return nil
-}
-
-func (p *purse) Plug(_ context.Context, lane string, in bool) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.call("plug %s %v", lane, in)
-	lanes := append([]Lane{}, p.state.Lanes...)
-	for i := range lanes {
-		if lanes[i].Name == lane {
-			lanes[i].Plugged = in
-		}
-	}
-	p.state.Lanes = lanes
-	return nil
-}
-
-func (p *purse) State(context.Context) (State, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.state, nil
-}
-
-// set makes the wallet answer as it did for a view.
-func (p *purse) set(v View) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.state, p.err = v.State, nil
-	if v.Fault != "" {
-		p.err = payment.Errorf(payment.NotAllowed, "purse", "%s", v.Fault)
-	}
-}
 
 func serve(t testing.TB, p *purse) (*httptest.Server, *Page) {
 	t.Helper()
@@ -253,89 +120,6 @@ func do(t testing.TB, srv *httptest.Server, method, path string, form url.Values
 		t.Fatal(err)
 	}
 	return resp, body
-}
-
-// TestThePictureIsTheCode reads the modules back from the picture and compares them with the encoder's own.
-func TestThePictureIsTheCode(t *testing.T) {
-	for scale := 1; scale <= maxScale; scale += 3 {
-		p := newPurse()
-		srv, _ := serve(t, p)
-		do(t, srv, "GET", "/phone", nil)
-		resp, body := do(t, srv, "GET", fmt.Sprintf("/phone/code.png?n=1&scale=%d", scale), nil)
-		if resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "image/png" {
-			t.Fatalf("%s %s", resp.Status, resp.Header.Get("Content-Type"))
-		}
-		img, err := png.Decode(bytes.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		q, err := qrcode.New(text(17), qrcode.Medium)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if q.VersionNumber != widestM {
-			t.Fatalf("a code at every limit is of version %d", q.VersionNumber)
-		}
-		wantModules(t, img, scale, q.Bitmap())
-	}
-}
-
-// wantModules fails unless each module is one square of a single colour, the right one.
-func wantModules(t *testing.T, img image.Image, scale int, want [][]bool) {
-	t.Helper()
-	if got := img.Bounds(); got.Dx() != len(want[0])*scale || got.Dy() != len(want)*scale {
-		t.Fatalf("the picture is %v for %d modules", got, len(want))
-	}
-	for y := range img.Bounds().Dy() {
-		for x := range img.Bounds().Dx() {
-			r, g, b, a := img.At(x, y).RGBA()
-			if dark := r == 0 && g == 0 && b == 0; a != 0xffff || dark != want[y/scale][x/scale] || !dark && r+g+b != 3*0xffff {
-				t.Fatalf("at scale %d the pixel %d,%d is %v", scale, x, y, img.At(x, y))
-			}
-		}
-	}
-}
-
-func TestLongCodesAreDrawnAtLevelL(t *testing.T) {
-	long := strings.Repeat("A", 700)
-	q, err := qrcode.New(long, qrcode.Low)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := draw(House, long)
-	if err != nil || len(m) != len(q.Bitmap()) {
-		t.Errorf("%d modules, %v", len(m), err)
-	}
-	if m, err := draw(Opaque, strings.Repeat("é", 3000)); err == nil {
-		t.Errorf("a text that fits no QR code has %d modules", len(m))
-	}
-}
-
-// TestEAN13 holds the bars against the digits' widths as the standard's table has them.
-func TestEAN13(t *testing.T) {
-	// 5901234123457, the example of many descriptions, as widths of bars and spaces.
-	const want = "111" + "3112" + "1123" + "1222" + "2122" + "1411" + "2311" + "11111" + "2221" + "2122" + "1411" + "1132" + "1231" + "1312" + "111"
-	m, ok := ean13("5901234123457")
-	if !ok || len(m) != eanHeight+2*eanQuietAbove || len(m[0]) != 95+eanQuietLeft+eanQuietRight {
-		t.Fatalf("%d rows, %v", len(m), ok)
-	}
-	var widths strings.Builder
-	row, run := m[eanQuietAbove][eanQuietLeft:len(m[0])-eanQuietRight], 0
-	for i, dark := range row {
-		run++
-		if i+1 == len(row) || row[i+1] != dark {
-			fmt.Fprint(&widths, run)
-			run = 0
-		}
-	}
-	if got := widths.String(); got != want {
-		t.Errorf("widths\n%s, want\n%s", got, want)
-	}
-	for _, bad := range []string{"", "5901234123456", "590123412345", "59012341234570", "590123412345x", "５９０１２３４１２３４５７"} {
-		if _, ok := ean13(bad); ok {
-			t.Errorf("%q is drawn as a product's number", bad)
-		}
-	}
 }
 
 func TestCodesFollowEachOther(t *testing.T) {
