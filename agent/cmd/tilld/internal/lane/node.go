@@ -59,8 +59,8 @@ type Node struct {
 
 // Open opens everything that a lane needs and takes its addresses; nothing runs before Run. Software is the
 // program's name and version.
-func Open(ctx context.Context, cfg *config.Lane, software string, log *slog.Logger) (n *Node, err error) {
-	n = &Node{cfg: cfg, log: log, version: software}
+func Open(ctx context.Context, cfg *config.Lane, software string, log *slog.Logger) (_ *Node, err error) {
+	n := &Node{cfg: cfg, log: log, version: software}
 	defer func() {
 		if err != nil {
 			n.close()

@@ -1,0 +1,342 @@
+// Package demo runs a chain of one store with two lanes on one machine: HQ with its broker, a line between
+// them that can be cut, two lanes with emulated scanners on pseudo-terminals, and a customer's phone.
+//
+// Nothing in it is a path of its own: keys, files, journals, serial ports, broker and books are those of a
+// chain. Only the scanner's glass and the customer's hand are played.
+package demo
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"tilld/agent/cmd/tilld/internal/config"
+	"tilld/agent/cmd/tilld/internal/files"
+	"tilld/agent/cmd/tilld/internal/hq"
+	"tilld/agent/cmd/tilld/internal/lane"
+	"tilld/agent/cmd/tilld/internal/serve"
+	"tilld/agent/journal"
+	"tilld/agent/paycode"
+	"tilld/agent/policy"
+	"tilld/drivers/emulate"
+	"tilld/sync/outage"
+	"tilld/sync/wire"
+	"tilld/ui/web"
+)
+
+// The demo's chain.
+const (
+	chain  = "kita"
+	store  = "S001"
+	entity = "kita-foods"
+	lanes  = 2
+)
+
+// Options say where the demo lives.
+type Options struct {
+	Dir      string // data; made when missing, and continued when not
+	Port     int    // first of the ports: the phone's; the lanes' and HQ's follow
+	Software string
+	Log      *slog.Logger
+	Out      io.Writer // where the addresses are printed
+}
+
+// Demo is a running demo.
+type Demo struct {
+	opts    Options
+	notes   notes
+	issuer  *wire.Signer
+	hq      *hq.Node
+	line    *outage.Proxy
+	nodes   []*lane.Node
+	scanner []*emulate.Scanner
+	wallet  *wallet
+	page    net.Listener
+}
+
+// notes are what the demo tells its user again at the next start.
+type notes struct {
+	PIN   string `json:"pin"`
+	Token string `json:"token"`
+}
+
+// The ports, counted from Options.Port.
+const (
+	phonePort  = 0
+	lanePort   = 10 // and 20; the POS API one above
+	brokerPort = 83
+	hqPort     = 100
+)
+
+func (o *Options) addr(n int) string { return fmt.Sprintf("127.0.0.1:%d", o.Port+n) }
+
+func laneName(i int) string { return fmt.Sprintf("L%d", i+1) }
+
+func (d *Demo) path(name string) string { return filepath.Join(d.opts.Dir, name) }
+
+// Open sets the chain up at the first time, and opens everything.
+func Open(ctx context.Context, opts Options) (_ *Demo, err error) {
+	d := &Demo{opts: opts}
+	defer func() {
+		if err != nil {
+			d.close()
+		}
+	}()
+	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	if d.issuer, err = loadIssuer(d.path("issuer.key")); err != nil {
+		return nil, err
+	}
+	if err := d.setUp(ctx); err != nil {
+		return nil, fmt.Errorf("setting up in %s: %w", opts.Dir, err)
+	}
+	if err := d.openHQ(ctx); err != nil {
+		return nil, err
+	}
+	for i := range lanes {
+		if err := d.openLane(ctx, i); err != nil {
+			return nil, fmt.Errorf("lane %s: %w", laneName(i), err)
+		}
+	}
+	if d.wallet, err = newWallet(d); err != nil {
+		return nil, err
+	}
+	if d.page, err = net.Listen("tcp", opts.addr(phonePort)); err != nil {
+		return nil, fmt.Errorf("the phone's page: %w", err)
+	}
+	return d, nil
+}
+
+// setUp makes the chain by the same steps that people take; a step that was taken is not taken again.
+func (d *Demo) setUp(ctx context.Context) error {
+	data := d.path("hq")
+	_, err := hq.LoadKeys(data)
+	if errors.Is(err, hq.ErrNoOffice) {
+		err = hq.Init(ctx, data, chain, "JPY", "Asia/Tokyo", time.Now)
+	}
+	if err != nil {
+		return err
+	}
+	o, err := hq.OpenOffice(ctx, data, time.Now)
+	if err != nil {
+		return err
+	}
+	err = d.setUpOffice(ctx, o)
+	return errors.Join(err, o.Close())
+}
+
+func (d *Demo) setUpOffice(ctx context.Context, o *hq.Office) error {
+	if err := o.AddIssuer(ctx, d.issuer.Public(), paycode.HouseWallet); err != nil {
+		return err
+	}
+	doc, _, err := o.Policy(ctx)
+	if err != nil {
+		return err
+	}
+	if doc.Version == 1 { // the cautious one of Init: the demo's customers spend more
+		doc.Version, doc.Issued = 2, policy.StampOf(time.Now())
+		doc.Wallets = []string{paycode.HouseWallet, "paypay", "linepay", "merpay"}
+		doc.Caps = policy.Caps{Payment: 20_000, AccountDay: 50_000, Unbound: 3_000, Small: 3_000}
+		doc.Default = policy.StoreDefault{Cap: 600_000, Lanes: lanes, Sum: 300_000, Count: 500}
+		if err := o.SignPolicy(ctx, doc); err != nil {
+			return err
+		}
+	}
+	for i := range lanes {
+		if err := d.join(ctx, o, laneName(i)); err != nil {
+			return err
+		}
+	}
+	return d.setUpNotes(ctx, o)
+}
+
+func (d *Demo) join(ctx context.Context, o *hq.Office, name string) error {
+	dir := d.path(name)
+	request, id, err := lane.Init(dir, d.opts.Software, time.Now())
+	if err != nil {
+		return err
+	}
+	if _, err := lane.LoadJoin(dir, id); !errors.Is(err, lane.ErrNotJoined) {
+		return err
+	}
+	answer, _, err := o.AddTerminal(ctx, request, hq.Place{Store: store, Lane: name, Entity: entity})
+	if err != nil {
+		return err
+	}
+	_, err = lane.Join(dir, answer)
+	return err
+}
+
+// setUpNotes makes the manager's PIN and an API token, once.
+func (d *Demo) setUpNotes(ctx context.Context, o *hq.Office) error {
+	b, err := files.Read(d.path("demo.json"))
+	if err != nil {
+		return err
+	}
+	if b != nil {
+		return json.Unmarshal(b, &d.notes)
+	}
+	n, err := rand.Int(rand.Reader, big.NewInt(900_000))
+	if err != nil {
+		return err
+	}
+	d.notes.PIN = fmt.Sprint(100_000 + n.Int64())
+	for i := range lanes {
+		pin := web.NewPIN(lane.PINStore(d.path(laneName(i))), time.Now, rand.Reader)
+		if err := pin.Set(d.notes.PIN); err != nil {
+			return err
+		}
+	}
+	if d.notes.Token, err = o.AddToken(ctx, "demo", 365*24*time.Hour, "finance"); err != nil {
+		return err
+	}
+	if b, err = json.Marshal(d.notes); err != nil {
+		return err
+	}
+	return files.Write(d.path("demo.json"), b)
+}
+
+func (d *Demo) openHQ(ctx context.Context) (err error) {
+	o := d.opts
+	d.hq, err = hq.Open(ctx, &config.HQ{
+		Data: d.path("hq"), Embedded: config.Embedded{Listen: o.addr(brokerPort)},
+		Settle: config.Settle{Zone: "Asia/Tokyo", Cut: "03:00"}, Serve: config.Serve{Address: o.addr(hqPort)},
+	}, o.Software, o.Log.With("part", "hq"))
+	if err != nil {
+		return fmt.Errorf("HQ: %w", err)
+	}
+	d.line, err = outage.Start(outage.Config{Listen: "127.0.0.1:0", Target: d.hq.BrokerAddr()})
+	return err
+}
+
+func (d *Demo) openLane(ctx context.Context, i int) error {
+	o, name := d.opts, laneName(i)
+	link := d.path(name + "-scanner")
+	s, err := emulate.NewScanner(link, emulate.Options{})
+	if err != nil {
+		return err
+	}
+	d.scanner = append(d.scanner, s)
+	n, err := lane.Open(ctx, &config.Lane{
+		Data: d.path(name), Language: "en",
+		Scanner: config.Scanner{Path: link, Profile: "generic", Locks: o.Dir},
+		Broker:  config.Broker{Addresses: []string{"mqtt://" + d.line.Addr()}},
+		Listen:  config.Listen{Pages: o.addr(lanePort * (i + 1)), POS: o.addr(lanePort*(i+1) + 1)},
+	}, o.Software, o.Log.With("part", name))
+	if err != nil {
+		return err
+	}
+	d.nodes = append(d.nodes, n)
+	return nil
+}
+
+// Run runs everything until ctx ends.
+func (d *Demo) Run(ctx context.Context) error {
+	defer d.close()
+	site, err := d.site()
+	if err != nil {
+		return err
+	}
+	if err := d.print(); err != nil {
+		return err
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return orDone(ctx, d.hq.Run(ctx)) })
+	for _, n := range d.nodes {
+		group.Go(func() error { return orDone(ctx, n.Run(ctx)) })
+	}
+	group.Go(func() error { return serve.HTTP(ctx, d.page, site) })
+	if err := group.Wait(); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// orDone makes the end of one part the end of all.
+func orDone(ctx context.Context, err error) error {
+	if err == nil {
+		err = ctx.Err()
+	}
+	return err
+}
+
+func (d *Demo) print() error {
+	o := d.opts
+	_, err := fmt.Fprintf(o.Out, `tilld demo: a chain of one store with two lanes, on this machine
+
+  the customer's phone  http://%s        shows codes, holds them to a scanner, cuts the line to HQ
+  lane L1               http://%s        type an amount, press Enter, hold the phone to it
+  lane L2               http://%s        manager's PIN on both lanes: %s (F9)
+  HQ's console          http://%s        token: %s
+
+  batches, by curl:     curl -H "Authorization: Bearer %s" http://%s/v1/settlements
+
+Data is in %s. Ctrl-C ends it; started again it continues.
+`, o.addr(phonePort), d.nodes[0].PagesAddr(), d.nodes[1].PagesAddr(), d.notes.PIN, d.hq.Addr(), d.notes.Token, d.notes.Token, d.hq.Addr(), o.Dir)
+	return err
+}
+
+func (d *Demo) close() {
+	if d.page != nil {
+		_ = d.page.Close() // the server has closed it when it ran
+	}
+	for _, s := range d.scanner {
+		_ = s.Close() // its pseudo-terminal goes with the process anyway
+	}
+	if d.line != nil {
+		_ = d.line.Close() // nobody is left to hear
+	}
+}
+
+// loadIssuer reads the house wallet's issuer's key, or makes it. It stands for the issuer's own systems.
+func loadIssuer(path string) (*wire.Signer, error) {
+	if b, err := files.Read(path); b != nil || err != nil {
+		if err != nil {
+			return nil, err
+		}
+		return journal.LoadKey(path, rand.Reader)
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	if err := files.Write(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
+		return nil, err
+	}
+	return wire.NewSigner(key, rand.Reader)
+}
+
+// Forget removes an earlier demo. A directory that is none is left alone.
+func Forget(dir string) error {
+	list, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) || err == nil && len(list) == 0 {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(dir, "issuer.key")); err != nil {
+		return fmt.Errorf("%s holds no demo: nothing is removed", dir)
+	}
+	return os.RemoveAll(dir)
+}

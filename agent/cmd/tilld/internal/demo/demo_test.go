@@ -1,0 +1,188 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"tilld/ui/web/webtest"
+)
+
+// begun is a running demo.
+type begun struct {
+	*testing.T
+	opts Options
+	demo *Demo
+	out  *bytes.Buffer
+	end  func()
+}
+
+// freePorts finds a first port from which all of the demo's are free.
+func freePorts(t *testing.T) int {
+	t.Helper()
+	for base := 20_000; base < 60_000; base += 211 {
+		free := true
+		for _, n := range []int{phonePort, lanePort, lanePort + 1, 2 * lanePort, 2*lanePort + 1, brokerPort, hqPort} {
+			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", base+n))
+			if err != nil {
+				free = false
+				break
+			}
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if free {
+			return base
+		}
+	}
+	t.Fatal("no free ports")
+	return 0
+}
+
+func start(t *testing.T, opts Options) *begun {
+	t.Helper()
+	b := &begun{T: t, opts: opts, out: &bytes.Buffer{}}
+	b.opts.Out, b.opts.Log, b.opts.Software = b.out, slog.New(slog.DiscardHandler), "test"
+	var err error
+	if b.demo, err = Open(t.Context(), b.opts); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- b.demo.Run(ctx) }()
+	b.end = func() {
+		b.end = func() {}
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("the demo ended with %v", err)
+		}
+	}
+	t.Cleanup(func() { b.end() })
+	return b
+}
+
+// get asks HQ's API with the token that the demo prints.
+func (b *begun) get(method, path string) []byte {
+	b.Helper()
+	var body io.Reader
+	if method == "POST" {
+		body = strings.NewReader("{}")
+	}
+	req, err := http.NewRequest(method, "http://"+b.demo.hq.Addr()+path, body)
+	if err != nil {
+		b.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+b.demo.notes.Token)
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode >= 300 {
+		b.Fatalf("%s %s: %s\n%s", method, path, resp.Status, answer)
+	}
+	return answer
+}
+
+// settled is what all batches come to, after cutting what there is.
+func (b *begun) settled() (count, sum int64) {
+	b.Helper()
+	b.get("POST", "/v1/settlements")
+	var list struct {
+		Items []struct{ Count, Sum int64 }
+	}
+	if err := json.Unmarshal(b.get("GET", "/v1/settlements"), &list); err != nil {
+		b.Fatal(err)
+	}
+	for _, i := range list.Items {
+		count, sum = count+i.Count, sum+i.Sum
+	}
+	return count, sum
+}
+
+func (b *begun) until(what string, ok func() bool) {
+	b.Helper()
+	deadline := time.After(60 * time.Second)
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			b.Fatalf("gave up waiting: %s", what)
+		}
+	}
+}
+
+// TestDemo is what the README promises: sales through both lanes, an outage, recovery, a batch that balances, all by
+// the pages; and it continues after it was ended.
+func TestDemo(t *testing.T) {
+	opts := Options{Dir: t.TempDir(), Port: freePorts(t)}
+	b := start(t, opts)
+	phone, cashier := webtest.New(t, 1024, 768), webtest.New(t, 1024, 768)
+	phone.Open("http://" + b.demo.page.Addr().String())
+	lane := func(i int) { cashier.Open("http://" + b.demo.nodes[i].PagesAddr()) }
+	state := func(want string) {
+		t.Helper()
+		cashier.Await(fmt.Sprintf(`document.body.dataset.state === %q`, want))
+	}
+	sell := func(i int, amount string) {
+		t.Helper()
+		state("idle")
+		cashier.Type(amount + webtest.Enter)
+		state("waiting")
+		phone.Type("n")
+		phone.Type(fmt.Sprint(i + 1)) // hold it to that lane
+		state("paid")
+		cashier.Type(webtest.Enter)
+		state("idle")
+	}
+	for _, want := range []string{b.demo.notes.PIN, b.demo.notes.Token, b.demo.hq.Addr()} {
+		b.until("the addresses are printed", func() bool { return strings.Contains(b.out.String(), want) })
+	}
+	phone.Await(`document.querySelector("img") !== null`)
+	lane(0)
+	cashier.Await(`document.body.innerText.includes("Scanner ready") && document.body.innerText.includes("connected")`)
+	sell(0, "700")
+	lane(1)
+	cashier.Await(`document.body.innerText.includes("Scanner ready") && document.body.innerText.includes("connected")`)
+	sell(1, "300")
+
+	phone.Type("c") // cut the line
+	cashier.Await(`document.body.innerText.includes("No line to head office since")`)
+	sell(1, "250")
+	cashier.Await(`document.body.innerText.includes("not yet at head office")`)
+	phone.Type("c") // and restore it
+	cashier.Await(`document.body.innerText.includes("All at head office")`)
+	b.until("all is settled", func() bool { n, sum := b.settled(); return n == 3 && sum == 1250 })
+
+	b.end()
+	b = start(t, opts)
+	lane(1)
+	phone.Open("http://" + b.demo.page.Addr().String())
+	phone.Await(`document.querySelector("img") !== null`)
+	cashier.Await(`document.body.innerText.includes("Scanner ready") && document.body.innerText.includes("connected")`)
+	sell(1, "50")
+	b.until("all is settled", func() bool { n, sum := b.settled(); return n == 4 && sum == 1300 })
+}
+
+func TestForgetLeavesOthersAlone(t *testing.T) {
+	dir := t.TempDir()
+	if err := Forget(dir + "/none"); err != nil {
+		t.Errorf("nothing there: %v", err)
+	}
+	if err := Forget("."); err == nil {
+		t.Error("a directory that is no demo was removed")
+	}
+}
