@@ -44,8 +44,11 @@ type streams struct {
 }
 
 type commands struct {
+	Lane    laneCmd    `cmd:"" help:"Run a checkout lane, or make it join a chain."`
+	HQ      hqCmd      `cmd:"" name:"hq" help:"Run head office, or administer it."`
 	Code    codeCmd    `cmd:"" help:"Look at a customer's code."`
 	Journal journalCmd `cmd:"" help:"Look at a lane's journal, or at a copy of one."`
+	Demo    demoCmd    `cmd:"" help:"Run HQ, a broker and two lanes on this machine, with a customer's phone."`
 	Config  configCmd  `cmd:"" help:"Check a configuration file, or print a commented one."`
 	Version versionCmd `cmd:"" help:"Print the version."`
 }

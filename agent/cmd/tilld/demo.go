@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"tilld/agent/cmd/tilld/internal/config"
+	"tilld/agent/cmd/tilld/internal/demo"
+)
+
+type demoCmd struct {
+	Dir   string `type:"path" help:"Where the demo keeps its data; without it a directory in the user's cache."`
+	Port  int    `default:"7800" help:"First port: the phone's. The lanes take 10 and 20 above, HQ 100."`
+	Fresh bool   `help:"Forget an earlier demo and begin anew."`
+	Log   string `default:"warn" enum:"debug,info,warn,error" help:"What is logged to standard error: debug, info, warn or error."`
+}
+
+// Run runs the demo until a signal ends it.
+func (c demoCmd) Run(ctx context.Context, std streams) error {
+	if c.Port < 1024 || c.Port > 65000 {
+		return usageError{"--port: want 1024 to 65000"}
+	}
+	if c.Dir == "" {
+		cache, err := os.UserCacheDir()
+		if err != nil {
+			return usageError{"there is no cache directory: give --dir"}
+		}
+		c.Dir = filepath.Join(cache, "tilld-demo")
+	}
+	if c.Fresh {
+		if err := demo.Forget(c.Dir); err != nil {
+			return err
+		}
+	}
+	d, err := demo.Open(ctx, demo.Options{
+		Dir: c.Dir, Port: c.Port, Software: software(), Out: std.out, Log: logger(config.Log{Level: c.Log, Format: "text"}, std.err),
+	})
+	if err != nil {
+		return err
+	}
+	return d.Run(ctx)
+}

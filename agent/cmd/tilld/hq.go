@@ -1,0 +1,367 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"tilld/agent/cmd/tilld/internal/config"
+	"tilld/agent/cmd/tilld/internal/hq"
+	"tilld/agent/payment"
+	"tilld/agent/policy"
+	"tilld/sync/wire"
+)
+
+type hqCmd struct {
+	Run      hqRunCmd      `cmd:"" default:"withargs" help:"Run HQ (the default)."`
+	Init     hqInitCmd     `cmd:"" help:"Make an HQ: keys, books, and a cautious first policy."`
+	Policy   hqPolicyCmd   `cmd:"" help:"Show, edit or sign the policy."`
+	Terminal hqTerminalCmd `cmd:"" help:"Enrol, list and revoke terminals."`
+	Issuer   hqIssuerCmd   `cmd:"" help:"Believe a wallet's issuer."`
+	Token    hqTokenCmd    `cmd:"" help:"Make, list and revoke API tokens."`
+	Restored hqRestoredCmd `cmd:"" help:"Say that the books were restored from a backup, before HQ runs again."`
+	Check    hqCheckCmd    `cmd:"" help:"Check the books: every lane and date balances, and what is missing is named."`
+}
+
+type hqData struct {
+	Data string `required:"" type:"path" help:"HQ's data directory."`
+}
+
+// with opens the office for one act.
+func (d hqData) with(ctx context.Context, act func(*hq.Office) error) error {
+	o, err := hq.OpenOffice(ctx, d.Data, time.Now)
+	if err != nil {
+		return err
+	}
+	err = act(o)
+	if e := o.Close(); err == nil {
+		err = e
+	}
+	return err
+}
+
+type hqRunCmd struct {
+	Config string `short:"c" required:"" type:"path" help:"HQ's configuration; tilld config example hq prints one."`
+}
+
+// Run runs HQ until a signal ends it.
+func (c hqRunCmd) Run(ctx context.Context, std streams) error {
+	cfg, err := config.ReadHQ(c.Config)
+	if err != nil {
+		return negative(std, err)
+	}
+	node, err := hq.Open(ctx, cfg, version, logger(cfg.Log, std.err))
+	if err != nil {
+		return err
+	}
+	return node.Run(ctx)
+}
+
+type hqInitCmd struct {
+	hqData
+	Chain    string `required:"" help:"Name of the chain: A-Z a-z 0-9 _ -."`
+	Currency string `default:"JPY" help:"ISO 4217 code."`
+	Zone     string `default:"Asia/Tokyo" help:"IANA time zone of the stores."`
+}
+
+// Run makes the HQ.
+func (c hqInitCmd) Run(ctx context.Context, std streams) error {
+	currency, err := payment.ParseCurrency(c.Currency)
+	if err != nil {
+		return usageError{err.Error()}
+	}
+	if err := hq.Init(ctx, c.Data, c.Chain, currency, c.Zone, time.Now); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(std.out, "HQ of chain %s is in %s. Keep a copy of keys/ where no network reaches.\n", c.Chain, c.Data)
+	return err
+}
+
+type hqPolicyCmd struct {
+	Show hqPolicyShowCmd `cmd:"" help:"Print the policy in force as TOML."`
+	Edit hqPolicyEditCmd `cmd:"" help:"Edit the policy with $EDITOR and sign it under the next version."`
+	Sign hqPolicySignCmd `cmd:"" help:"Sign a policy file; its version must be above the one in force."`
+}
+
+type hqPolicyShowCmd struct{ hqData }
+
+// Run prints the policy.
+func (c hqPolicyShowCmd) Run(ctx context.Context, std streams) error {
+	return c.with(ctx, func(o *hq.Office) error {
+		doc, _, err := o.Policy(ctx)
+		if err != nil {
+			return err
+		}
+		text, err := policy.RenderTOML(doc)
+		if err != nil {
+			return err
+		}
+		_, err = std.out.Write(text)
+		return err
+	})
+}
+
+type hqPolicyEditCmd struct{ hqData }
+
+// Run lets the editor change the policy. What does not parse is kept in the file that the error names.
+func (c hqPolicyEditCmd) Run(ctx context.Context, std streams) error {
+	editor := strings.Fields(os.Getenv("EDITOR"))
+	if len(editor) == 0 {
+		editor = []string{"vi"}
+	}
+	return c.with(ctx, func(o *hq.Office) error {
+		f, err := os.CreateTemp("", "policy-*.toml")
+		if err != nil {
+			return err
+		}
+		if err := f.Close(); err != nil {
+			return err
+		}
+		doc, err := o.EditPolicy(ctx, func(text []byte) ([]byte, error) {
+			if err := os.WriteFile(f.Name(), text, 0o600); err != nil {
+				return nil, err
+			}
+			cmd := exec.CommandContext(ctx, editor[0], append(editor[1:], f.Name())...)
+			cmd.Stdin, cmd.Stdout, cmd.Stderr = std.in, std.out, std.err
+			if err := cmd.Run(); err != nil {
+				return nil, fmt.Errorf("%s: %w", editor[0], err)
+			}
+			return os.ReadFile(f.Name())
+		})
+		if err != nil {
+			return fmt.Errorf("not signed; the text is in %s: %w", f.Name(), err)
+		}
+		fmt.Fprintf(std.out, "policy %d is signed; running lanes take it with their next question\n", doc.Version)
+		return os.Remove(f.Name())
+	})
+}
+
+type hqPolicySignCmd struct {
+	hqData
+	File string `arg:"" type:"path" help:"A policy as TOML."`
+}
+
+// Run signs the file.
+func (c hqPolicySignCmd) Run(ctx context.Context, std streams) error {
+	b, err := readSmall(c.File)
+	if err != nil {
+		return err
+	}
+	doc, err := policy.ParseTOML(c.File, b)
+	if err != nil {
+		return negative(std, err)
+	}
+	return c.with(ctx, func(o *hq.Office) error {
+		if err := o.SignPolicy(ctx, doc); err != nil {
+			return err
+		}
+		worst := doc.AccountWorst("")
+		_, err := fmt.Fprintf(std.out, "policy %d is signed. With a store's lanes cut off from each other one account can spend %s a day there.\n", doc.Version, worst)
+		return err
+	})
+}
+
+type hqTerminalCmd struct {
+	Add    hqTerminalAddCmd    `cmd:"" help:"Enrol the terminal of a request file (tilld lane init) and write the answer."`
+	List   hqTerminalListCmd   `cmd:"" help:"List the terminals."`
+	Revoke hqTerminalRevokeCmd `cmd:"" help:"Stop a terminal: what it signs from now on waits in suspense."`
+}
+
+type hqTerminalAddCmd struct {
+	hqData
+	File   string   `arg:"" type:"path" help:"The request."`
+	Store  string   `required:"" help:"Store that the lane stands in."`
+	Lane   string   `required:"" help:"Name of the lane."`
+	Entity string   `required:"" help:"Legal entity that is paid."`
+	Broker []string `help:"Broker addresses to give the lane, when its own configuration names none."`
+	Out    string   `short:"o" type:"path" help:"File for the answer; standard output without it. It holds secrets of this terminal."`
+}
+
+// Run enrols the terminal.
+func (c hqTerminalAddCmd) Run(ctx context.Context, std streams) error {
+	request, err := readSmall(c.File)
+	if err != nil {
+		return err
+	}
+	return c.with(ctx, func(o *hq.Office) error {
+		answer, id, err := o.AddTerminal(ctx, request, hq.Place{Store: c.Store, Lane: c.Lane, Entity: c.Entity, Brokers: c.Broker})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(std.err, "terminal %s is lane %s of store %s\n", id, c.Lane, c.Store)
+		return write(std, c.Out, answer)
+	})
+}
+
+type hqTerminalListCmd struct{ hqData }
+
+// Run lists the terminals.
+func (c hqTerminalListCmd) Run(ctx context.Context, std streams) error {
+	return c.with(ctx, func(o *hq.Office) error {
+		for after := uint64(0); ; {
+			list, err := o.Books.Terminals(ctx, after, 500)
+			if err != nil || len(list) == 0 {
+				return err
+			}
+			for _, t := range list {
+				state := "never seen"
+				if !t.LastSeen.IsZero() {
+					state = "seen " + t.LastSeen.UTC().Format(time.RFC3339)
+				}
+				if !t.RevokedAt.IsZero() {
+					state = "revoked"
+				}
+				fmt.Fprintf(std.out, "%s  %s/%s  %s  behind %d  %s\n", t.ID, t.Store, t.Lane, t.Entity, t.Behind(), state)
+				after = t.Pos
+			}
+		}
+	})
+}
+
+type hqTerminalRevokeCmd struct {
+	hqData
+	Terminal string `arg:"" help:"The terminal's identifier."`
+	Why      string `required:"" help:"Kept with the revocation."`
+}
+
+// Run revokes the terminal.
+func (c hqTerminalRevokeCmd) Run(ctx context.Context, std streams) error {
+	id, err := payment.ParseID(c.Terminal)
+	if err != nil {
+		return usageError{err.Error()}
+	}
+	return c.with(ctx, func(o *hq.Office) error { return o.Books.RevokeTerminal(ctx, id, operator(), c.Why) })
+}
+
+type hqIssuerCmd struct {
+	Add hqIssuerAddCmd `cmd:"" help:"Sign a trust bundle that believes an issuer's key."`
+}
+
+type hqIssuerAddCmd struct {
+	hqData
+	Key    string `arg:"" help:"The issuer's P-256 public key: a COSE_Key in hexadecimal."`
+	Wallet string `required:"" help:"Wallet whose codes it certifies."`
+}
+
+// Run signs the bundle.
+func (c hqIssuerAddCmd) Run(ctx context.Context, std streams) error {
+	var raw policy.Hex
+	err := raw.UnmarshalText([]byte(c.Key))
+	if err != nil {
+		return usageError{"the key is not in hexadecimal"}
+	}
+	key, err := wire.ParsePublicKey(raw)
+	if err != nil {
+		return usageError{err.Error()}
+	}
+	return c.with(ctx, func(o *hq.Office) error { return o.AddIssuer(ctx, key, c.Wallet) })
+}
+
+type hqTokenCmd struct {
+	Add    hqTokenAddCmd    `cmd:"" help:"Make a token; its secret is shown once."`
+	List   hqTokenListCmd   `cmd:"" help:"List the tokens."`
+	Revoke hqTokenRevokeCmd `cmd:"" help:"End a token."`
+}
+
+type hqTokenAddCmd struct {
+	hqData
+	Name  string        `arg:"" help:"Whose it is; written beside every decision made with it."`
+	Scope []string      `default:"read" enum:"read,finance,operations" help:"read, finance, operations."`
+	Life  time.Duration `default:"8760h" help:"How long it is good for."`
+}
+
+// Run prints the secret on standard output.
+func (c hqTokenAddCmd) Run(ctx context.Context, std streams) error {
+	return c.with(ctx, func(o *hq.Office) error {
+		secret, err := o.AddToken(ctx, c.Name, c.Life, c.Scope...)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintln(std.out, secret)
+		return err
+	})
+}
+
+type hqTokenListCmd struct{ hqData }
+
+// Run lists the tokens.
+func (c hqTokenListCmd) Run(ctx context.Context, std streams) error {
+	return c.with(ctx, func(o *hq.Office) error {
+		list, err := o.Books.Tokens(ctx)
+		for _, t := range list {
+			state := "until " + t.Expires.UTC().Format(time.DateOnly)
+			if !t.Revoked.IsZero() {
+				state = "revoked"
+			}
+			fmt.Fprintf(std.out, "%s  %s  %s  %s\n", t.ID, t.Name, strings.Join(t.Scopes, ","), state)
+		}
+		return err
+	})
+}
+
+type hqTokenRevokeCmd struct {
+	hqData
+	Token string `arg:"" help:"The token's identifier, as listed."`
+}
+
+// Run ends the token.
+func (c hqTokenRevokeCmd) Run(ctx context.Context, std streams) error {
+	id, err := payment.ParseID(c.Token)
+	if err != nil {
+		return usageError{err.Error()}
+	}
+	return c.with(ctx, func(o *hq.Office) error { return o.Books.RevokeToken(ctx, id) })
+}
+
+type hqRestoredCmd struct{ hqData }
+
+// Run begins a new HQ epoch.
+func (c hqRestoredCmd) Run(ctx context.Context, std streams) error {
+	return c.with(ctx, func(o *hq.Office) error {
+		epoch, err := o.Books.Restored(ctx)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(std.out, "HQ epoch %d has begun: lanes send again what the backup did not have\n", epoch)
+		return err
+	})
+}
+
+type hqCheckCmd struct{ hqData }
+
+// Run prints what does not balance or is missing.
+func (c hqCheckCmd) Run(ctx context.Context, std streams) error {
+	return c.with(ctx, func(o *hq.Office) error {
+		r, err := o.Books.Check(ctx, time.Time{})
+		if err != nil {
+			return err
+		}
+		for _, d := range r.Days {
+			fmt.Fprintf(std.out, "%s %s/%s %s %s: approved %d = posted %d + suspense %d + lost %d + voided %d\n",
+				d.BusinessDate, d.Store, d.Lane, d.Wallet, d.Currency, d.Approved.Sum, d.Posted.Sum, d.Suspense.Sum, d.Lost.Sum, d.Voided.Sum)
+		}
+		for _, m := range r.Missing {
+			fmt.Fprintf(std.out, "missing: terminal %s, epoch %016x, entries %d to %d\n", m.Terminal, m.Epoch, m.From, m.To)
+		}
+		for _, f := range r.Faults {
+			fmt.Fprintln(std.out, "FAULT:", f)
+		}
+		if len(r.Faults) > 0 {
+			return errNegative
+		}
+		return nil
+	})
+}
+
+// operator is who decides, as the machine knows him.
+func operator() string {
+	for _, name := range []string{"SUDO_USER", "USER", "LOGNAME"} {
+		if who := os.Getenv(name); who != "" {
+			return who
+		}
+	}
+	return "operator"
+}

@@ -1,0 +1,481 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"tilld/agent/paycode/signed"
+	"tilld/agent/payment"
+	"tilld/agent/policy"
+	"tilld/drivers/emulate"
+	"tilld/sync/outage"
+	"tilld/sync/wire"
+)
+
+// asProgram makes this test binary be tilld itself: the processes that the stories start and kill are the
+// shipped program.
+const asProgram = "TILLD_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
+		stop()
+		os.Exit(code)
+	}
+	os.Exit(m.Run())
+}
+
+// patience bounds every wait; two loaded cores are slow.
+const patience = 60 * time.Second
+
+// stage is HQ, its broker behind a line that can be cut, and lanes, each a process of its own.
+type stage struct {
+	*testing.T
+	dir    string
+	hq     *process
+	hqURL  string
+	token  string
+	line   *outage.Proxy
+	issuer *wire.Signer
+	lanes  []*laneProcess
+	ids    *payment.IDs
+}
+
+// process is tilld, running.
+type process struct {
+	t    *testing.T
+	args []string
+	cmd  *exec.Cmd
+	log  *lockedBuffer
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+type laneProcess struct {
+	*process
+	name    string
+	store   string
+	dir     string
+	pages   string
+	pos     string
+	scanner *emulate.Scanner
+}
+
+func (s *stage) start(args ...string) *process {
+	s.Helper()
+	p := &process{t: s.T, args: args, log: &lockedBuffer{}}
+	p.begin()
+	s.Cleanup(p.kill)
+	return p
+}
+
+func (p *process) begin() {
+	p.t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.cmd = exec.Command(self, p.args...)
+	p.cmd.Env = append(os.Environ(), asProgram+"=1")
+	p.cmd.Stderr, p.cmd.Stdout = p.log, p.log
+	if err := p.cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// kill is kill -9; killing what has ended is no fault.
+func (p *process) kill() {
+	_ = p.cmd.Process.Kill() // it may have ended
+	_ = p.cmd.Wait()         // "signal: killed"
+}
+
+// end is an orderly end, which must succeed.
+func (p *process) end() {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := p.cmd.Wait(); err != nil {
+		p.t.Fatalf("%v: %v\n%s", p.args, err, p.log)
+	}
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+func (s *stage) must(err error) {
+	s.Helper()
+	if err != nil {
+		s.Fatal(err)
+	}
+}
+
+// cli runs a command that must succeed and returns its standard output.
+func (s *stage) cli(args ...string) string {
+	s.Helper()
+	code, out, errs := tilld(s.T, args...)
+	if code != 0 {
+		s.Fatalf("tilld %s: exit %d\n%s%s", strings.Join(args, " "), code, out, errs)
+	}
+	return strings.TrimSpace(out)
+}
+
+func (s *stage) file(name, text string) string {
+	s.Helper()
+	path := filepath.Join(s.dir, name)
+	s.must(os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+// newStage sets everything up by the files that people carry; edit changes the policy before the lanes join.
+func newStage(t *testing.T, lanes int, edit func(*policy.Document)) *stage {
+	t.Helper()
+	s := &stage{T: t, dir: t.TempDir(), ids: payment.NewIDs(time.Now, rand.Reader)}
+	data := filepath.Join(s.dir, "hq")
+	s.cli("hq", "init", "--data", data, "--chain", "kita")
+	var err error
+	s.issuer, err = newP256()
+	s.must(err)
+	s.cli("hq", "issuer", "add", "--data", data, "--wallet", "house", policy.Hex(s.issuer.Public().Bytes()).String())
+	if edit != nil {
+		doc, err := policy.ParseTOML("policy", []byte(s.cli("hq", "policy", "show", "--data", data)))
+		s.must(err)
+		doc.Version++
+		edit(doc)
+		text, err := policy.RenderTOML(doc)
+		s.must(err)
+		s.cli("hq", "policy", "sign", "--data", data, s.file("policy.toml", string(text)))
+	}
+	s.token = s.cli("hq", "token", "add", "--data", data, "--scope", "finance", "tester")
+	broker, api := freeAddr(t), freeAddr(t)
+	s.hqURL = "http://" + api
+	conf := s.file("hq.toml", fmt.Sprintf("data = %q\n[embedded_broker]\nlisten = %q\n[serve]\naddress = %q\n[settle]\nzone = \"Asia/Tokyo\"\n[log]\nlevel = \"warn\"\n", data, broker, api))
+	s.hq = s.start("hq", "-c", conf)
+	s.line, err = outage.Start(outage.Config{Listen: "127.0.0.1:0", Target: broker})
+	s.must(err)
+	t.Cleanup(func() { s.must(s.line.Close()) })
+	for i := range lanes {
+		s.addLane(data, fmt.Sprintf("L%d", i+1))
+	}
+	s.healthy(s.hqURL)
+	for _, l := range s.lanes {
+		s.ready(l)
+	}
+	return s
+}
+
+func (s *stage) addLane(hqData, name string) {
+	s.Helper()
+	l := &laneProcess{name: name, store: "S001", dir: filepath.Join(s.dir, name), pages: freeAddr(s.T), pos: freeAddr(s.T)}
+	request, answer := filepath.Join(s.dir, name+".request"), filepath.Join(s.dir, name+".answer")
+	s.cli("lane", "init", "--data", l.dir, "-o", request)
+	s.cli("hq", "terminal", "add", "--data", hqData, "--store", l.store, "--lane", name, "--entity", "kita-foods", "-o", answer, request)
+	s.cli("lane", "join", "--data", l.dir, answer)
+	var err error
+	link := filepath.Join(s.dir, name+"-scanner")
+	l.scanner, err = emulate.NewScanner(link, emulate.Options{})
+	s.must(err)
+	s.Cleanup(func() { _ = l.scanner.Close() })
+	conf := s.file(name+".toml", fmt.Sprintf("data = %q\n[scanner]\npath = %q\nlocks = %q\n[broker]\naddresses = [%q]\n[listen]\npages = %q\npos = %q\n[log]\nlevel = \"warn\"\n",
+		l.dir, link, s.dir, "mqtt://"+s.line.Addr(), l.pages, l.pos))
+	l.process = s.start("lane", "-c", conf)
+	s.lanes = append(s.lanes, l)
+}
+
+// until polls a condition; what is the story's words for it.
+func (s *stage) until(what string, ok func() bool) {
+	s.Helper()
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-deadline.C:
+			s.Fatalf("gave up waiting: %s\nHQ says:\n%s\nlanes say:\n%s", what, tail(s.hq.log.String()), s.laneLogs())
+		}
+	}
+}
+
+func tail(s string) string { return s[max(0, len(s)-4000):] }
+
+func (s *stage) laneLogs() string {
+	var b strings.Builder
+	for _, l := range s.lanes {
+		fmt.Fprintf(&b, "%s:\n%s\n", l.name, tail(l.log.String()))
+	}
+	return b.String()
+}
+
+func (s *stage) healthy(url string) {
+	s.Helper()
+	s.until(url+" answers", func() bool {
+		resp, err := http.Get(url + "/healthz")
+		if err != nil {
+			return false
+		}
+		resp.Body.Close()
+		return resp.StatusCode == http.StatusOK
+	})
+}
+
+// ready waits until a lane hears its scanner and HQ has spoken to it.
+func (s *stage) ready(l *laneProcess) {
+	s.Helper()
+	s.healthy("http://" + l.pages)
+	s.until(l.name+" has its scanner", func() bool { return s.metric(l, "tilld_lane_broker_up") >= 0 && s.scannerOK(l) })
+}
+
+func (s *stage) scannerOK(l *laneProcess) bool {
+	var v map[string]any
+	if s.call(l, "GET", "/v1/lane", nil, &v) != http.StatusOK {
+		return false
+	}
+	b, err := json.Marshal(v)
+	s.must(err)
+	return strings.Contains(string(b), `"ok"`)
+}
+
+// online waits until HQ has answered the lane: only then may it sell.
+func (s *stage) online(l *laneProcess) {
+	s.Helper()
+	s.until(l.name+" hears HQ", func() bool { return s.metric(l, "tilld_lane_hq_up") == 1 })
+}
+
+// metric is a gauge of a lane; -1 when it can't be had.
+func (s *stage) metric(l *laneProcess, name string) float64 {
+	resp, err := http.Get("http://" + l.pages + "/metrics")
+	if err != nil {
+		return -1
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return -1
+	}
+	for line := range strings.Lines(string(b)) {
+		var v float64
+		if rest, ok := strings.CutPrefix(line, name+" "); ok {
+			if _, err := fmt.Sscan(rest, &v); err == nil {
+				return v
+			}
+		}
+	}
+	return -1
+}
+
+// call speaks to a lane's POS API; a lane that is dead answers 0.
+func (s *stage) call(l *laneProcess, method, path string, body, into any) int {
+	s.Helper()
+	var r io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		s.must(err)
+		r = bytes.NewReader(b)
+	}
+	req, err := http.NewRequest(method, "http://"+l.pos+path, r)
+	s.must(err)
+	req.Header.Set("Content-Type", "application/json")
+	return s.send(req, into)
+}
+
+// callKey opens a sale under an idempotency key.
+func (s *stage) callKey(l *laneProcess, key string, body, into any) int {
+	s.Helper()
+	b, err := json.Marshal(body)
+	s.must(err)
+	req, err := http.NewRequest("POST", "http://"+l.pos+"/v1/sales", bytes.NewReader(b))
+	s.must(err)
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Idempotency-Key", key)
+	return s.send(req, into)
+}
+
+// ask speaks to HQ's API; an HQ that is dead answers 0.
+func (s *stage) ask(method, path string, into any) int {
+	s.Helper()
+	var body io.Reader
+	if method == "POST" {
+		body = strings.NewReader("{}")
+	}
+	req, err := http.NewRequest(method, s.hqURL+path, body)
+	s.must(err)
+	req.Header.Set("Authorization", "Bearer "+s.token)
+	req.Header.Set("Content-Type", "application/json")
+	return s.send(req, into)
+}
+
+func (s *stage) send(req *http.Request, into any) int {
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return 0
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return 0
+	}
+	switch v := into.(type) {
+	case nil:
+	case *[]byte:
+		*v = b
+	default:
+		if err := json.Unmarshal(b, into); err != nil && resp.StatusCode < 300 {
+			s.Errorf("%s %s: %v\n%s", req.Method, req.URL, err, b)
+		}
+	}
+	return resp.StatusCode
+}
+
+// saleView is a sale as a lane's API shows it.
+type saleView struct {
+	ID       string `json:"id"`
+	State    string `json:"state"`
+	Payments []struct {
+		ID       string `json:"id"`
+		Progress string `json:"progress"`
+		Voided   bool   `json:"voided"`
+		Amount   struct {
+			Minor int64 `json:"minor"`
+		} `json:"amount"`
+	} `json:"payments"`
+}
+
+// newP256 is a key as issuers and phones have it.
+func newP256() (*wire.Signer, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	return wire.NewSigner(key, rand.Reader)
+}
+
+// phone is a customer's.
+type phone struct {
+	s       *stage
+	key     *wire.Signer
+	cert    []byte
+	counter uint64
+}
+
+func (s *stage) phone() *phone {
+	s.Helper()
+	p := &phone{s: s}
+	var err error
+	p.key, err = newP256()
+	s.must(err)
+	var account signed.Account
+	_, err = rand.Read(account[:])
+	s.must(err)
+	p.cert, err = signed.Certify(s.issuer, signed.Claims{
+		Account: account, Phone: p.key.Public(), Cap: payment.Of(50_000, "JPY"), NotBefore: time.Now().Add(-time.Hour), Hours: 24,
+	})
+	s.must(err)
+	return p
+}
+
+// code is a fresh code for the store.
+func (p *phone) code() string {
+	p.s.Helper()
+	p.counter++
+	text, err := signed.Sign(p.key, p.cert, signed.CodeClaims{Counter: p.counter, Time: time.Now(), Store: "S001"})
+	p.s.must(err)
+	return text
+}
+
+// blankingOver is longer than the generic scanner's blanking time, within which two codes are one.
+const blankingOver = 400 * time.Millisecond
+
+// oldCode is a screenshot: made half an hour ago.
+func (p *phone) oldCode() string {
+	p.s.Helper()
+	p.counter++
+	text, err := signed.Sign(p.key, p.cert, signed.CodeClaims{Counter: p.counter, Time: time.Now().Add(-30 * time.Minute), Store: "S001"})
+	p.s.must(err)
+	return text
+}
+
+// open opens a sale at a lane.
+func (s *stage) open(l *laneProcess, amount int64) saleView {
+	s.Helper()
+	var sale saleView
+	body := map[string]any{"total": map[string]any{"minor": amount, "currency": "JPY"}}
+	if code := s.call(l, "POST", "/v1/sales", body, &sale); code != http.StatusCreated {
+		s.Fatalf("%s: opening a sale: %d\n%s", l.name, code, tail(l.log.String()))
+	}
+	return sale
+}
+
+// sell opens a sale, holds a code to the scanner until it is paid, as a customer does (two codes within the
+// scanner's blanking time are one), and completes it.
+func (s *stage) sell(l *laneProcess, p *phone, amount int64) saleView {
+	s.Helper()
+	sale := s.open(l, amount)
+	s.hold(l, p, &sale)
+	if code := s.call(l, "POST", "/v1/sales/"+sale.ID+"/complete", nil, &sale); code != http.StatusOK {
+		s.Fatalf("%s: completing a sale: %d", l.name, code)
+	}
+	return sale
+}
+
+// hold holds a fresh code to the scanner until the sale is paid.
+func (s *stage) hold(l *laneProcess, p *phone, sale *saleView) {
+	s.Helper()
+	code, again := p.code(), time.Now()
+	s.until(l.name+": the sale is paid", func() bool {
+		if !time.Now().Before(again) {
+			s.must(l.scanner.Send(code))
+			again = time.Now().Add(500 * time.Millisecond)
+		}
+		return s.call(l, "GET", "/v1/sales/"+sale.ID, nil, sale) == http.StatusOK && sale.State == "paid"
+	})
+}
+
+// drained waits until HQ has every entry of every lane.
+func (s *stage) drained() {
+	s.Helper()
+	for _, l := range s.lanes {
+		s.until(l.name+" has nothing unsent", func() bool { return s.metric(l, "tilld_lane_entries_unacknowledged") == 0 })
+	}
+}
