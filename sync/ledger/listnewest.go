@@ -2,8 +2,10 @@ package ledger
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"math"
+	"slices"
 
 	"tilld/agent/payment"
 )
@@ -24,30 +26,44 @@ func below(before uint64) int64 {
 // pays to look by dimension.
 const nearby = 2000
 
-// NewestPayments lists up to limit payments below a position that fit the filter, without the batches and
-// exceptions that they are in.
-func (s *Store) NewestPayments(ctx context.Context, want PaymentFilter, before uint64, limit int) ([]Payment, error) {
-	list, err := s.newestPayments(ctx, want, below(before), limit)
+// query is a statement with its arguments.
+type query struct {
+	text string
+	args []any
+}
+
+func read[T any](ctx context.Context, s *Store, q query, scan func(*sql.Rows) (T, error), what string) ([]T, error) {
+	rows, err := s.readers.QueryContext(ctx, q.text, q.args...)
+	list, err := collect(rows, err, scan)
 	if err != nil {
-		return nil, fmt.Errorf("listing the newest payments: %w", err)
+		return nil, fmt.Errorf("listing the newest %s: %w", what, err)
 	}
 	return list, nil
 }
 
-func (s *Store) newestPayments(ctx context.Context, want PaymentFilter, before int64, limit int) ([]Payment, error) {
-	where, dims := paymentState(want.State), dimensionFilter(want)
-	where.add("p.no < ?", true, before)
-	if want.State != "" && want.State != Posted || len(dims.where) == 0 {
-		return s.walkPayments(ctx, where.and(dims), limit)
-	}
-	near := where.and(dims)
-	near.add("p.no > min(?, (SELECT coalesce(max(no), 0) + 1 FROM payment)) - ?", true, before)
-	near.args = append(near.args, nearby)
-	list, err := s.walkPayments(ctx, near, limit)
-	if err != nil || len(list) == limit {
+// NewestPayments lists up to limit payments below a position that fit the filter, without the batches and
+// exceptions that they are in.
+func (s *Store) NewestPayments(ctx context.Context, want PaymentFilter, before uint64, limit int) ([]Payment, error) {
+	near, far := newestPayments(want, below(before), limit)
+	list, err := read(ctx, s, near, scanPayment, "payments")
+	if err != nil || len(list) == limit || far.text == "" {
 		return list, err
 	}
-	return s.walkDimensions(ctx, where, dims, limit)
+	return read(ctx, s, far, scanPayment, "payments")
+}
+
+// newestPayments gives the statement that walks payments one by one, and, where that must not go on for ever,
+// the one that finds the list when few fit.
+func newestPayments(want PaymentFilter, before int64, limit int) (near, far query) {
+	where, dims := paymentState(want.State), dimensionFilter(want)
+	where.add("p.no < ?", true, before)
+	walk := where.and(dims.unindexed())
+	if len(dims.where) > 0 && (want.State == "" || want.State == Posted) {
+		walk.add("p.no >= min(?, (SELECT coalesce(max(no), 0) FROM payment)) - ?", true, before)
+		walk.args = append(walk.args, nearby)
+		far = paymentsByDimension(where, dims, limit)
+	}
+	return query{paymentColumns + walk.String() + " ORDER BY p.no DESC LIMIT ?", append(walk.args, limit)}, far
 }
 
 // paymentState narrows payments to a state. The index of those that are not posted is used only when the text
@@ -70,50 +86,46 @@ func dimensionFilter(want PaymentFilter) (f filter) {
 
 // and is both filters in one, in this order.
 func (f filter) and(g filter) filter {
-	return filter{where: append(f.where[:len(f.where):len(f.where)], g.where...), args: append(f.args[:len(f.args):len(f.args)], g.args...)}
+	return filter{where: slices.Concat(f.where, g.where), args: slices.Concat(f.args, g.args)}
 }
 
-func (s *Store) walkPayments(ctx context.Context, f filter, limit int) ([]Payment, error) {
-	rows, err := s.readers.QueryContext(ctx, paymentColumns+f.String()+" ORDER BY p.no DESC LIMIT ?", append(f.args, limit)...)
-	return collect(rows, err, scanPayment)
+// unindexed keeps SQLite from beginning with the dimensions, which are in no order of payments.
+func (f filter) unindexed() filter {
+	g := filter{args: f.args}
+	for _, cond := range f.where {
+		g.where = append(g.where, "+"+cond)
+	}
+	return g
 }
 
-// walkDimensions looks where few of all payments fit: it asks each dimension that fits for its newest payment,
-// and reads on only in the limit dimensions whose newest are the newest of all. The list can't reach below the
-// newest payment of the last of them when there are that many.
-func (s *Store) walkDimensions(ctx context.Context, where, dims filter, limit int) ([]Payment, error) {
-	query := `WITH newest (dimension, last) AS MATERIALIZED (
-			SELECT * FROM (SELECT d.no, (SELECT p.no FROM payment p WHERE p.dimension = d.no AND ` + where.String() + `
-				ORDER BY p.no DESC LIMIT 1) AS last FROM dimension d WHERE ` + dims.String() + `)
-			WHERE last IS NOT NULL ORDER BY last DESC LIMIT ?)
+// paymentsByDimension asks each dimension that fits for its newest payment, and reads on only in the limit
+// dimensions whose newest are the newest of all. When there are that many, the list can't reach below the
+// newest payment of the last of them.
+func paymentsByDimension(where, dims filter, limit int) query {
+	text := `WITH found (dimension, last) AS MATERIALIZED (SELECT d.no, (SELECT p.no FROM payment p
+			WHERE p.dimension = d.no AND ` + where.String() + ` ORDER BY p.no DESC LIMIT 1) FROM dimension d WHERE ` + dims.String() + `),
+		newest AS MATERIALIZED (SELECT * FROM found WHERE last IS NOT NULL ORDER BY last DESC LIMIT ?)
 		` + paymentColumns + `p.no IN (SELECT p.no FROM newest n CROSS JOIN payment p ON p.dimension = n.dimension
 			AND p.no >= (SELECT CASE WHEN count(*) < ? THEN 0 ELSE min(last) END FROM newest) AND ` + where.String() + `
 			ORDER BY p.no DESC LIMIT ?) ORDER BY p.no DESC`
-	args := append(where.and(dims).args, limit, limit)
-	args = append(append(args, where.args...), limit)
-	rows, err := s.readers.QueryContext(ctx, query, args...)
-	return collect(rows, err, scanPayment)
+	return query{text, slices.Concat(where.args, dims.args, []any{limit, limit}, where.args, []any{limit})}
 }
 
 // NewestExceptions lists up to limit exceptions below a position that fit the filter.
 func (s *Store) NewestExceptions(ctx context.Context, want ExceptionFilter, before uint64, limit int) ([]Exception, error) {
-	f := filter{where: []string{"x.no < ?"}, args: []any{below(before)}}
-	switch want.State {
-	case "":
-	case "open":
-		f.where = append(f.where, "x.state = 'open'") // so that its own index is used
-	default:
-		f.add("x.state = ?", true, want.State)
+	return read(ctx, s, newestExceptions(want, below(before), limit), scanException, "exceptions")
+}
+
+func newestExceptions(want ExceptionFilter, before int64, limit int) query {
+	f := filter{where: []string{"x.no < ?"}, args: []any{before}}
+	f.add("x.state = ?", want.State != "", want.State)
+	if want.State == "open" {
+		f.where = append(f.where, "x.state = 'open'") // the index of those that are open is used only then
 	}
 	f.add("x.kind = ?", want.Kind != "", string(want.Kind))
 	f.add("x.owner = ?", want.Owner != "", want.Owner)
 	f.add("t.id = ?", !want.Terminal.IsZero(), want.Terminal[:])
-	rows, err := s.readers.QueryContext(ctx, exceptionColumns+f.String()+" ORDER BY x.no DESC LIMIT ?", append(f.args, limit)...)
-	list, err := collect(rows, err, scanException)
-	if err != nil {
-		return nil, fmt.Errorf("listing the newest exceptions: %w", err)
-	}
-	return list, nil
+	return query{exceptionColumns + f.String() + " ORDER BY x.no DESC LIMIT ?", append(f.args, limit)}
 }
 
 // BatchFilter narrows a list of batches; an empty field does not.
@@ -122,15 +134,12 @@ type BatchFilter struct {
 	SettlementDate payment.Date
 }
 
-// NewestBatches lists up to limit batches below a position that fit the filter. There are a few a day in all.
+// NewestBatches lists up to limit batches below a position that fit the filter. They are a few a day: their
+// table alone is read one by one.
 func (s *Store) NewestBatches(ctx context.Context, want BatchFilter, before uint64, limit int) ([]BatchRef, error) {
 	f := filter{where: []string{"no < ?"}, args: []any{below(before)}}
 	f.add("wallet = ?", want.Wallet != "", want.Wallet)
 	f.add("settlement_date = ?", want.SettlementDate != 0, int64(want.SettlementDate))
-	rows, err := s.readers.QueryContext(ctx, batchColumns+"WHERE "+f.String()+" ORDER BY no DESC LIMIT ?", append(f.args, limit)...)
-	list, err := collect(rows, err, scanBatch)
-	if err != nil {
-		return nil, fmt.Errorf("listing the newest batches: %w", err)
-	}
-	return list, nil
+	q := query{batchColumns + "WHERE " + f.String() + " ORDER BY no DESC LIMIT ?", append(f.args, limit)}
+	return read(ctx, s, q, scanBatch, "batches")
 }
