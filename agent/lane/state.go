@@ -18,6 +18,14 @@ func (l *Lane) readState(ctx context.Context) (checkout.State, error) {
 	if err != nil {
 		return s, err
 	}
+	if at.Forked() { // HQ said so, and the program ended before a new epoch had begun
+		if _, err := l.cfg.Journal.NewEpoch(ctx, payment.CauseFork); err != nil {
+			return s, err
+		}
+		if at, err = l.cfg.Journal.State(ctx); err != nil {
+			return s, err
+		}
+	}
 	days, err := l.cfg.Journal.Days(ctx, 0)
 	if err != nil {
 		return s, err

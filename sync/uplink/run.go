@@ -301,11 +301,12 @@ func (u *Uplink) beat(ctx context.Context) error {
 	return nil
 }
 
-// beatEpochs is the current epoch, and the older ones of which HQ still lacks something.
+// beatEpochs is the current epoch, and the older ones of which HQ lacks something, or may: it was restored
+// from a backup since it spoke of them.
 func beatEpochs(s State) []Epoch {
 	var list []Epoch
 	for _, e := range s.Epochs {
-		if e.Epoch == s.Current || e.Acked < e.Last {
+		if e.Epoch == s.Current || e.Acked < e.Last || e.HQEpoch < s.HQEpoch {
 			list = append(list, e)
 		}
 	}
@@ -391,7 +392,7 @@ func (u *Uplink) ack(ctx context.Context, sealed []byte) error {
 	if err != nil {
 		return fmt.Errorf("taking an acknowledgement: %w", err)
 	}
-	if a.Forked { // whichever branch this answer names
+	if a.Forked || v.Fork { // whichever branch this answer names
 		if err := u.cfg.OnForked(ctx, a.Epoch); err != nil {
 			return fmt.Errorf("beginning a new epoch: %w", err)
 		}

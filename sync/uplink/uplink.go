@@ -23,9 +23,10 @@ import (
 
 // Epoch is one epoch of the journal as the outbox sees it.
 type Epoch struct {
-	Epoch uint64
-	Last  uint64 // highest sequence written
-	Acked uint64 // highest sequence that HQ acknowledged
+	Epoch   uint64
+	Last    uint64 // highest sequence written
+	Acked   uint64 // highest sequence that HQ acknowledged
+	HQEpoch uint64 // whose word Acked is; a later HQ epoch may know less
 }
 
 // State is the outbox's present state.
@@ -42,6 +43,7 @@ type Verdict struct {
 	Moved  bool // the cursor moved, forward or (HQ was restored) back
 	Acked  uint64
 	Ignore bool // another branch's, an older HQ epoch's, or older than what is known
+	Fork   bool // HQ holds another history of the current epoch
 }
 
 // Outbox is the part of the journal that the uplink reads. Acknowledge alone moves the cursor, and is given

@@ -31,6 +31,7 @@ type epoch struct {
 	sigs     [][]byte
 	hashes   [][]byte
 	acked    uint64
+	hqEpoch  uint64 // whose word acked is
 }
 
 func newSigner(t testing.TB, seed byte) *wire.Signer {
@@ -83,7 +84,7 @@ func (l *lane) State(context.Context) (State, error) {
 		s.Head = cur.hashes[n-1]
 	}
 	for _, e := range l.epochs {
-		s.Epochs = append(s.Epochs, Epoch{Epoch: e.id, Last: uint64(len(e.payloads)), Acked: e.acked})
+		s.Epochs = append(s.Epochs, Epoch{Epoch: e.id, Last: uint64(len(e.payloads)), Acked: e.acked, HQEpoch: e.hqEpoch})
 	}
 	return s, nil
 }
@@ -112,17 +113,17 @@ func (l *lane) Batch(_ context.Context, id, after uint64, most, _ int) (*wire.Ba
 
 func (l *lane) Acknowledge(_ context.Context, a *wire.Ack) (Verdict, error) {
 	for _, e := range l.epochs {
-		if e.id != a.Epoch || a.HQEpoch < l.hqEpoch || a.Acked > uint64(len(e.hashes)) {
+		if e.id != a.Epoch || a.HQEpoch < e.hqEpoch || a.Acked > uint64(len(e.hashes)) {
 			continue
 		}
 		if a.Acked > 0 && !bytes.Equal(e.hashes[a.Acked-1], a.Head) {
 			return Verdict{Ignore: true}, nil
 		}
-		if a.Acked < e.acked && a.HQEpoch == l.hqEpoch {
+		if a.Acked < e.acked && a.HQEpoch == e.hqEpoch {
 			return Verdict{Ignore: true}, nil
 		}
 		moved := a.Acked != e.acked
-		e.acked, l.hqEpoch = a.Acked, a.HQEpoch
+		e.acked, e.hqEpoch, l.hqEpoch = a.Acked, a.HQEpoch, a.HQEpoch
 		return Verdict{Moved: moved, Acked: a.Acked}, nil
 	}
 	return Verdict{Ignore: true}, nil
@@ -422,6 +423,35 @@ func TestHQRestoredAsksForWhatItLost(t *testing.T) {
 		s.wantAcked(0, 50)
 		if n := len(s.hq.held[7]); n != 50 {
 			t.Errorf("HQ holds %d after its restore, want 50", n)
+		}
+	})
+}
+
+// TestARestoredHQHearsOfOldEpochsToo: an epoch that was acknowledged in full is asked about again when HQ was
+// restored from a backup that may not have it.
+func TestARestoredHQHearsOfOldEpochsToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := begin(t)
+		defer s.stop()
+		s.lane.write(t, 30)
+		s.up.LinkUp()
+		s.carry()
+		s.lane.epochs = append(s.lane.epochs, &epoch{id: 8})
+		s.lane.write(t, 10)
+		s.up.Appended()
+		s.carry()
+		s.wantAcked(0, 30)
+		s.wantAcked(1, 10)
+		s.hq.held = map[uint64][][]byte{7: s.hq.held[7][:5]}
+		s.hq.epoch++
+		s.hq.restart()
+		s.up.Message(s.hq.hello())
+		for range 4 {
+			s.up.SendNow()
+			s.carry()
+		}
+		if a, b := len(s.hq.held[7]), len(s.hq.held[8]); a != 30 || b != 10 {
+			t.Errorf("HQ holds %d and %d after its restore, want 30 and 10", a, b)
 		}
 	})
 }

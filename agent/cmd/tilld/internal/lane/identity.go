@@ -27,6 +27,7 @@ const (
 	terminalFile = "terminal.id"
 	joinFile     = "terminal.join" // HQ's answer: root, place and secrets
 	pinFile      = "manager.pin"
+	begunFile    = "journal.begun" // empty: a journal has been here
 )
 
 // ErrNotJoined says that HQ's answer is not here yet.

@@ -6,10 +6,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	mathrand "math/rand/v2"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -21,6 +23,7 @@ import (
 	"tilld/agent/checkout"
 	"tilld/agent/clock"
 	"tilld/agent/cmd/tilld/internal/config"
+	"tilld/agent/cmd/tilld/internal/files"
 	"tilld/agent/cmd/tilld/internal/serve"
 	"tilld/agent/journal"
 	"tilld/agent/lane"
@@ -99,12 +102,20 @@ func (n *Node) openLane(ctx context.Context, software string) error {
 	if err != nil {
 		return err
 	}
+	cause, err := beginning(n.cfg.Data)
+	if err != nil {
+		return err
+	}
 	n.journal, err = journal.Open(ctx, journal.Config{
-		Dir: n.cfg.Data, Second: n.cfg.Second, Terminal: n.id.Terminal, Store: n.join.Store, Lane: n.join.Lane,
+		Cause: cause,
+		Dir:   n.cfg.Data, Second: n.cfg.Second, Terminal: n.id.Terminal, Store: n.join.Store, Lane: n.join.Lane,
 		Software: software, Signer: n.id.Signer, Staged: staged, Random: rand.Reader, Log: n.log,
 		Now: func() journal.Moment { return moment(src, place) },
 	})
 	if err != nil {
+		return err
+	}
+	if err := files.Write(filepath.Join(n.cfg.Data, begunFile), nil); err != nil {
 		return err
 	}
 	if staged != nil && n.journal.Signer().Public().KID() == staged.Public().KID() {
@@ -138,6 +149,19 @@ func (n *Node) openLane(ctx context.Context, software string) error {
 		HashKey: n.join.HashKeys[len(n.join.HashKeys)-1], IDs: n.ids,
 	})
 	return err
+}
+
+// beginning says why a journal begins, should there be none: this terminal's first, or in the place of one
+// that is gone.
+func beginning(dir string) (payment.Cause, error) {
+	switch _, err := os.Stat(filepath.Join(dir, begunFile)); {
+	case err == nil:
+		return payment.CauseRestore, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return payment.CauseFirst, nil
+	default:
+		return 0, err
+	}
 }
 
 // moment dates the entries that the journal makes itself.

@@ -23,7 +23,7 @@ func (o outbox) State(ctx context.Context) (uplink.State, error) {
 	}
 	u := uplink.State{Current: s.Current.Epoch, Last: s.Current.Last, Head: s.Current.Head, HQEpoch: s.HQEpoch}
 	for _, e := range s.Epochs {
-		u.Epochs = append(u.Epochs, uplink.Epoch{Epoch: e.Epoch, Last: e.Last, Acked: e.Acked})
+		u.Epochs = append(u.Epochs, uplink.Epoch{Epoch: e.Epoch, Last: e.Last, Acked: e.Acked, HQEpoch: e.HQEpoch})
 	}
 	return u, nil
 }
@@ -45,7 +45,7 @@ func (o outbox) Acknowledge(ctx context.Context, a *wire.Ack) (uplink.Verdict, e
 	if r.Lost > 0 {
 		o.log.Error("a restored HQ asks for entries that have been pruned here", "count", r.Lost)
 	}
-	return uplink.Verdict{Moved: r.Moved > 0 || r.Rewound > 0, Acked: r.Acked, Ignore: !r.Taken}, nil
+	return uplink.Verdict{Moved: r.Moved > 0 || r.Rewound > 0, Acked: r.Acked, Ignore: !r.Taken, Fork: r.Fork}, nil
 }
 
 func (o outbox) NextBeat(ctx context.Context, wall int64) (uint64, error) {
