@@ -34,8 +34,11 @@ type Source interface {
 // Copy is a journal opened for reading alone. It takes no lock and needs no key. Never open the database of
 // a Journal that is open in this process: closing it would drop SQLite's locks. Another process may read it
 // at any time.
+//
+// It shows the journal as it was when it was opened, whatever a running lane writes meanwhile.
 type Copy struct {
 	db       *sql.DB
+	tx       *sql.Tx // one read transaction: one moment
 	terminal payment.ID
 }
 
@@ -56,8 +59,11 @@ func OpenCopy(ctx context.Context, path string) (*Copy, error) {
 		return nil, err
 	}
 	c := &Copy{db: sql.OpenDB(conn)}
-	if err := c.identify(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), c.db.Close())
+	if c.tx, err = c.db.BeginTx(context.WithoutCancel(ctx), &sql.TxOptions{ReadOnly: true}); err == nil {
+		err = c.identify(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), c.Close())
 	}
 	return c, nil
 }
@@ -77,14 +83,14 @@ func readOnly(path string) url.Values {
 
 func (c *Copy) identify(ctx context.Context) error {
 	var app int64
-	if err := c.db.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&app); err != nil {
+	if err := c.tx.QueryRowContext(ctx, `PRAGMA application_id`).Scan(&app); err != nil {
 		return errors.Join(ErrNotJournal, err)
 	}
 	if app != applicationID {
 		return fmt.Errorf("%w: the database's application is %#x", ErrNotJournal, app)
 	}
 	var raw []byte
-	err := c.db.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = ?`, metaTerminal).Scan(&raw)
+	err := c.tx.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = ?`, metaTerminal).Scan(&raw)
 	if isNoRows(err) {
 		return nil // begun and never used
 	}
@@ -96,30 +102,39 @@ func (c *Copy) identify(ctx context.Context) error {
 }
 
 // Close ends reading.
-func (c *Copy) Close() error { return c.db.Close() }
+func (c *Copy) Close() error {
+	var err error
+	if c.tx != nil {
+		err = c.tx.Rollback() // nothing was written
+	}
+	if errors.Is(err, sql.ErrTxDone) {
+		err = nil // closed before
+	}
+	return errors.Join(err, c.db.Close())
+}
 
 // Terminal is whose journal the file says it is.
 func (c *Copy) Terminal() payment.ID { return c.terminal }
 
 // Rows reads entries in the order of writing.
 func (c *Copy) Rows(ctx context.Context, f Filter) iter.Seq2[Row, error] {
-	return rows(ctx, c.db.QueryContext, f)
+	return rows(ctx, c.tx.QueryContext, f)
 }
 
 // Epochs lists the epochs with their outbox as it was.
 func (c *Copy) Epochs(ctx context.Context) ([]Epoch, error) {
-	return readEpochs(ctx, c.db.QueryContext)
+	return readEpochs(ctx, c.tx.QueryContext)
 }
 
 // Keys lists the keys that the journal says have signed, oldest first.
 func (c *Copy) Keys(ctx context.Context) ([]wire.PublicKey, error) {
-	return readKeys(ctx, c.db.QueryContext)
+	return readKeys(ctx, c.tx.QueryContext)
 }
 
 // Verify checks the database's pages, every entry and body, and the heads against the entries.
 func (c *Copy) Verify(ctx context.Context, keys ...wire.PublicKey) (Report, error) {
 	var answer string
-	err := c.db.QueryRowContext(ctx, `SELECT group_concat(integrity_check, '; ') FROM (SELECT * FROM pragma_integrity_check LIMIT 5)`).Scan(&answer)
+	err := c.tx.QueryRowContext(ctx, `SELECT group_concat(integrity_check, '; ') FROM (SELECT * FROM pragma_integrity_check LIMIT 5)`).Scan(&answer)
 	if err != nil {
 		return Report{}, fmt.Errorf("checking the database: %w", err)
 	}
@@ -147,7 +162,7 @@ func (c *Copy) begins(ctx context.Context) (func(epoch uint64) (uint64, []byte),
 		epoch, seq int64
 		hash       []byte
 	}
-	list, err := collect(ctx, c.db.QueryContext, func(rows *sql.Rows) (s start, err error) {
+	list, err := collect(ctx, c.tx.QueryContext, func(rows *sql.Rows) (s start, err error) {
 		err = rows.Scan(&s.epoch, &s.seq, &s.hash)
 		return s, err
 	}, `SELECT epoch, pruned, pruned_head FROM epoch`)

@@ -70,7 +70,10 @@ func TestKill(t *testing.T) {
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	killed := map[string]int{}
-	for range rounds {
+	for round := range rounds {
+		if round%10 == 9 { // a journal verifies while its lane writes
+			s.cli("journal", "verify", "--data", s.lanes[0].dir)
+		}
 		s.pause(time.Duration(rnd.IntN(300)) * time.Millisecond)
 		switch n := rnd.IntN(8); {
 		case n < 3:
