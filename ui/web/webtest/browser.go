@@ -81,6 +81,7 @@ func (b *Browser) peek() string {
 func (b *Browser) Open(url string) {
 	b.t.Helper()
 	b.Do("opening "+url, chromedp.Navigate(url), chromedp.WaitReady("body"))
+	b.Await(`document.readyState === "complete"`) // keys typed before that are lost
 }
 
 // Await waits until a JavaScript expression is true, across a change of page too.

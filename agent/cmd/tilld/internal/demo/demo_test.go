@@ -142,7 +142,9 @@ func TestDemo(t *testing.T) {
 		state("idle")
 		cashier.Type(amount + webtest.Enter)
 		state("waiting")
+		shown := phone.Eval(`document.querySelector("img").src`)
 		phone.Type("n")
+		phone.Await(fmt.Sprintf(`document.querySelector("img") !== null && document.querySelector("img").src !== %q`, shown))
 		phone.Type(fmt.Sprint(i + 1)) // hold it to that lane
 		state("paid")
 		cashier.Type(webtest.Enter)
