@@ -271,7 +271,11 @@ func (u *Uplink) sendBatch(ctx context.Context, epoch uint64, f *flow) (bool, er
 
 // beat says where the lane stands and asks HQ where it stands.
 func (u *Uplink) beat(ctx context.Context) error {
-	u.nextBeat = u.cfg.Now().Add(u.jittered(u.cfg.Quiet))
+	pause := u.cfg.Quiet
+	if u.nonce == nil { // HQ has not spoken yet: the question may be lost, so it is put again soon
+		pause = u.wait
+	}
+	u.nextBeat = u.cfg.Now().Add(u.jittered(pause))
 	if !u.link {
 		return nil
 	}

@@ -316,6 +316,22 @@ func TestNothingLeavesBeforeHQSpeaks(t *testing.T) {
 	})
 }
 
+// TestALostQuestionIsPutAgainSoon: after a restart of HQ its broker is up before HQ listens, and drops the
+// first question.
+func TestALostQuestionIsPutAgainSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := begin(t)
+		defer s.stop()
+		s.lane.write(t, 3)
+		s.up.LinkUp()
+		synctest.Wait()
+		s.road.up = nil // lost
+		time.Sleep(6 * time.Second)
+		s.carry()
+		s.wantAcked(0, 3)
+	})
+}
+
 func TestWindowWhileHQIsSilent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := begin(t)
