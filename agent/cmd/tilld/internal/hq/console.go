@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"tilld/agent/payment"
 	"tilld/agent/policy"
 	"tilld/sync/ledger"
 	"tilld/sync/settle"
@@ -28,6 +29,8 @@ type console struct {
 	zone    *time.Location
 	lag     lag
 	lacking lacking
+	days    memo[payment.Date, []ledger.DaySum]
+	state   memo[struct{}, state]
 }
 
 var _ pages.Office = (*console)(nil)

@@ -37,7 +37,7 @@ func (c *console) Batches(ctx context.Context, q pages.BatchQuery) (list pages.B
 	if list.Date = q.Date; list.Date == 0 {
 		list.Date = c.today(doc)
 	}
-	sums, err := c.books.DaySums(ctx, list.Date)
+	sums, err := c.daySums(ctx, list.Date)
 	list.Day = chart(sums, list.Date, c.zone, doc.Currency)
 	return list, err
 }

@@ -29,26 +29,40 @@ func (c *console) Overview(ctx context.Context) (v pages.Overview, err error) {
 		return v, err
 	}
 	v.EpochAt = time.UnixMilli(int64(v.Epoch)).UTC()
-	g, err := c.books.Glance(ctx, c.now().Add(-pages.Lately))
+	st, err := c.state.get(c.now, struct{}{}, func() (state, error) { return c.readState(ctx) })
 	if err != nil {
 		return v, err
 	}
-	v.Terminals, v.Heard, v.Behind, v.Forked = g.Terminals, g.Heard, g.Behind, g.Forked
-	v.Unjudged, v.Open, v.OpenMoney = g.Unjudged, g.Open, g.Waiting
-	worst, err := c.books.MostBehind(ctx, worstShown)
-	if err != nil {
-		return v, err
+	v.Terminals, v.Heard, v.Behind, v.Forked = st.Terminals, st.Heard, st.Behind, st.Forked
+	v.Unjudged, v.Open, v.OpenMoney = st.Unjudged, st.Open, st.Waiting
+	for i := range st.worst {
+		v.Worst = append(v.Worst, c.viewTerminal(&st.worst[i]))
 	}
-	for i := range worst {
-		v.Worst = append(v.Worst, c.viewTerminal(&worst[i]))
-	}
-	sums, err := c.books.DaySums(ctx, v.Date)
+	sums, err := c.daySums(ctx, v.Date)
 	if err != nil {
 		return v, err
 	}
 	v.Wallets, v.Day = walletDays(sums), chart(sums, v.Date, c.zone, doc.Currency)
 	v.Last, err = c.lastBatch(ctx)
 	return v, err
+}
+
+// state is what is read of all terminals together.
+type state struct {
+	ledger.Glance
+	worst []ledger.TerminalStatus
+}
+
+func (c *console) readState(ctx context.Context) (st state, err error) {
+	if st.Glance, err = c.books.Glance(ctx, c.now().Add(-pages.Lately)); err != nil {
+		return st, err
+	}
+	st.worst, err = c.books.MostBehind(ctx, worstShown)
+	return st, err
+}
+
+func (c *console) daySums(ctx context.Context, date payment.Date) ([]ledger.DaySum, error) {
+	return c.days.get(c.now, date, func() ([]ledger.DaySum, error) { return c.books.DaySums(ctx, date) })
 }
 
 // today is the business date that runs now by the policy, in HQ's zone.

@@ -211,6 +211,19 @@ func TestConsoleOfARunningHQ(t *testing.T) {
 	}
 	b.Picture("console-payments-1024")
 
+	r.decide(b)
+	r.cutByKey(b)
+	at := b.Eval(`document.querySelector("tbody a[href^='/hq/batches/']").getAttribute("href")`)
+	r.sameBytes(b, base, at, secret)
+	for _, size := range [][2]int{{1024, 768}, {1920, 1080}} {
+		r.look(b, base, at, size)
+	}
+	r.revoke(b)
+}
+
+// decide ends the one exception.
+func (r *running) decide(b *webtest.Browser) {
+	r.Helper()
 	b.Type("5")
 	there(b, "/hq/exceptions")
 	b.Await(`(() => { const e = document.querySelector("button[data-dialog=decide]"); e?.focus(); return e && document.activeElement === e; })()`)
@@ -220,26 +233,25 @@ func TestConsoleOfARunningHQ(t *testing.T) {
 	b.Eval(`window.before = true`)
 	b.Type(webtest.Enter)
 	b.Await(`!window.before && document.readyState === "complete"`)
-	open, err := r.Books.NewestExceptions(t.Context(), ledger.ExceptionFilter{}, 0, 10)
+	open, err := r.Books.NewestExceptions(r.Context(), ledger.ExceptionFilter{}, 0, 10)
 	r.must(err)
 	if len(open) != 1 || open[0].Decision != ledger.Receivable || !strings.HasPrefix(open[0].ResolvedBy, "Aoki (token ") || open[0].Why != "the issuer pays" {
-		t.Errorf("exceptions %+v", open)
+		r.Errorf("exceptions %+v", open)
 	}
+}
 
+// cutByKey makes a batch of what is there.
+func (r *running) cutByKey(b *webtest.Browser) {
+	r.Helper()
 	b.Type("4")
 	there(b, "/hq/batches")
 	b.Type("c")
 	b.Await(`document.querySelector("dialog[open]") && document.activeElement.classList.contains("main")`)
+	b.Eval(`window.before = true`)
 	b.Type(webtest.Enter)
-	b.Await(`!document.querySelector("dialog[open]") && document.querySelector("tbody a[href^='/hq/batches/']") !== null`)
+	b.Await(`!window.before && document.readyState === "complete" && document.querySelector("tbody a[href^='/hq/batches/']") !== null`)
 	b.WantText("¥63,570")
 	b.Picture("console-batches-1024")
-	at := b.Eval(`document.querySelector("tbody a[href^='/hq/batches/']").getAttribute("href")`)
-	r.sameBytes(b, base, at, secret)
-	for _, size := range [][2]int{{1024, 768}, {1920, 1080}} {
-		r.look(b, base, at, size)
-	}
-	r.revoke(b)
 }
 
 // there waits until a page is there with its script.
