@@ -20,7 +20,7 @@ const insertPayment = `INSERT INTO payment (id, sale, entry, dimension, amount, 
 // approval posts a payment, or lets it wait. The reasons to wait are asked in this order; the first is named.
 func (j *judge) approval(b *branchState, w *Judgement) (Kind, error) {
 	a := w.Approval
-	if w.Kind.Status() == wire.Rejected && w.Kind != "" {
+	if w.Kind.Status() == wire.Rejected {
 		_, err := j.except(b, w, w.Kind, 0)
 		return w.Kind, err
 	}

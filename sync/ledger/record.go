@@ -129,10 +129,16 @@ func (t *tx) record(a *Arrival) (Answer, error) {
 		}
 	}
 	e.revoked = !term.RevokedAt.IsZero()
-	if err := t.learn(e, b.Last()); err != nil {
-		return Answer{}, err
+	ans, err := t.place(e, a)
+	if err != nil || ans.Outcome == WrongKey {
+		return ans, err
 	}
-	return t.place(e, a)
+	if ans.Outcome == Gap { // nobody can tell yet whether a replaced key was in force there
+		if retired, err := t.retired(no, a.Key); err != nil || retired {
+			return ans, err
+		}
+	}
+	return ans, t.learn(e, b.Last())
 }
 
 // place finds where an arrival belongs, and puts it there.

@@ -52,6 +52,11 @@ func testResolve(b *Bench) {
 					b.Errorf("%s as %s: account %d moved by %d, want %d", kind, to, row.Account, got, want[row.Account])
 				}
 			}
+			told := wire.Posted // the store is paid
+			if to == ledger.LossTaken && kind.Loss() == ledger.LossStore {
+				told = wire.Rejected
+			}
+			b.wantTold(s, x.Entry, told)
 			got, err := b.Exception(b.Ctx, x.ID)
 			if err != nil || got.Open() || got.Decision != to || got.ResolvedBy != "finance" || got.Why != "because" ||
 				(got.Account != 0) != (to == ledger.LossTaken) {
@@ -60,6 +65,17 @@ func testResolve(b *Bench) {
 		}
 	}
 	b.Balance()
+}
+
+// wantTold wants a beat to be told what became of an entry.
+func (b *Bench) wantTold(s ingesttest.Sold, at wire.Name, want wire.Status) {
+	b.Helper()
+	_, beats, err := b.Record(b.Ctx, nil, []*wire.Beat{{Terminal: at.Terminal, Epoch: at.Epoch, Count: 1}})
+	b.Must(err)
+	r := beats[0].Places[0].Results
+	if len(r) != 1 || r[0].Seq != s.Seq || r[0].Status != want {
+		b.Errorf("a beat is told %+v, want %s", r, want)
+	}
 }
 
 func testResolveRefuses(b *Bench) {

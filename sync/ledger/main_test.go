@@ -1,0 +1,20 @@
+package ledger_test
+
+import (
+	"flag"
+	"os"
+	"testing"
+)
+
+// TestMain lowers the number of tries of a property: each opens a database. -rapid.checks asks for more.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	asked := false
+	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" })
+	if !asked {
+		if err := flag.Set("rapid.checks", "30"); err != nil {
+			panic(err)
+		}
+	}
+	os.Exit(m.Run())
+}
