@@ -49,8 +49,8 @@ type Config struct {
 	GroupBytes   int           // most bytes of messages in one; 0: 16 MiB
 	Linger       time.Duration // longest wait for more before a commit; 0: 2 ms
 
-	PostEntries int           // most entries judged in one transaction; 0: 2,000
-	PostLane    int           // most of one history in it, so that a lane with a long backlog leaves room; 0: 500
+	PostEntries int           // most entries judged in one transaction, during which nothing is recorded; 0: 500
+	PostLane    int           // most of one history in it, so that a lane with a long backlog leaves room; 0: all
 	PostEvery   time.Duration // how often to look for what waits, though nobody woke the poster; 0: 5 s
 	HelloEvery  time.Duration // 0: 30 s
 }
@@ -61,8 +61,8 @@ func (c *Config) defaults(processors int) {
 	c.GroupEntries = cmp.Or(c.GroupEntries, 10_000)
 	c.GroupBytes = cmp.Or(c.GroupBytes, 16<<20)
 	c.Linger = cmp.Or(c.Linger, 2*time.Millisecond)
-	c.PostEntries = cmp.Or(c.PostEntries, 2_000)
-	c.PostLane = cmp.Or(c.PostLane, 500)
+	c.PostEntries = cmp.Or(c.PostEntries, 500)
+	c.PostLane = cmp.Or(c.PostLane, c.PostEntries)
 	c.PostEvery = cmp.Or(c.PostEvery, 5*time.Second)
 	c.HelloEvery = cmp.Or(c.HelloEvery, 30*time.Second)
 }

@@ -35,6 +35,10 @@ func (g *Ingest) examine(ctx context.Context, h *ledger.Held, at place) (ledger.
 			j.Void.Payment = *e.Payment
 		}
 	case *payment.DayClosed:
+		if err := e.BusinessDate.Validate(); err != nil {
+			j.Kind, j.Detail = ledger.Malformed, err.Error()
+			return j, nil
+		}
 		j.Close = &ledger.Close{BusinessDate: e.BusinessDate, FirstSeq: f.FirstSeq, Totals: f.Totals}
 	case *payment.EpochOpened:
 		j.Opened = &ledger.Opened{Parent: f.ParentEpoch}

@@ -126,7 +126,11 @@ func TestBadInput(t *testing.T) {
 		}
 	}
 	for at := range good {
-		b.deliverTo(up(l.ID), flipped(at))
+		m := flipped(at)
+		if same, err := wire.DecodeBatch(m); err == nil && bytes.Equal(encode(t, same), good) {
+			continue // a bit that the compression does not use: the batch is the same
+		}
+		b.deliverTo(up(l.ID), m)
 	}
 	if s := b.g.Stats(); s.Stored != 0 || len(b.g.answers) != 0 {
 		t.Errorf("a batch with a bit turned is taken: %+v", s)

@@ -23,6 +23,7 @@ type papers struct {
 	at       time.Time // when the newest were asked for
 	latest   newestPapers
 	trusts   []*policy.Trust // the newest first
+	read     uint64          // the newest version in trusts
 	policies map[uint64]*policy.Document
 }
 
@@ -63,11 +64,7 @@ func (p *papers) refresh(ctx context.Context) error {
 		kind    ledger.DocumentKind
 		version *uint64
 		raw     *[]byte
-		changed func(context.Context) error
-	}{
-		{ledger.TrustDocument, &p.latest.trust, &p.latest.rawTrust, p.readTrusts},
-		{ledger.PolicyDocument, &p.latest.policy, &p.latest.rawPolicy, nil},
-	} {
+	}{{ledger.TrustDocument, &p.latest.trust, &p.latest.rawTrust}, {ledger.PolicyDocument, &p.latest.policy, &p.latest.rawPolicy}} {
 		v, err := p.ledger.Newest(ctx, d.kind)
 		if err != nil {
 			return err
@@ -79,15 +76,18 @@ func (p *papers) refresh(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if d.changed != nil {
-			if err := d.changed(ctx); err != nil {
-				return err
-			}
-		}
 		*d.version, *d.raw = v, doc.Sealed
 	}
 	p.at = now
 	return nil
+}
+
+// refreshTrusts is refresh, and opens the bundles when there is a new one. The caller holds mu.
+func (p *papers) refreshTrusts(ctx context.Context) error {
+	if err := p.refresh(ctx); err != nil || p.read == p.latest.trust {
+		return err
+	}
+	return p.readTrusts(ctx)
 }
 
 func (p *papers) readTrusts(ctx context.Context) error {
@@ -103,7 +103,7 @@ func (p *papers) readTrusts(ctx context.Context) error {
 		}
 		trusts = append(trusts, t)
 	}
-	p.trusts = trusts
+	p.trusts, p.read = trusts, p.latest.trust
 	return nil
 }
 
@@ -117,7 +117,7 @@ func (p *papers) policy(ctx context.Context, version uint64) (*policy.Document, 
 	if d := p.policies[version]; d != nil {
 		return d, nil
 	}
-	if err := p.refresh(ctx); err != nil {
+	if err := p.refreshTrusts(ctx); err != nil {
 		return nil, err
 	}
 	doc, err := p.ledger.Document(ctx, ledger.PolicyDocument, version)
@@ -159,7 +159,7 @@ func (p *papers) open(doc ledger.Document) (*policy.Document, error) {
 func (p *papers) issuer(ctx context.Context, id wire.KID, at time.Time) (keys []wire.PublicKey, wallet string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if err := p.refresh(ctx); err != nil {
+	if err := p.refreshTrusts(ctx); err != nil {
 		return nil, "", err
 	}
 	for i, t := range p.trusts {

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -145,6 +146,9 @@ func (g *Ingest) examineAll(ctx context.Context, held []ledger.Held, places map[
 					return
 				}
 				work[i] = j
+				// Whoever carries messages waits for nothing but a processor, and each hop of an answer would
+				// wait out a time slice behind all this arithmetic.
+				runtime.Gosched()
 			}
 		})
 	}

@@ -79,8 +79,19 @@ func (b *bench) bring(h *hq, size int, lanes ...*ingesttest.Lane) {
 		send(topic)
 		ask(topic)
 	}
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
 	for open := len(lanes); open > 0; {
-		s := <-h.down
+		var s sent
+		select {
+		case s = <-h.down:
+		case <-again.C: // as a lane does that hears nothing
+			for topic := range byTopic {
+				send(topic)
+				ask(topic)
+			}
+			continue
+		}
 		l := byTopic[s.topic]
 		if l == nil {
 			continue
@@ -369,4 +380,31 @@ func TestTurns(t *testing.T) {
 	b.post()
 	b.WantNet(ledger.WalletReceivable, sum)
 	b.Balance()
+}
+
+// TestTwoWorkers: two HQs on one ledger, each with every other lane's word and both with some: whoever is
+// first, everything is posted once.
+func TestTwoWorkers(t *testing.T) {
+	b := newBench(t)
+	lanes, sum := b.lanes(6, 40)
+	second, err := ledger.Open(b.Ctx, b.path, func() time.Time { return b.Chain.Now })
+	b.Must(err)
+	t.Cleanup(func() { _ = second.Close() })
+	start := time.Now()
+	moving := func(c *Config) { // keys that the other worker heard of are asked for again after a moment
+		c.Now = func() time.Time { return ingesttest.Noon.Add(100 * time.Since(start)) }
+	}
+	one, two := b.run(b.store, moving), b.run(second, moving)
+	over := make(chan bool)
+	go func() { b.bring(two, 13, lanes[2:]...); close(over) }()
+	b.bring(one, 7, lanes[:4]...)
+	<-over
+	b.WantNet(ledger.WalletReceivable, sum)
+	b.wantKind("")
+	if r := b.Balance(); len(r.Missing)+len(r.Waiting) != 0 {
+		t.Errorf("%+v", r)
+	}
+	if n := one.Stats().Judged + two.Stats().Judged; n != uint64(6*(1+1+40+2+1+1)) {
+		t.Errorf("%d entries judged", n)
+	}
 }

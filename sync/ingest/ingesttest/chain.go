@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/binary"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -38,7 +39,7 @@ type Chain struct {
 	IDs    *payment.IDs
 	Now    time.Time // moved by the test
 
-	made uint64 // of whatever needs a number
+	made atomic.Uint64 // of whatever needs a number
 }
 
 // NewChain makes a chain with the starter policy, all caps far above what tests spend.
@@ -99,7 +100,7 @@ func (c *Chain) ID() payment.ID {
 }
 
 // number rises with each call.
-func (c *Chain) number() uint64 { c.made++; return c.made }
+func (c *Chain) number() uint64 { return c.made.Add(1) }
 
 // bytes are n bytes that nothing else in the chain has.
 func (c *Chain) bytes(n int) []byte {
