@@ -185,7 +185,7 @@ func (d *drain) drain() (stored, posted time.Duration) {
 	ctx, stop := context.WithCancel(d.b.Context())
 	log := slog.New(slog.DiscardHandler)
 	office, err := hq.Open(ctx, &config.HQ{
-		Data: d.data(), Embedded: config.Embedded{Listen: "127.0.0.1:0"}, Settle: config.Settle{Zone: "UTC", Cut: "03:00"},
+		Data: d.data(), Embedded: config.Embedded{Listen: "127.0.0.1:0"}, Settle: config.Settle{Zone: "UTC", Cut: "05:00"},
 		Serve: config.Serve{Address: "127.0.0.1:0"},
 	}, "bench", log)
 	d.must(err)

@@ -82,7 +82,7 @@ type Embedded struct {
 // Settle says when batches are cut.
 type Settle struct {
 	Zone string `toml:"zone"` // IANA name; empty: UTC
-	Cut  string `toml:"cut"`  // hh:mm in the zone; empty: 03:00
+	Cut  string `toml:"cut"`  // hh:mm in the zone; empty: 05:00
 }
 
 // Serve is where HQ answers people and programs.

@@ -45,7 +45,7 @@ func ReadLane(file string) (*Lane, error) {
 // ReadHQ reads and checks HQ's file.
 func ReadHQ(file string) (*HQ, error) {
 	c := &HQ{
-		Settle: Settle{Zone: "UTC", Cut: "03:00"},
+		Settle: Settle{Zone: "UTC", Cut: "05:00"},
 		Serve:  Serve{Address: "127.0.0.1:7900"},
 		Log:    defaultLog,
 	}

@@ -216,7 +216,7 @@ func (d *Demo) openHQ(ctx context.Context) (err error) {
 	o := d.opts
 	d.hq, err = hq.Open(ctx, &config.HQ{
 		Data: d.path("hq"), Embedded: config.Embedded{Listen: o.addr(brokerPort)},
-		Settle: config.Settle{Zone: "Asia/Tokyo", Cut: "03:00"}, Serve: config.Serve{Address: o.addr(hqPort)},
+		Settle: config.Settle{Zone: "Asia/Tokyo", Cut: "05:00"}, Serve: config.Serve{Address: o.addr(hqPort)},
 	}, o.Software, o.Log.With("part", "hq"))
 	if err != nil {
 		return fmt.Errorf("HQ: %w", err)
