@@ -14,6 +14,7 @@ const (
 	firstWait     = 5 * time.Second // before the first question about a silence
 	maxChallenges = 4               // questions of ours that may still be answered
 	maxPending    = 64              // downward messages waiting to be read
+	sayEvery      = time.Minute     // between log lines about refused messages
 )
 
 // Uplink is the lane's end of the road to HQ. Make it with New; run Run once.
@@ -33,6 +34,8 @@ type Uplink struct {
 	challenges []challenge
 	wait       time.Duration
 	nextBeat   time.Time
+	said       time.Time // when the log last heard of a refusal
+	unsaid     int       // refusals since
 }
 
 type challenge struct {
@@ -353,9 +356,15 @@ func (u *Uplink) message(ctx context.Context, payload []byte) error {
 	return u.refuse("a message of another kind", fmt.Errorf("%w: %q", wire.ErrTyp, typ))
 }
 
+// refuse counts what was not HQ's word. The log hears of it now and then only: whoever can write to the
+// broker must not fill the till's disk.
 func (u *Uplink) refuse(what string, err error) error {
 	u.note(func(s *Status) { s.Refused++ })
-	u.cfg.Log.Warn("downward message refused", "what", what, "error", err)
+	u.unsaid++
+	if now := u.cfg.Now(); now.Sub(u.said).Abs() >= sayEvery {
+		u.cfg.Log.Warn("downward message refused", "what", what, "error", err, "count", u.unsaid)
+		u.said, u.unsaid = now, 0
+	}
 	return nil
 }
 
@@ -396,15 +405,19 @@ func (u *Uplink) ack(ctx context.Context, sealed []byte) error {
 	if err != nil {
 		return fmt.Errorf("taking an acknowledgement: %w", err)
 	}
-	if a.Forked || v.Fork { // whichever branch this answer names
+	fork := a.Forked || v.Fork // whichever branch this answer names
+	if fork {
 		if err := u.cfg.OnForked(ctx, a.Epoch); err != nil {
 			return fmt.Errorf("beginning a new epoch: %w", err)
 		}
 	}
-	if v.Ignore {
+	if v.Ignore && !fork {
 		return nil
 	}
 	u.session(a.HQEpoch, a.Nonce)
+	if v.Ignore { // another branch's cursor; but HQ reads, and wants this branch too
+		return nil
+	}
 	u.progress(&a, v)
 	if err := u.contact(ctx, &a); err != nil {
 		return err
