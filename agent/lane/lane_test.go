@@ -49,7 +49,7 @@ func TestRefusalsTellWhy(t *testing.T) {
 	r := newRig(t, func(d *policy.Document) { d.Wallets = []string{"house", "paypay"} })
 	p, other := r.phone(1), r.phone(2)
 	old := p.code()
-	r.now = r.now.Add(5 * time.Minute)
+	r.pass(5 * time.Minute)
 	bad := []byte(p.code())
 	bad[len(bad)-1] ^= 1
 	r.sale(9000)
@@ -152,7 +152,7 @@ func TestShareIsSetBackByHQAlone(t *testing.T) {
 		t.Fatalf("over the share: %v", v.Answer.Reason)
 	}
 	r.restart()
-	r.now = r.now.Add(time.Minute)
+	r.pass(time.Minute)
 	r.sale(1)
 	if v := r.scan(r.phone(2).code()); v.Answer.Reason != payment.OverShareSum {
 		t.Fatalf("over the share after a restart: %v", v.Answer.Reason)
@@ -180,14 +180,14 @@ func TestOfflineRightRunsOut(t *testing.T) {
 		}
 		return v.Answer.Reason
 	}
-	r.now = r.now.Add(4*time.Hour + time.Minute)
+	r.pass(4*time.Hour + time.Minute)
 	if got := pay(3000); got != payment.OverPaymentCap {
 		t.Errorf("3000 after four hours: %v", got)
 	}
 	if got := pay(1500); got != payment.ReasonNone {
 		t.Errorf("1500 after four hours: %v", got)
 	}
-	r.now = r.now.Add(20 * time.Hour)
+	r.pass(20 * time.Hour)
 	if got := pay(100); got != payment.OfflineTooLong {
 		t.Errorf("100 after a day: %v", got)
 	}
@@ -202,7 +202,7 @@ func TestTheDayRollsByItself(t *testing.T) {
 	r.sale(800)
 	r.scan(r.phone(1).code())
 	r.ok(r.lane.Next(t.Context()))
-	r.now = r.now.Add(24 * time.Hour)
+	r.pass(24 * time.Hour)
 	r.contact()
 	r.sale(200)
 	days, err := r.journal.Days(t.Context(), 0)
@@ -272,15 +272,15 @@ func TestPolicyNeverGoesBack(t *testing.T) {
 func TestScannerStates(t *testing.T) {
 	r := newRig(t, nil)
 	ctx := t.Context()
-	r.lane.Scanned(ctx, scanner.Returned{At: r.now, Device: "/dev/x"})
+	r.lane.Scanned(ctx, scanner.Returned{At: r.time(), Device: "/dev/x"})
 	if got := r.lane.View().Scanner; got.State != ScannerOK {
 		t.Errorf("plugged in: %+v", got)
 	}
-	r.lane.Scanned(ctx, scanner.Lost{At: r.now, Device: "/dev/x"})
+	r.lane.Scanned(ctx, scanner.Lost{At: r.time(), Device: "/dev/x"})
 	if got := r.lane.View().Scanner; got.State != ScannerLost {
 		t.Errorf("unplugged: %+v", got)
 	}
-	r.lane.Scanned(ctx, scanner.BadRead{At: r.now, Reason: scanner.ReasonTwoCodes})
+	r.lane.Scanned(ctx, scanner.BadRead{At: r.time(), Reason: scanner.ReasonTwoCodes})
 	if got := r.lane.View().Notice; got != NoticeTwoCodes {
 		t.Errorf("two codes: %q", got)
 	}

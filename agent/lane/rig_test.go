@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +28,7 @@ var start = time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC) // 12:00 in Tokyo
 type rig struct {
 	t       *testing.T
 	dir     string
+	mu      sync.Mutex // the lane's goroutine asks the clock too
 	now     time.Time
 	booted  time.Time
 	bootID  string
@@ -77,7 +79,7 @@ func newRig(t *testing.T, edit func(*policy.Document)) *rig {
 		t: t, dir: t.TempDir(), now: start, booted: start.Add(-time.Hour), bootID: "boot-1",
 		root: edSigner(t), policy: edSigner(t), issuer: ecSigner(t), signer: edSigner(t), id: payment.ID{1, 2, 3},
 	}
-	r.ids = payment.NewIDs(func() time.Time { return r.now }, rand.Reader)
+	r.ids = payment.NewIDs(func() time.Time { return r.time() }, rand.Reader)
 	seal, err := wire.NewConfidantKey(rand.Reader)
 	r.ok(err)
 	row := func(use policy.Use, key []byte, wallet string) policy.TrustRow {
@@ -103,6 +105,19 @@ func newRig(t *testing.T, edit func(*policy.Document)) *rig {
 	return r
 }
 
+func (r *rig) time() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.now
+}
+
+// pass lets time pass.
+func (r *rig) pass(d time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.now = r.now.Add(d)
+}
+
 func (r *rig) ok(err error) {
 	r.t.Helper()
 	if err != nil {
@@ -112,7 +127,7 @@ func (r *rig) ok(err error) {
 
 func (r *rig) source() clock.Source {
 	return clock.Source{
-		Wall: func() time.Time { return r.now }, Boot: func() (time.Duration, error) { return r.now.Sub(r.booted), nil }, BootID: r.bootID,
+		Wall: func() time.Time { return r.time() }, Boot: func() (time.Duration, error) { return r.time().Sub(r.booted), nil }, BootID: r.bootID,
 	}
 }
 
@@ -125,7 +140,7 @@ func (r *rig) open() {
 	r.journal, err = journal.Open(ctx, journal.Config{
 		Dir: r.dir, Terminal: r.id, Store: "0001", Lane: "1", Software: "test", Signer: r.signer, Random: rand.Reader,
 		Now: func() journal.Moment {
-			return journal.Moment{Date: payment.BusinessDate(r.now, zone, 4*time.Hour), Wall: r.now, Boot: r.now.Sub(r.booted), Zone: "Asia/Tokyo"}
+			return journal.Moment{Date: payment.BusinessDate(r.time(), zone, 4*time.Hour), Wall: r.time(), Boot: r.time().Sub(r.booted), Zone: "Asia/Tokyo"}
 		},
 	})
 	r.ok(err)
@@ -163,7 +178,7 @@ func (r *rig) restart() {
 // contact is a fresh answer of HQ.
 func (r *rig) contact() {
 	r.t.Helper()
-	r.ok(r.lane.Contact(r.t.Context(), r.now, r.now.Sub(r.booted)))
+	r.ok(r.lane.Contact(r.t.Context(), r.time(), r.time().Sub(r.booted)))
 }
 
 func (r *rig) sale(amount int64) journal.Sale {
@@ -190,7 +205,7 @@ func (r *rig) phone(account byte) *phone {
 	p := &phone{r: r, key: ecSigner(r.t)}
 	var err error
 	p.cert, err = signed.Certify(r.issuer, signed.Claims{
-		Account: signed.Account{account}, Phone: p.key.Public(), Cap: payment.Of(8000, "JPY"), NotBefore: r.now.Add(-time.Hour), Hours: 48,
+		Account: signed.Account{account}, Phone: p.key.Public(), Cap: payment.Of(8000, "JPY"), NotBefore: r.time().Add(-time.Hour), Hours: 48,
 	})
 	r.ok(err)
 	return p
@@ -200,13 +215,13 @@ func (r *rig) phone(account byte) *phone {
 func (p *phone) code() string {
 	p.r.t.Helper()
 	p.counter++
-	text, err := signed.Sign(p.key, p.cert, signed.CodeClaims{Counter: p.counter, Time: p.r.now, Store: "0001"})
+	text, err := signed.Sign(p.key, p.cert, signed.CodeClaims{Counter: p.counter, Time: p.r.time(), Store: "0001"})
 	p.r.ok(err)
 	return text
 }
 
 func (r *rig) scan(text string) View {
 	r.t.Helper()
-	r.lane.Scanned(r.t.Context(), scanner.Symbol{Text: text, AIM: "]Q1", At: r.now})
+	r.lane.Scanned(r.t.Context(), scanner.Symbol{Text: text, AIM: "]Q1", At: r.time()})
 	return r.lane.View()
 }
