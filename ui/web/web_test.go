@@ -17,6 +17,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -327,34 +329,55 @@ func TestSessions(t *testing.T) {
 	}
 }
 
+// screen is a response that the test reads while it is written.
+type screen struct {
+	mu sync.Mutex
+	*httptest.ResponseRecorder
+}
+
+func (s *screen) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ResponseRecorder.Write(b)
+}
+
+func (s *screen) Flush() {}
+
+// take is what was written since the last time.
+func (s *screen) take() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer s.Body.Reset()
+	return s.Body.String()
+}
+
 func TestLiveSendsChangesAndBeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		changes := make(chan struct{}, 1)
-		text := "<p>one</p>\n<p>two</p>"
-		w := httptest.NewRecorder()
+		var text atomic.Value
+		text.Store("<p>one</p>\n<p>two</p>")
+		w := &screen{ResponseRecorder: httptest.NewRecorder()}
 		done := make(chan error, 1)
 		go func() {
 			done <- Live(w, httptest.NewRequestWithContext(ctx, "GET", "/", nil), changes, func(b *bytes.Buffer) error {
-				b.WriteString(text)
+				b.WriteString(text.Load().(string))
 				return nil
 			})
 		}()
 		synctest.Wait()
-		if got := w.Body.String(); got != "event: view\ndata: <p>one</p>\ndata: <p>two</p>\n\n" {
+		if got := w.take(); got != "event: view\ndata: <p>one</p>\ndata: <p>two</p>\n\n" {
 			t.Errorf("at once: %q", got)
 		}
-		w.Body.Reset()
 		time.Sleep(Beat)
 		synctest.Wait()
-		if got := w.Body.String(); got != "event: beat\ndata:\n\n" {
+		if got := w.take(); got != "event: beat\ndata:\n\n" {
 			t.Errorf("while nothing changes: %q", got)
 		}
-		w.Body.Reset()
-		text = "three"
+		text.Store("three")
 		changes <- struct{}{}
 		synctest.Wait()
-		if got := w.Body.String(); got != "event: view\ndata: three\n\n" {
+		if got := w.take(); got != "event: view\ndata: three\n\n" {
 			t.Errorf("after a change: %q", got)
 		}
 		cancel()
