@@ -321,7 +321,7 @@ type hqRestoredCmd struct{ hqData }
 // Run begins a new HQ epoch.
 func (c hqRestoredCmd) Run(ctx context.Context, std streams) error {
 	return c.with(ctx, func(o *hq.Office) error {
-		epoch, err := o.Books.Restored(ctx)
+		epoch, err := o.Restored(ctx)
 		if err != nil {
 			return err
 		}

@@ -1,13 +1,13 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-
-	"bytes"
 )
 
 // TestASecondLaneOnTheSameData is refused in one clear line, and the first one sells on.
@@ -24,8 +24,13 @@ func TestASecondLaneOnTheSameData(t *testing.T) {
 	}
 	s.sell(l, s.phone(), 100)
 
-	code, _, msg := tilld(t, "hq", "-c", filepath.Join(s.dir, "hq.toml"))
-	if code != exitFailure || !strings.Contains(msg, "address already in use") {
-		t.Errorf("a second HQ on the same address: exit %d: %s", code, msg)
+	conf := s.file("hq2.toml", fmt.Sprintf("data = %q\n[embedded_broker]\nlisten = %q\n[serve]\naddress = %q\n", filepath.Join(s.dir, "hq"), freeAddr(t), freeAddr(t)))
+	code, _, msg := tilld(t, "hq", "-c", conf)
+	if code != exitFailure || !strings.Contains(msg, "HQ runs here already") {
+		t.Errorf("a second HQ on the same books: exit %d: %s", code, msg)
+	}
+	code, _, msg = tilld(t, "hq", "restored", "--data", filepath.Join(s.dir, "hq"))
+	if code != exitFailure || !strings.Contains(msg, "HQ runs here already") {
+		t.Errorf("a new HQ epoch under a running HQ: exit %d: %s", code, msg)
 	}
 }

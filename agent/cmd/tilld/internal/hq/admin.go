@@ -75,6 +75,26 @@ func OpenOffice(ctx context.Context, dir string, now func() time.Time) (*Office,
 	return &Office{Dir: dir, Chain: strings.TrimSpace(string(chain)), Keys: keys, Books: books, now: now}, nil
 }
 
+// Lock takes the directory for a process that runs HQ, or that must not meet one. Other acts may be done
+// while HQ runs.
+func (o *Office) Lock() (release func() error, err error) {
+	release, err = files.Lock(filepath.Join(o.Dir, lockFile))
+	if err != nil {
+		return nil, fmt.Errorf("HQ runs here already: %w", err)
+	}
+	return release, nil
+}
+
+// Restored begins a new HQ epoch, after the books were restored from a backup. HQ must not be running.
+func (o *Office) Restored(ctx context.Context) (epoch uint64, err error) {
+	release, err := o.Lock()
+	if err != nil {
+		return 0, err
+	}
+	epoch, err = o.Books.Restored(ctx)
+	return epoch, errors.Join(err, release())
+}
+
 // Close ends the office's use of the books.
 func (o *Office) Close() error { return o.Books.Close() }
 

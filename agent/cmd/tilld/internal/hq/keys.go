@@ -31,6 +31,7 @@ const (
 	chainFile  = "chain.name"
 	archiveDir = "settlements"
 	brokerDir  = "broker"
+	lockFile   = "hq.lock"
 )
 
 // ErrNoOffice says that the directory holds no HQ yet.

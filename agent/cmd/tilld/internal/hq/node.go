@@ -40,6 +40,7 @@ type Node struct {
 	site     http.Handler
 	secure   *tls.Config
 	listener net.Listener
+	release  func() error // of the directory\'s lock
 	link     link
 }
 
@@ -52,6 +53,9 @@ func Open(ctx context.Context, cfg *config.HQ, version string, log *slog.Logger)
 		}
 	}()
 	if n.Office, err = OpenOffice(ctx, cfg.Data, time.Now); err != nil {
+		return nil, err
+	}
+	if n.release, err = n.Lock(); err != nil {
 		return nil, err
 	}
 	if err := n.openBroker(); err != nil {
@@ -253,6 +257,11 @@ func (n *Node) close() {
 	if n.Office != nil {
 		if err := n.Books.Close(); err != nil {
 			n.log.Error("closing the books", "error", err)
+		}
+	}
+	if n.release != nil {
+		if err := n.release(); err != nil {
+			n.log.Error("giving the directory back", "error", err)
 		}
 	}
 }
