@@ -17,8 +17,9 @@ import (
 const (
 	startWithin = 10 * time.Second
 
-	// The limit for one message inside the server: the payload, its topic and NATS headers.
-	brokerMaxPayload = 1 << 20
+	// The limit for one message inside the server: the payload, its topic and NATS headers. A larger one,
+	// retained by somebody, would throw out every lane that subscribes.
+	brokerMaxPayload = 528 << 10
 
 	// QoS 1 messages that a subscription may have unacknowledged. A client that reads slowly has
 	// this many of up to 512 KiB in the server's memory, per subscription.
