@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tilld/agent/payment"
@@ -31,6 +32,7 @@ type Ingest struct {
 	answers  chan answer
 	wake     chan struct{} // to the poster: something was stored
 	turn     int64         // the poster's: the history after which it goes on
+	drained  atomic.Uint64 // batches of outboxes that are being emptied
 }
 
 type message struct {

@@ -43,6 +43,7 @@ type round struct {
 func (g *Ingest) postAll(ctx context.Context) error {
 	r, err := g.nextRound(ctx, nil)
 	for err == nil && r != nil {
+		began, seen := time.Now(), g.drained.Load()
 		type outcome struct {
 			moved bool
 			err   error
@@ -61,8 +62,40 @@ func (g *Ingest) postAll(ctx context.Context) error {
 			next, err = g.nextRound(ctx, nil)
 		}
 		r = next
+		if err == nil && r != nil {
+			err = g.giveWay(ctx, time.Since(began), seen)
+		}
 	}
 	return err
+}
+
+// While lanes empty their outboxes HQ's processors go to storing and acknowledging first: that gives lanes
+// their right to sell offline back, and what is stored can be judged later. Live traffic, which comes in small
+// batches, does not hold the poster up.
+const (
+	drainBatch = 50                    // entries, from which on a batch is of an outbox that is being emptied
+	calm       = 20 * time.Millisecond // without such a batch, and the poster goes on
+	leastShare = 5                     // the poster always has one part in so many of the time
+)
+
+// giveWay waits, behind a round that took a while, as long as outboxes are being emptied: seen is how many such
+// batches there had been when the round began.
+func (g *Ingest) giveWay(ctx context.Context, took time.Duration, seen uint64) error {
+	tick := time.NewTicker(calm)
+	defer tick.Stop()
+	for waited := time.Duration(0); waited < (leastShare-1)*took; waited += calm {
+		now := g.drained.Load()
+		if now == seen {
+			return nil
+		}
+		seen = now
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-tick.C:
+		}
+	}
+	return nil
 }
 
 // nextRound reads and examines a run of each history with a backlog, behind what another round is about to

@@ -82,6 +82,9 @@ func (g *Ingest) check(ctx context.Context, m message) (*item, error) {
 	it := &item{size: len(m.payload)}
 	if wire.IsBatch(m.payload) {
 		it.arrival, err = openBatch(m, keys, g.cfg.Now())
+		if err == nil && len(it.arrival.Hashes) >= drainBatch {
+			g.drained.Add(1)
+		}
 	} else {
 		it.beat, err = openBeat(m, keys)
 	}
