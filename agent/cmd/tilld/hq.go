@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -131,6 +132,10 @@ func (c hqPolicyEditCmd) Run(ctx context.Context, std streams) error {
 			}
 			return os.ReadFile(f.Name())
 		})
+		if errors.Is(err, hq.ErrNoChange) {
+			fmt.Fprintln(std.err, "nothing was changed; nothing is signed")
+			return errors.Join(errNegative, os.Remove(f.Name()))
+		}
 		if err != nil {
 			return fmt.Errorf("not signed; the text is in %s: %w", f.Name(), err)
 		}

@@ -83,6 +83,7 @@ type lanePINCmd struct {
 // Run reads one line and keeps its hash.
 func (c lanePINCmd) Run(std streams) error {
 	fmt.Fprintf(std.err, "New PIN of the manager (%d to %d digits): ", web.MinPIN, web.MaxPIN)
+	defer silence(std.in)()
 	line, err := bufio.NewReader(io.LimitReader(std.in, 256)).ReadString('\n')
 	if err != nil && line == "" {
 		return usageError{"no PIN on standard input"}
@@ -114,7 +115,7 @@ func (c laneKeyCmd) Run(ctx context.Context, std streams) error {
 
 // negative prints an answer that is no, and makes the exit code say so.
 func negative(std streams, err error) error {
-	fmt.Fprintln(std.err, err)
+	fmt.Fprintln(std.err, worded(err))
 	return errNegative
 }
 

@@ -12,9 +12,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"tilld/agent/payment"
 )
 
 // version is set by the linker; see the Makefile.
@@ -110,11 +113,19 @@ func report(err error, w io.Writer) int {
 	case errors.Is(err, context.Canceled):
 		return exitAborted
 	}
-	fmt.Fprintln(w, "tilld:", err)
+	fmt.Fprintln(w, "tilld:", worded(err))
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
 	}
 	return exitFailure
+}
+
+// worded is an error for people: without the name of the function that it came from.
+func worded(err error) string {
+	if e, ok := errors.AsType[*payment.Error](err); ok && e.Msg != "" {
+		return strings.Replace(err.Error(), e.Error(), e.Msg, 1)
+	}
+	return err.Error()
 }
 
 type versionCmd struct{}

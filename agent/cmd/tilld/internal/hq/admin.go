@@ -287,8 +287,8 @@ func (o *Office) AddToken(ctx context.Context, name string, life time.Duration, 
 	return secret, err
 }
 
-// errNoChange is a policy text that nobody has changed.
-var errNoChange = errors.New("nothing was changed")
+// ErrNoChange is a policy text that nobody has changed.
+var ErrNoChange = errors.New("nothing was changed")
 
 // EditPolicy lets edit change the newest policy's text and signs what comes back, under the next version.
 func (o *Office) EditPolicy(ctx context.Context, edit func(text []byte) ([]byte, error)) (*policy.Document, error) {
@@ -307,7 +307,7 @@ func (o *Office) EditPolicy(ctx context.Context, edit func(text []byte) ([]byte,
 		return nil, err
 	}
 	if bytes.Equal(before, after) {
-		return nil, errNoChange
+		return nil, ErrNoChange
 	}
 	next, err := policy.ParseTOML("policy", after)
 	if err != nil {
