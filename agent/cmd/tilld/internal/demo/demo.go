@@ -280,15 +280,19 @@ func (d *Demo) print() error {
 	o := d.opts
 	_, err := fmt.Fprintf(o.Out, `tilld demo: a chain of one store with two lanes, on this machine
 
-  the customer's phone  http://%s        shows codes, holds them to a scanner, cuts the line to HQ
-  lane L1               http://%s        type an amount, press Enter, hold the phone to it
-  lane L2               http://%s        manager's PIN on both lanes: %s (F9)
-  HQ's console          http://%s        token: %s
+  the customer's phone  http://%[1]s        shows codes, holds them to a scanner, cuts the line to HQ
+  lane L1               http://%[2]s        type an amount, press Enter, hold the phone to it
+  lane L2               http://%[3]s        manager's PIN on both lanes: %[4]s (F9)
+  HQ's console          http://%[5]s/hq     sign in with the token: %[6]s
+  the shop's own POS    http://%[7]s and http://%[8]s (/openapi.json): lanes L1 and L2
 
-  batches, by curl:     curl -H "Authorization: Bearer %s" http://%s/v1/settlements
+  cut batches now, and list them:
+    curl -X POST -H "Authorization: Bearer %[6]s" -H "Content-Type: application/json" -d "{}" http://%[5]s/v1/settlements
+    curl -H "Authorization: Bearer %[6]s" http://%[5]s/v1/settlements
 
-Data is in %s. Ctrl-C ends it; started again it continues.
-`, o.addr(phonePort), d.nodes[0].PagesAddr(), d.nodes[1].PagesAddr(), d.notes.PIN, d.hq.Addr(), d.notes.Token, d.notes.Token, d.hq.Addr(), o.Dir)
+Data is in %[9]s. Ctrl-C ends it; started again it continues.
+`, o.addr(phonePort), d.nodes[0].PagesAddr(), d.nodes[1].PagesAddr(), d.notes.PIN, d.hq.Addr(), d.notes.Token,
+		d.nodes[0].POSAddr(), d.nodes[1].POSAddr(), o.Dir)
 	return err
 }
 
