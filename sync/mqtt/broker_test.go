@@ -3,6 +3,7 @@ package mqtt
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -169,7 +170,8 @@ func TestMain(m *testing.M) {
 			os.Exit(1)
 		}
 		fmt.Println(b.Addr())
-		select {} // until killed
+		_, _ = io.Copy(io.Discard, os.Stdin) // until killed, or until the test is gone
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
@@ -207,6 +209,11 @@ func killBroker(t *testing.T, dir string, forget time.Duration) string {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run=^$")
 	cmd.Env = append(os.Environ(), envBroker+"="+dir, envForget+"="+forget.String())
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
