@@ -132,14 +132,13 @@ func TestKill(t *testing.T) {
 	t.Logf("seed %d", seed)
 	random := mathrand.New(mathrand.NewPCG(seed, 0))
 
-	k := newKillTest(t)
-	for range rounds {
+	k := newKillTest(t, 25*rounds)
+	kills := 0
+	for ; kills < rounds && !k.done(); kills++ {
 		k.session(random.IntN(60))
-		if k.done() {
-			break
-		}
 	}
 	k.session(-1)
+	t.Logf("killed %d times before everything was acknowledged", kills)
 
 	b := benchAt(t, k.chain, k.path)
 	b.WantNet(ledger.WalletReceivable, k.sum)
@@ -166,7 +165,8 @@ type killTest struct {
 	count uint64
 }
 
-func newKillTest(t *testing.T) *killTest {
+// newKillTest lets four lanes sell so often.
+func newKillTest(t *testing.T, sales int) *killTest {
 	c := ingesttest.NewChain(t)
 	ack, err := wire.NewSigner(childAck, nil)
 	if err != nil {
@@ -179,7 +179,7 @@ func newKillTest(t *testing.T) *killTest {
 	c.Trust = c.NewTrust(1)
 	k := &killTest{T: t, chain: c, path: filepath.Join(t.TempDir(), "hq.db"), acked: map[string]uint64{}}
 	b := benchAt(t, c, k.path)
-	k.lanes, k.sum = b.lanes(4, 150)
+	k.lanes, k.sum = b.lanes(4, sales)
 	if err := b.store.Close(); err != nil {
 		t.Fatal(err)
 	}
