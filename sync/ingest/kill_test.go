@@ -135,7 +135,7 @@ func TestKill(t *testing.T) {
 	k := newKillTest(t, 25*rounds)
 	kills := 0
 	for ; kills < rounds && !k.done(); kills++ {
-		k.session(random.IntN(60))
+		k.session(random.IntN(40))
 	}
 	k.session(-1)
 	t.Logf("killed %d times before everything was acknowledged", kills)
@@ -291,12 +291,12 @@ func (s *killSession) hear(l *ingesttest.Lane, payload []byte) bool {
 	return a.Judged == l.Last()
 }
 
-// push keeps two batches of 20 on their way.
+// push keeps two batches of 4 on their way, so that there are many moments to be killed at.
 func (s *killSession) push(l *ingesttest.Lane) {
 	topic := wire.DownTopic(l.ID)
 	s.sent[topic] = max(s.sent[topic], s.acked[topic])
-	for _, b := range l.Batches(s.sent[topic], 20) {
-		if b.First > s.acked[topic]+40 {
+	for _, b := range l.Batches(s.sent[topic], 4) {
+		if b.First > s.acked[topic]+8 {
 			return
 		}
 		msg, err := wire.EncodeBatch(b)
