@@ -55,7 +55,7 @@ fuzz: ## every fuzz target for FUZZTIME each (default 5s)
 	@FUZZTIME=$(FUZZTIME) .ci/fuzz
 
 .PHONY: bench
-bench: ## every benchmark, with the ratios that the README states
+bench: ## every benchmark, each with its ratio to the same work done raw
 	go test -run '^$$' -bench . -benchmem -timeout 60m ./...
 
 .PHONY: soak
