@@ -121,8 +121,14 @@ func (l *load) drain(tb testing.TB) (stored, posted float64) {
 	if left != 0 {
 		tb.Fatalf("%d batches were not acknowledged", left)
 	}
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
 	for g.Stats().Judged < uint64(l.payments+2*len(l.lanes)) {
-		time.Sleep(time.Millisecond) // a benchmark's clock, nobody waits for it
+		select {
+		case <-tick.C:
+		case err := <-over:
+			tb.Fatalf("ingest ended before all was judged: %v", err)
+		}
 	}
 	posted = float64(l.payments) / time.Since(start).Seconds()
 	cancel()
