@@ -53,7 +53,18 @@ func newShop(t *testing.T) *shop {
 		}
 	}
 	s.Balance()
+	s.wantEveryState()
 	return s
+}
+
+// wantEveryState holds the shop to what its comment says, so that no test has to see every state by chance.
+func (s *shop) wantEveryState() {
+	s.Helper()
+	for _, state := range []ledger.State{ledger.Posted, ledger.Suspended, ledger.Lost, ledger.Voided} {
+		if list, err := s.Payments(s.Ctx, ledger.PaymentFilter{State: state}, 0, 1); err != nil || len(list) != 1 {
+			s.Fatalf("no payment of the shop is %s: %v", state, err)
+		}
+	}
 }
 
 // trade sells n+3 times to the house wallet, once by a code that was used, takes one back, and sells once to
@@ -96,7 +107,6 @@ func descend[T any](t interface{ Fatalf(string, ...any) }, what string, up []T, 
 func TestNewestPayments(t *testing.T) {
 	s := newShop(t)
 	terminals := []payment.ID{{}, s.lanes[0].ID, s.lanes[2].ID, {1}}
-	states := map[ledger.State]bool{}
 	rapid.Check(t, func(t *rapid.T) {
 		f := ledger.PaymentFilter{
 			Terminal:     rapid.SampledFrom(terminals).Draw(t, "terminal"),
@@ -110,9 +120,6 @@ func TestNewestPayments(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, p := range up {
-			states[p.State] = true
-		}
 		pos := func(p *ledger.Payment) uint64 { return p.Pos }
 		descend(t, "newest", up, limit, pos, func(before uint64) ([]ledger.Payment, error) { return s.books.NewestPayments(s.Ctx, f, before, limit) })
 		if _, far, _, _ := ledger.PaymentPlans(f); far != "" {
@@ -121,9 +128,6 @@ func TestNewestPayments(t *testing.T) {
 			})
 		}
 	})
-	if len(states) != 4 {
-		t.Errorf("only the states %v were seen", states)
-	}
 }
 
 // TestNewestPaymentsStand: what comes in while somebody turns pages moves nothing.
