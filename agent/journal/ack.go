@@ -23,6 +23,7 @@ type AckResult struct {
 	Rewound    uint64 // entries that came back: HQ was restored from a backup and had lost them
 	Lost       uint64 // of the entries that a restored HQ asks for, how many have been pruned here
 	Fork       bool   // HQ holds another history of the current epoch: NewEpoch with CauseFork is due
+	Behind     bool   // an HQ that was not restored holds less than it had acknowledged; or the answer is an old one, come late
 	Exceptions int    // answers about entries that were not simply posted
 }
 
@@ -142,7 +143,8 @@ func (s *store) acknowledge(ctx context.Context, a *wire.Ack, w weighed, current
 		}
 	}
 	restored := a.HQEpoch > e.HQEpoch && e.HQEpoch != 0
-	if w.about == foreign || (!restored && (a.Acked < e.Acked || w.about == unclear)) {
+	res.Behind = w.about != foreign && a.HQEpoch == e.HQEpoch && a.Acked < e.Acked
+	if w.about == foreign || res.Behind || (!restored && w.about == unclear) {
 		return res, nil
 	}
 	return s.take(ctx, e, a, restored, res)

@@ -42,8 +42,8 @@ func TestAcknowledge(t *testing.T) {
 	}{
 		{"the first", ackFor(r[1], 10), AckResult{Taken: true, Acked: 5, Moved: 5}, 300},
 		{"again", ackFor(r[1], 10), AckResult{Taken: true, Acked: 5}, 300},
-		{"an older one, late", ackFor(r[0], 10), AckResult{Acked: 5}, 300},
-		{"nothing at all, late", change(ackFor(r[0], 10), func(a *wire.Ack) { a.Acked, a.Head = 0, nil }), AckResult{Acked: 5}, 300},
+		{"an older one, late, or HQ has lost some", ackFor(r[0], 10), AckResult{Acked: 5, Behind: true}, 300},
+		{"nothing at all, late", change(ackFor(r[0], 10), func(a *wire.Ack) { a.Acked, a.Head = 0, nil }), AckResult{Acked: 5, Behind: true}, 300},
 		{"of an older HQ", ackFor(r[3], 9), AckResult{Acked: 5}, 300},
 		{"of an epoch that is not here", change(ackFor(r[3], 10), func(a *wire.Ack) { a.Epoch++ }), AckResult{}, 300},
 		{"of an HQ epoch beyond all clocks", change(ackFor(r[3], 10), func(a *wire.Ack) { a.HQEpoch = 1 << 63 }), AckResult{}, 300},

@@ -83,6 +83,7 @@ func (u *Uplink) ack(ctx context.Context, sealed []byte) error {
 	if err != nil {
 		return fmt.Errorf("taking an acknowledgement: %w", err)
 	}
+	u.weighLost(&a, v)
 	fork := a.Forked || v.Fork // whichever branch this answer names
 	if fork {
 		if err := u.cfg.OnForked(ctx, a.Epoch); err != nil {

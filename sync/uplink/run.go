@@ -31,6 +31,8 @@ type Uplink struct {
 	hqEpoch    uint64
 	flows      map[uint64]*flow
 	challenges []challenge
+	questions  []question          // what HQ was told that it had acknowledged
+	lost       map[uint64]struct{} // epochs of which HQ knows less than that
 	wait       time.Duration
 	nextBeat   time.Time
 	said       time.Time // when the log last heard of a refusal
@@ -50,6 +52,7 @@ func New(cfg Config) *Uplink {
 		events: make(chan func(context.Context) error, maxPending),
 		wake:   make(chan struct{}, 1),
 		flows:  map[uint64]*flow{},
+		lost:   map[uint64]struct{}{},
 		wait:   firstWait,
 	}
 }
@@ -292,6 +295,7 @@ func (u *Uplink) beat(ctx context.Context) error {
 	}
 	for _, e := range beatEpochs(state) {
 		b := u.beatOf(state, e, c)
+		u.asked(e, c)
 		if b.Count, err = u.cfg.Outbox.NextBeat(ctx, b.Wall); err != nil {
 			return fmt.Errorf("numbering a beat: %w", err)
 		}

@@ -44,6 +44,10 @@ type Verdict struct {
 	Acked  uint64
 	Ignore bool // another branch's, an older HQ epoch's, or older than what is known
 	Fork   bool // HQ holds another history of the current epoch
+	// Lost: HQ, without having announced a restore, knows less than it acknowledged. Nothing moves back by
+	// that. It is proof only in an answer to a beat that said what HQ had acknowledged (Status.Lost): any
+	// other may have been overtaken on the way, or be an old one that somebody sends again.
+	Lost bool
 }
 
 // Outbox is the part of the journal that the uplink reads. Acknowledge alone moves the cursor, and is given
@@ -122,4 +126,7 @@ type Status struct {
 	Reason    string    // why the link is down; empty when it is up
 	Refused   uint64    // downward messages that were not HQ's word
 	Published uint64    // batches handed to the broker
+	// Lost: HQ holds less than it acknowledged, and has not said that it was restored from a backup. What it
+	// lost stays here until it is pruned, and is sent again when HQ says so ("tilld hq restored").
+	Lost bool
 }

@@ -130,7 +130,7 @@ func (l *lane) Acknowledge(_ context.Context, a *wire.Ack) (Verdict, error) {
 			return Verdict{Ignore: true, Fork: true}, nil
 		}
 		if a.Acked < e.acked && a.HQEpoch == e.hqEpoch {
-			return Verdict{Ignore: true}, nil
+			return Verdict{Ignore: true, Acked: e.acked, Lost: true}, nil
 		}
 		moved := a.Acked != e.acked
 		e.acked, e.hqEpoch, l.hqEpoch = a.Acked, a.HQEpoch, a.HQEpoch

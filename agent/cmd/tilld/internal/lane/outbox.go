@@ -45,7 +45,7 @@ func (o outbox) Acknowledge(ctx context.Context, a *wire.Ack) (uplink.Verdict, e
 	if r.Lost > 0 {
 		o.log.Error("a restored HQ asks for entries that have been pruned here", "count", r.Lost)
 	}
-	return uplink.Verdict{Moved: r.Moved > 0 || r.Rewound > 0, Acked: r.Acked, Ignore: !r.Taken, Fork: r.Fork}, nil
+	return uplink.Verdict{Moved: r.Moved > 0 || r.Rewound > 0, Acked: r.Acked, Ignore: !r.Taken, Fork: r.Fork, Lost: r.Behind}, nil
 }
 
 func (o outbox) NextBeat(ctx context.Context, wall int64) (uint64, error) {

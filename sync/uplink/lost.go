@@ -1,0 +1,51 @@
+package uplink
+
+import (
+	"bytes"
+	"fmt"
+
+	"tilld/sync/wire"
+)
+
+// maxQuestions bounds the beats whose answers may still tell that HQ has lost something.
+const maxQuestions = 32
+
+// question is what a beat told HQ of an epoch: an answer to it that knows less was made by an HQ that had
+// been told.
+type question struct {
+	epoch, acked uint64
+	nonce        []byte
+}
+
+func (u *Uplink) asked(e Epoch, c challenge) {
+	if u.questions = append(u.questions, question{e.Epoch, e.Acked, c.nonce}); len(u.questions) > maxQuestions {
+		u.questions = u.questions[1:]
+	}
+}
+
+// weighLost notes whether HQ knows less of an epoch than it acknowledged. An answer that was taken says that
+// it does not (any more).
+func (u *Uplink) weighLost(a *wire.Ack, v Verdict) {
+	_, known := u.lost[a.Epoch]
+	switch {
+	case v.Lost && !known && !a.Forked && u.answered(a):
+		u.lost[a.Epoch] = struct{}{}
+		u.cfg.Log.Error("HQ holds less than it acknowledged and has not said that it was restored from a backup",
+			"epoch", fmt.Sprintf("%016x", a.Epoch), "acked", v.Acked, "held", a.Acked)
+	case !v.Ignore && known:
+		delete(u.lost, a.Epoch)
+	default:
+		return
+	}
+	u.note(func(s *Status) { s.Lost = len(u.lost) > 0 })
+}
+
+// answered says whether an answer was made for a beat that had said more than it knows.
+func (u *Uplink) answered(a *wire.Ack) bool {
+	for _, q := range u.questions {
+		if q.epoch == a.Epoch && q.acked > a.Acked && bytes.Equal(q.nonce, a.Echo) {
+			return true
+		}
+	}
+	return false
+}
