@@ -13,7 +13,6 @@ import (
 	"tilld/agent/cmd/tilld/internal/hq"
 	"tilld/agent/payment"
 	"tilld/agent/policy"
-	"tilld/sync/wire"
 )
 
 type hqCmd struct {
@@ -241,30 +240,6 @@ func (c hqTerminalRevokeCmd) Run(ctx context.Context, std streams) error {
 	return c.with(ctx, func(o *hq.Office) error { return o.Books.RevokeTerminal(ctx, id, operator(), c.Why) })
 }
 
-type hqIssuerCmd struct {
-	Add hqIssuerAddCmd `cmd:"" help:"Sign a trust bundle that believes an issuer's key."`
-}
-
-type hqIssuerAddCmd struct {
-	hqData
-	Key    string `arg:"" help:"The issuer's P-256 public key: a COSE_Key in hexadecimal."`
-	Wallet string `required:"" help:"Wallet whose codes it certifies."`
-}
-
-// Run signs the bundle.
-func (c hqIssuerAddCmd) Run(ctx context.Context, std streams) error {
-	var raw policy.Hex
-	err := raw.UnmarshalText([]byte(c.Key))
-	if err != nil {
-		return usageError{"the key is not in hexadecimal"}
-	}
-	key, err := wire.ParsePublicKey(raw)
-	if err != nil {
-		return usageError{err.Error()}
-	}
-	return c.with(ctx, func(o *hq.Office) error { return o.AddIssuer(ctx, key, c.Wallet) })
-}
-
 type hqTokenCmd struct {
 	Add    hqTokenAddCmd    `cmd:"" help:"Make a token; its secret is shown once."`
 	List   hqTokenListCmd   `cmd:"" help:"List the tokens."`
@@ -332,32 +307,6 @@ func (c hqRestoredCmd) Run(ctx context.Context, std streams) error {
 		}
 		_, err = fmt.Fprintf(std.out, "HQ epoch %d has begun: lanes send again what the backup did not have\n", epoch)
 		return err
-	})
-}
-
-type hqCheckCmd struct{ hqData }
-
-// Run prints what does not balance or is missing.
-func (c hqCheckCmd) Run(ctx context.Context, std streams) error {
-	return c.with(ctx, func(o *hq.Office) error {
-		r, err := o.Books.Check(ctx, time.Time{})
-		if err != nil {
-			return err
-		}
-		for _, d := range r.Days {
-			fmt.Fprintf(std.out, "%s %s/%s %s %s: approved %d = posted %d + suspense %d + lost %d + voided %d\n",
-				d.BusinessDate, d.Store, d.Lane, d.Wallet, d.Currency, d.Approved.Sum, d.Posted.Sum, d.Suspense.Sum, d.Lost.Sum, d.Voided.Sum)
-		}
-		for _, m := range r.Missing {
-			fmt.Fprintf(std.out, "missing: terminal %s, epoch %016x, entries %d to %d\n", m.Terminal, m.Epoch, m.From, m.To)
-		}
-		for _, f := range r.Faults {
-			fmt.Fprintln(std.out, "FAULT:", f)
-		}
-		if len(r.Faults) > 0 {
-			return errNegative
-		}
-		return nil
 	})
 }
 
