@@ -26,8 +26,24 @@ type hqCmd struct {
 	Check    hqCheckCmd    `cmd:"" help:"Check the books: every lane and date balances, and what is missing is named."`
 }
 
+// Help says how HQ is run, since the flags of the default command are not listed.
+func (hqCmd) Help() string {
+	return `To run HQ, name its configuration (-c, or --config):
+
+    tilld hq -c hq.toml
+
+Before the first run, in this order:
+
+    tilld hq init --data DIR --chain NAME
+    tilld hq issuer add --data DIR --wallet house FILE
+    tilld config example hq > hq.toml             and edit it
+    tilld config check hq.toml
+
+The other commands take the data directory (--data). They work while HQ runs, all but restored.`
+}
+
 type hqData struct {
-	Data string `required:"" type:"path" help:"HQ's data directory."`
+	Data string `required:"" type:"path" placeholder:"DIR" help:"HQ's data directory."`
 }
 
 // with opens the office for one act.
@@ -44,7 +60,7 @@ func (d hqData) with(ctx context.Context, act func(*hq.Office) error) error {
 }
 
 type hqRunCmd struct {
-	Config string `short:"c" required:"" type:"path" help:"HQ's configuration; tilld config example hq prints one."`
+	Config string `short:"c" required:"" type:"path" placeholder:"FILE" help:"HQ's configuration; tilld config example hq prints one."`
 }
 
 // Run runs HQ until a signal ends it.
@@ -181,7 +197,7 @@ type hqTerminalAddCmd struct {
 	Lane   string   `required:"" help:"Name of the lane."`
 	Entity string   `required:"" help:"Legal entity that is paid."`
 	Broker []string `help:"Broker addresses to give the lane, when its own configuration names none."`
-	Out    string   `short:"o" type:"path" help:"File for the answer; standard output without it. It holds secrets of this terminal."`
+	Out    string   `short:"o" type:"path" placeholder:"FILE" help:"File for the answer; standard output without it. It holds secrets of this terminal."`
 }
 
 // Run enrols the terminal.

@@ -25,8 +25,23 @@ type laneCmd struct {
 	Key  laneKeyCmd  `cmd:"" help:"Change the terminal's key. The lane must not be running."`
 }
 
+// Help says how the lane is run, since the flags of the default command are not listed.
+func (laneCmd) Help() string {
+	return `To run a lane, name its configuration (-c, or --config):
+
+    tilld lane -c lane.toml
+
+Before the first run, in this order:
+
+    tilld lane init --data DIR -o lane.request    and carry that file to HQ
+    tilld lane join --data DIR lane.answer        with what HQ answers
+    tilld lane pin --data DIR
+    tilld config example lane > lane.toml         and edit it
+    tilld config check lane.toml`
+}
+
 type laneRunCmd struct {
-	Config string `short:"c" required:"" type:"path" help:"The lane's configuration; tilld config example lane prints one."`
+	Config string `short:"c" required:"" type:"path" placeholder:"FILE" help:"The lane's configuration; tilld config example lane prints one."`
 }
 
 // Run runs the lane until a signal ends it.
@@ -43,8 +58,8 @@ func (c laneRunCmd) Run(ctx context.Context, std streams) error {
 }
 
 type laneInitCmd struct {
-	Data string `required:"" type:"path" help:"Data directory of the lane; made when missing."`
-	Out  string `short:"o" type:"path" help:"File for the request; standard output without it."`
+	Data string `required:"" type:"path" placeholder:"DIR" help:"Data directory of the lane; made when missing."`
+	Out  string `short:"o" type:"path" placeholder:"FILE" help:"File for the request; standard output without it."`
 }
 
 // Run writes the request.
@@ -58,7 +73,7 @@ func (c laneInitCmd) Run(std streams) error {
 }
 
 type laneJoinCmd struct {
-	Data string `required:"" type:"path" help:"Data directory of the lane."`
+	Data string `required:"" type:"path" placeholder:"DIR" help:"Data directory of the lane."`
 	File string `arg:"" type:"path" help:"HQ's answer (tilld hq terminal add)."`
 }
 
@@ -77,7 +92,7 @@ func (c laneJoinCmd) Run(std streams) error {
 }
 
 type lanePINCmd struct {
-	Data string `required:"" type:"path" help:"Data directory of the lane."`
+	Data string `required:"" type:"path" placeholder:"DIR" help:"Data directory of the lane."`
 }
 
 // Run reads one line and keeps its hash.
@@ -100,7 +115,7 @@ func (c lanePINCmd) Run(std streams) error {
 }
 
 type laneKeyCmd struct {
-	Data string `required:"" type:"path" help:"Data directory of the lane."`
+	Data string `required:"" type:"path" placeholder:"DIR" help:"Data directory of the lane."`
 }
 
 // Run makes a new key, has the journal name it under the old one, and puts it in the old one's place.

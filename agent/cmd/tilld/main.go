@@ -93,11 +93,30 @@ func run(ctx context.Context, args []string, std streams) int {
 		return exit // --help has been printed
 	}
 	if err != nil {
-		fmt.Fprintf(std.err, "tilld: %v\nTry: tilld --help\n", err)
+		fmt.Fprintf(std.err, "tilld: %v\n", err)
+		if e, ok := errors.AsType[*kong.ParseError](err); ok {
+			fmt.Fprintln(std.err, hint(e.Context))
+		}
 		return exitUsage
 	}
 	parsed.BindTo(ctx, (*context.Context)(nil))
-	return report(parsed.Run(std), std.err)
+	code := report(parsed.Run(std), std.err)
+	if code == exitUsage {
+		fmt.Fprintln(std.err, hint(parsed))
+	}
+	return code
+}
+
+// hint names the help of the command that was meant. A role's default command is explained in the role's own.
+func hint(c *kong.Context) string {
+	name := c.Model.Name
+	if node := c.Selected(); node != nil {
+		if node.Parent != nil && node.Parent.DefaultCmd == node {
+			node = node.Parent
+		}
+		name = node.FullPath()
+	}
+	return "Try: " + name + " --help"
 }
 
 // report turns a command's error into an exit code, and prints it unless the command has.
