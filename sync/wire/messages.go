@@ -21,7 +21,7 @@ type Beat struct {
 	Last      uint64     `cbor:"4,keyasint"` // highest sequence in the journal
 	Head      []byte     `cbor:"5,keyasint"` // its hash
 	Acked     uint64     `cbor:"6,keyasint"` // highest sequence that HQ has acknowledged
-	HQEpoch   uint64     `cbor:"7,keyasint"` // the highest HQ epoch seen; 0: none
+	HQEpoch   uint64     `cbor:"7,keyasint"` // whose word Acked is; at 0 the highest HQ epoch seen; 0: none
 	Policy    uint64     `cbor:"8,keyasint"` // version of the policy held; HQ sends a newer one
 	Challenge []byte     `cbor:"9,keyasint"` // random; an Ack that echoes it was made after this beat
 	Wall      int64      `cbor:"10,keyasint"`
@@ -84,6 +84,9 @@ type Ack struct {
 	Policy   uint64     `cbor:"13,keyasint"` // newest policy version for this lane
 	Echo     []byte     `cbor:"14,keyasint"` // the Challenge of the beat that this answers; empty otherwise
 	Revoked  bool       `cbor:"15,keyasint"` // this terminal may not sell any more
+	// Twice: to HQ this terminal's journal exists twice (its data directory was copied, or its disk restored),
+	// and nobody at HQ has dealt with it yet.
+	Twice bool `cbor:"-1,keyasint,omitempty"`
 }
 
 // MessageVersion is the version of Beat, Hello and Ack.
