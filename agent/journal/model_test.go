@@ -234,10 +234,11 @@ func (m *model) Acknowledge(t *rapid.T) {
 		t.Fatal(err)
 	}
 	before := e.acked
+	behind := !foreign && a.HQEpoch >= highest && a.HQEpoch == e.hqEpoch && a.Acked < e.acked
 	if taken {
 		e.acked, e.hqEpoch = max(a.Acked, e.pruned), a.HQEpoch
 	}
-	want := AckResult{Taken: taken, Acked: e.acked, Fork: foreign && a.HQEpoch >= highest && e == m.cur()}
+	want := AckResult{Taken: taken, Acked: e.acked, Fork: foreign && a.HQEpoch >= highest && e == m.cur(), Behind: behind}
 	if taken {
 		want.Lost = e.acked - a.Acked
 		want.Moved, want.Rewound = e.acked-min(before, e.acked), before-min(before, e.acked)
