@@ -147,7 +147,12 @@ func views() map[string]View {
 		}),
 		"unplugged": with(func(v *View) { v.Scanner, v.ScannerSince, v.Uncompleted = ScannerLost, noon, 2 }),
 		"stopped":   with(func(v *View) { v.State, v.Reason = Stopped, payment.JournalStopped }),
-		"training":  with(func(v *View) { v.Training, v.Notice, v.NoticeNo = true, "badread", 3 }),
+		"long": with(func(v *View) {
+			v.Store, v.Lane, v.Training = "shibuya-scramble-square-annex-01", "fitting-room-till-on-floor-3-b", true
+			v.State, v.Amount, v.Wallet, v.Payment, v.Already = Paid, payment.Of(999_999_999, "JPY"), "a-wallet-with-a-name-of-32-signs", fixed, true
+			v.Online, v.Works, v.Risk, v.Unsent, v.Uncompleted, v.Scanner, v.Notice = false, Small, High, 123456, 1234, ScannerLost, "used"
+		}),
+		"training": with(func(v *View) { v.Training, v.Notice, v.NoticeNo = true, "badread", 3 }),
 	}
 }
 
@@ -320,6 +325,16 @@ func TestTodayListAndVoidByKeyboard(t *testing.T) {
 	}
 }
 
+// offCentre says by how much the picture of the answer is off the middle of its plate, when it is.
+const offCentre = `(() => {
+  const box = (els) => { const r = els.map((e) => e.getBoundingClientRect()); const l = Math.min(...r.map((x) => x.left)), t = Math.min(...r.map((x) => x.top));
+    return [(l + Math.max(...r.map((x) => x.right))) / 2, (t + Math.max(...r.map((x) => x.bottom))) / 2]; };
+  const drawn = [...document.querySelectorAll(".shape *:not(.plate):not(g)")], plate = document.querySelector(".shape .plate");
+  if (!plate || !drawn.length) return "there is none";
+  const [x, y] = box(drawn), [px, py] = box([plate]);
+  return Math.hypot(x - px, y - py) > 0.02 * plate.getBoundingClientRect().width ? (x - px).toFixed(1) + ", " + (y - py).toFixed(1) : "";
+})()`
+
 // TestEveryViewFits looks at every view in every language at both sizes.
 func TestEveryViewFits(t *testing.T) {
 	l := newTill()
@@ -335,6 +350,10 @@ func TestEveryViewFits(t *testing.T) {
 				b.Open(srv.URL)
 				b.Await(fmt.Sprintf(`document.documentElement.lang === %q && document.body.dataset.state === %q`, lang, v.State))
 				b.Fits(true)
+				b.Legible()
+				if off := b.Eval(offCentre); off != "" {
+					t.Errorf("%s in %s at %d: the picture is not in the middle of its plate: %s", name, lang, size[0], off)
+				}
 				b.Picture(fmt.Sprintf("cashier-%s-%s-%d", name, lang, size[0]))
 			}
 		}

@@ -55,6 +55,20 @@ func TestConsoleByKeyboardAlone(t *testing.T) {
 	arrive(b, "/hq/payments")
 }
 
+func TestTheChartFollowsTheWindow(t *testing.T) {
+	at := newBench(t, busy())
+	b := webtest.New(t, 1920, 1080)
+	signIn(b, at, "read")
+	for _, key := range []string{"1", "4"} { // the overview and the batches
+		b.Type(key)
+		for _, size := range [][2]int{{1024, 768}, {1920, 1080}} {
+			b.Resize(size[0], size[1])
+			b.Await(`(() => { const c = document.querySelectorAll(".uplot"), d = document.querySelector("[data-chart]"); return c.length === 1 && c[0].clientWidth === d.clientWidth; })()`)
+			b.Fits(false)
+		}
+	}
+}
+
 // arrive waits until a page is there with its script.
 func arrive(b *webtest.Browser, path string) {
 	b.Await(fmt.Sprintf(`location.pathname === %q && location.search.length < 2 && document.querySelector(".tabs") && document.readyState === "complete"`, path))

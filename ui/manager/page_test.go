@@ -169,6 +169,22 @@ func TestBoardByKeyboard(t *testing.T) {
 	}
 }
 
+// TestTheChartFollowsTheWindow: and a chart that was replaced leaves nothing behind.
+func TestTheChartFollowsTheWindow(t *testing.T) {
+	srv, _ := serve(t, &till{board: busy()}, "482915")
+	b := webtest.New(t, 1024, 768)
+	b.Open(srv.URL + "/manager")
+	b.Await(`document.activeElement.name === "pin"`)
+	b.Type("482915" + webtest.Enter)
+	b.Await(`document.querySelector("canvas") !== null`)
+	for _, size := range [][2]int{{1920, 1080}, {1024, 768}} {
+		b.Resize(size[0], size[1])
+		b.Await(`(() => { const c = document.querySelectorAll(".uplot"), d = document.querySelector("[data-chart]"); return c.length === 1 && c[0].clientWidth === d.clientWidth; })()`)
+		b.Fits(false)
+	}
+	b.Await(`(() => { show(document.querySelector("main"), document.querySelector("main").innerHTML); return plots.size === 1; })()`)
+}
+
 func TestWithoutAPIN(t *testing.T) {
 	srv, _ := serve(t, &till{}, "")
 	b := webtest.New(t, 1024, 768)

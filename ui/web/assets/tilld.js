@@ -28,6 +28,7 @@ for (const region of document.querySelectorAll("[data-live]")) {
 // show puts a new view in place, keeps what the user was on, and makes a changed answer heard.
 function show(region, html) {
   const focused = document.activeElement && region.contains(document.activeElement) ? document.activeElement.id : "";
+  for (const el of plots.keys()) if (region.contains(el)) erase(el);
   region.innerHTML = html;
   if (focused) document.getElementById(focused)?.focus();
   const view = region.firstElementChild;
@@ -36,6 +37,8 @@ function show(region, html) {
   document.body.dataset.state = view.dataset.state || "";
   if (document.body.dataset.state !== (before || "")) {
     sound(view.dataset.sound);
+    const message = document.querySelector("#message");
+    if (message) message.textContent = ""; // it was about what is over now
     focusForState();
   } else if (view.dataset.notice && view.dataset.notice !== region.dataset.notice) {
     sound("again");
@@ -60,6 +63,7 @@ document.addEventListener("keydown", (e) => {
   if (e.repeat || e.ctrlKey || e.altKey || e.metaKey) return;
   if (document.querySelector("dialog[open]")) return; // a dialog has its own keys
   const key = e.key.length === 1 ? e.key.toLowerCase() : e.key;
+  if (key === "Enter" && document.activeElement?.closest("a, button, input, select, textarea")) return; // it is meant for that
   const state = document.body.dataset.state || "";
   for (const el of document.querySelectorAll("[data-key]")) {
     if (el.dataset.key !== key || (el.dataset.when && !el.dataset.when.split(" ").includes(state))) continue;
@@ -70,7 +74,15 @@ document.addEventListener("keydown", (e) => {
     else el.click();
     return;
   }
+  if (key === "Escape" && typing()) leave(document.activeElement);
 });
+
+// leave is what Esc does in a field when it has no other meaning: a field with something typed is emptied, one
+// without is left, so that the page's own keys work again. The amount is never left: the next digit belongs to it.
+function leave(el) {
+  if (el.matches("input:not([type=date])") && el.value) el.value = "";
+  else if (el.id !== "amount") el.blur();
+}
 
 function typing() {
   const el = document.activeElement;
@@ -89,6 +101,7 @@ document.addEventListener("submit", async (e) => {
     if (!answer.ok) throw new Error((await answer.text()).trim() || answer.statusText);
     form.closest("dialog")?.close();
     form.reset();
+    if (form.dataset.done) say(form.dataset.done);
     if (form.dataset.then === "reload") location.reload();
   } catch (err) {
     if (message) message.textContent = err.message;
@@ -97,21 +110,41 @@ document.addEventListener("submit", async (e) => {
   }
 });
 
+// say confirms for a moment what would show no other sign of itself.
+let said;
+function say(text) {
+  const place = document.querySelector("#said");
+  if (!place) return;
+  place.textContent = text;
+  clearTimeout(said);
+  said = setTimeout(() => { place.textContent = ""; }, 4000);
+}
+
 document.addEventListener("click", (e) => {
   const opener = e.target.closest("[data-dialog]");
-  if (opener) {
-    const dialog = document.getElementById(opener.dataset.dialog);
-    for (const [name, value] of Object.entries(opener.dataset)) {
-      const slot = dialog.querySelector(`[name="${name}"]`);
-      if (slot) slot.value = value;
-      const text = dialog.querySelector(`[data-show="${name}"]`);
-      if (text) text.textContent = value;
-    }
-    dialog.showModal();
-    dialog.querySelector("input:not([type=hidden])")?.focus();
-  }
+  if (opener) open(document.getElementById(opener.dataset.dialog), opener);
   if (e.target.closest("[data-close]")) e.target.closest("dialog").close();
 });
+
+// open shows a dialog as if for the first time: nothing typed, chosen or complained of before is left in it. When it
+// closes, the focus goes back to its opener, which a live view may have replaced meanwhile.
+function open(dialog, opener) {
+  const { id } = opener;
+  for (const form of dialog.querySelectorAll("form")) form.reset();
+  for (const message of dialog.querySelectorAll("[role=alert]")) message.textContent = "";
+  for (const [name, value] of Object.entries(opener.dataset)) {
+    const slot = dialog.querySelector(`[name="${name}"]`);
+    if (slot) slot.value = value;
+    const text = dialog.querySelector(`[data-show="${name}"]`);
+    if (text) text.textContent = value;
+  }
+  dialog.addEventListener("close", () => {
+    for (const secret of dialog.querySelectorAll("[type=password]")) secret.value = "";
+    if (id) document.getElementById(id)?.focus();
+  }, { once: true });
+  dialog.showModal();
+  dialog.querySelector("input:not([type=hidden])")?.focus();
+}
 
 document.addEventListener("change", (e) => {
   if (e.target.matches("[data-submit]")) e.target.form.requestSubmit();
@@ -142,22 +175,44 @@ function sound(name) {
   }
 }
 
-// --- charts: <div data-chart='{"x":[...],"y":[...]}'> ------------------------------------------------------
+// --- charts: <div data-chart='{"x":[...],"y":[...]}' data-height="px at a root size of 14 px"> -------------
+
+const plots = new Map(); // element -> its drawing; what is not erased keeps its listeners for ever
+const follow = new ResizeObserver((seen) => {
+  for (const { target } of seen) {
+    if (!plots.has(target) || plots.get(target).width === target.clientWidth) continue;
+    erase(target);
+    draw(target); // and not merely wider: letters grow with the window too
+  }
+});
+
+function erase(el) {
+  plots.get(el)?.destroy();
+  plots.delete(el);
+  follow.unobserve(el);
+}
+
 function draw(el) {
   if (typeof uPlot === "undefined") return;
   const data = JSON.parse(el.dataset.chart);
   const css = getComputedStyle(document.body);
-  const font = `${Math.round(0.85 * parseFloat(css.fontSize))}px sans-serif`;
-  new uPlot({
-    width: el.clientWidth, height: Number(el.dataset.height || 220), legend: { show: false },
+  const rem = parseFloat(css.fontSize);
+  const font = `${Math.round(0.85 * rem)}px sans-serif`;
+  const plot = new uPlot({
+    width: el.clientWidth, height: Math.round(Number(el.dataset.height || 220) * rem / 14), legend: { show: false },
     cursor: { show: false },
-    scales: { x: { time: false, range: [-0.6, Math.max(data.x.length, 1) - 0.4] } }, // whole bars at both ends
+    scales: {
+      x: { time: false, range: [-0.6, Math.max(data.x.length, 1) - 0.4] }, // whole bars at both ends
+      y: { range: (_, low, high) => uPlot.rangeNum(Math.min(low, 0), Math.max(high, data.scale || 1), 0.1, true) }, // a bar's length is its sum
+    },
     axes: [
-      { values: (_, ticks) => ticks.map((v) => data.labels[v] ?? ""), incrs: [1, 2, 3, 6], stroke: css.color, font, size: 36, grid: { show: false } },
-      { stroke: css.color, font, size: 5 * parseFloat(css.fontSize), values: (_, ticks) => ticks.map((v) => (v / (data.scale || 1)).toLocaleString("en")) },
+      { values: (_, ticks) => ticks.map((v) => data.labels[v] ?? ""), incrs: [1, 2, 3, 6], stroke: css.color, font, size: 2.6 * rem, grid: { show: false } },
+      { stroke: css.color, font, size: 6 * rem, values: (_, ticks) => ticks.map((v) => (v / (data.scale || 1)).toLocaleString("en")) },
     ],
     series: [{}, { fill: "#2a6f97", stroke: "#14324a", paths: uPlot.paths.bars({ size: [0.7, 60] }), points: { show: false } }],
   }, [data.x, data.y], el);
+  plots.set(el, plot);
+  follow.observe(el);
 }
 
 // --- countdowns: <progress data-until="Unix ms" max="seconds"> with a <span data-seconds> in its parent ----------

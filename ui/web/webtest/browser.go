@@ -51,7 +51,7 @@ func New(t testing.TB, width, height int) *Browser {
 	alloc, stop := chromedp.NewExecAllocator(context.Background(), opts...)
 	ctx, closeTab := chromedp.NewContext(alloc)
 	t.Cleanup(func() { closeTab(); stop() })
-	if err := chromedp.Do(ctx, chromedp.EmulateViewport(int64(width), int64(height))); err != nil {
+	if err := chromedp.Do(ctx, chromedp.EmulateViewport(int64(width), int64(height)), inFront()); err != nil {
 		t.Fatalf("starting Chromium: %v", err)
 	}
 	return &Browser{t: t, ctx: ctx}
