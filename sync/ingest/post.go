@@ -73,9 +73,9 @@ func (g *Ingest) postAll(ctx context.Context) error {
 // their right to sell offline back, and what is stored can be judged later. Live traffic, which comes in small
 // batches, does not hold the poster up.
 const (
-	drainBatch = 50                    // entries, from which on a batch is of an outbox that is being emptied
-	calm       = 20 * time.Millisecond // without such a batch, and the poster goes on
-	leastShare = 5                     // the poster always has one part in so many of the time
+	drainBatch = 50                     // entries, from which on a batch is of an outbox that is being emptied
+	calm       = 100 * time.Millisecond // without such a batch, and the poster goes on
+	leastShare = 5                      // the poster always has one part in so many of the time
 )
 
 // giveWay waits, behind a round that took a while, as long as outboxes are being emptied: seen is how many such

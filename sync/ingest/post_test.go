@@ -11,14 +11,14 @@ import (
 // TestGiveWay: with live traffic the poster goes straight on; while outboxes are emptied it waits, until that is
 // over or it has had its share of waiting.
 func TestGiveWay(t *testing.T) {
-	const took = 100 * time.Millisecond
+	const took = time.Second
 	for _, tt := range []struct {
 		name string
 		busy time.Duration // for how long full batches keep coming
 		want time.Duration
 	}{
 		{"live traffic", 0, 0},
-		{"the end of a drain", 50 * time.Millisecond, 80 * time.Millisecond},
+		{"the end of a drain", 2*calm + calm/2, 4 * calm},
 		{"a long drain", time.Hour, (leastShare - 1) * took},
 	} {
 		synctest.Test(t, func(t *testing.T) {

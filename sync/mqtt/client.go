@@ -66,7 +66,7 @@ type Stats struct {
 	Connects  int64 // times the link came up
 	Received  int64 // messages read from the network
 	Dropped   int64 // of these, given up because the inbox was full
-	Published int64 // messages for which Publish returned nil
+	Published int64 // messages that a broker has acknowledged (QoS 1) or the socket has taken
 }
 
 // NewClient checks the configuration. It does not connect.
@@ -162,18 +162,34 @@ func (c *Client) deliver(over <-chan struct{}) {
 // mean that nothing was sent; the last three, that it never can be. payload may be used again when
 // Publish returns.
 func (c *Client) Publish(ctx context.Context, topic string, qos byte, payload []byte) error {
+	s, err := c.session(topic, qos, payload)
+	if err != nil {
+		return err
+	}
+	return s.publish(ctx, topic, qos, payload)
+}
+
+// Send is Publish without the wait for the broker's word: it waits only for a place among the messages in
+// flight. It is for those who have a word of HQ's to wait for. The order and the errors are Publish's, but for
+// ErrUncertain: a message that was lost behind nil is told by OnState, or by nobody.
+func (c *Client) Send(ctx context.Context, topic string, qos byte, payload []byte) error {
+	s, err := c.session(topic, qos, payload)
+	if err != nil {
+		return err
+	}
+	_, err = s.send(ctx, topic, qos, payload)
+	return err
+}
+
+// session is the one that could carry the message.
+func (c *Client) session(topic string, qos byte, payload []byte) (*session, error) {
 	if err := checkMessage(topic, qos, payload); err != nil {
-		return err
+		return nil, err
 	}
-	s := c.current.Load()
-	if s == nil {
-		return ErrDown
+	if s := c.current.Load(); s != nil {
+		return s, nil
 	}
-	if err := s.publish(ctx, topic, qos, payload); err != nil {
-		return err
-	}
-	c.published.Add(1)
-	return nil
+	return nil, ErrDown
 }
 
 // Stats returns the counters.

@@ -48,6 +48,26 @@ func TestPubackLost(t *testing.T) {
 	hq.hearNothing(t) // nobody but the caller sends it again
 }
 
+// TestSend: whoever waits for HQ's word does not wait for the broker's, but for a place among the messages in
+// flight; and a broker that takes messages and says nothing is given up all the same.
+func TestSend(t *testing.T) {
+	b := broker(t, BrokerConfig{})
+	hq := join(t, b.URL(), Config{Subscriptions: on("tx")}).waitUp(t)
+	proxy, url := behind(t, b.Addr())
+	lane := join(t, url, Config{InFlight: 2, AckTimeout: 100 * time.Millisecond}).waitUp(t)
+	proxy.Deafen()
+	for _, sale := range []string{"a", "b"} {
+		wantErr(t, lane.Send(t.Context(), "tx", 1, []byte(sale)), nil)
+		hq.hear(t, "tx", sale)
+	}
+	wantErr(t, lane.Send(t.Context(), "tx", 1, []byte("c")), ErrDown) // no place until the session was given up
+	wantErr(t, lane.waitDown(t), errNoPuback)
+	wantErr(t, lane.Send(t.Context(), "t x", 1, nil), ErrTopic)
+	if n := lane.Stats().Published; n != 0 {
+		t.Errorf("%d messages are said to have been acknowledged", n)
+	}
+}
+
 // TestHalfOpen: a line that is dead with nobody told is noticed by the ping.
 func TestHalfOpen(t *testing.T) {
 	proxy, url := behind(t, broker(t, BrokerConfig{}).Addr())

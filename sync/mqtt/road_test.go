@@ -119,6 +119,12 @@ func order(t *testing.T, url string, _ func()) {
 			hq.hear(t, "tx/1", fmt.Sprint(i))
 		}
 	}
+	for i := range 500 {
+		wantErr(t, lane.Send(t.Context(), "tx/1", 1, []byte(fmt.Sprint(i))), nil)
+	}
+	for i := range 500 {
+		hq.hear(t, "tx/1", fmt.Sprint(i))
+	}
 }
 
 func largest(t *testing.T, url string, _ func()) {

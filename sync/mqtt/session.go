@@ -142,21 +142,10 @@ func (s *session) subscribe(ctx context.Context, sub Subscription) error {
 
 // publish hands one message to paho and waits for its PUBACK (QoS 1) or the socket (QoS 0).
 func (s *session) publish(ctx context.Context, topic string, qos byte, payload []byte) error {
-	if err := s.take(ctx, s.slots); err != nil {
+	result, err := s.send(ctx, topic, qos, payload)
+	if err != nil {
 		return err
 	}
-	if err := s.take(ctx, s.hand); err != nil {
-		<-s.slots
-		return err
-	}
-	result := make(chan error, 1)
-	payload = bytes.Clone(payload) // paho may write it after ctx has ended and the caller gone on
-	go func() {
-		defer func() { <-s.slots }()
-		token := s.paho.Publish(topic, qos, false, payload) // waits for the socket, at most Timeout
-		<-s.hand
-		result <- s.await(token)
-	}()
 	select {
 	case err := <-result:
 		return err
@@ -165,6 +154,31 @@ func (s *session) publish(ctx context.Context, topic string, qos byte, payload [
 	case <-ctx.Done():
 		return fmt.Errorf("%w: %w", ErrUncertain, ctx.Err())
 	}
+}
+
+// send queues one message for paho as soon as there is a place for it. What becomes of it comes through
+// result.
+func (s *session) send(ctx context.Context, topic string, qos byte, payload []byte) (result <-chan error, err error) {
+	if err := s.take(ctx, s.slots); err != nil {
+		return nil, err
+	}
+	if err := s.take(ctx, s.hand); err != nil {
+		<-s.slots
+		return nil, err
+	}
+	done := make(chan error, 1)
+	payload = bytes.Clone(payload) // paho may write it after ctx has ended and the caller gone on
+	go func() {
+		defer func() { <-s.slots }()
+		token := s.paho.Publish(topic, qos, false, payload) // waits for the socket, at most Timeout
+		<-s.hand
+		err := s.await(token)
+		if err == nil {
+			s.c.published.Add(1)
+		}
+		done <- err
+	}()
+	return done, nil
 }
 
 // take gets a place in sem unless the session or ctx ends first; then nothing was sent.

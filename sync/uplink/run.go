@@ -265,7 +265,7 @@ func (u *Uplink) sendBatch(ctx context.Context, epoch uint64, f *flow) (bool, er
 	if err != nil {
 		return false, fmt.Errorf("entries %d to %d: %w", b.First, b.Last(), err)
 	}
-	if err := u.cfg.Link.Publish(ctx, wire.UpTopic(u.cfg.Terminal), 1, msg); err != nil {
+	if err := u.cfg.Link.Send(ctx, wire.UpTopic(u.cfg.Terminal), 1, msg); err != nil {
 		u.cfg.Log.Debug("batch not handed over", "seq", b.Last(), "error", err)
 		return false, ctx.Err()
 	}
@@ -303,7 +303,7 @@ func (u *Uplink) beat(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("signing a beat: %w", err)
 		}
-		if err := u.cfg.Link.Publish(ctx, wire.UpTopic(u.cfg.Terminal), 0, wire.FrameSigned(sealed)); err != nil {
+		if err := u.cfg.Link.Send(ctx, wire.UpTopic(u.cfg.Terminal), 0, wire.FrameSigned(sealed)); err != nil {
 			u.cfg.Log.Debug("beat not handed over", "error", err)
 			return ctx.Err()
 		}

@@ -60,9 +60,10 @@ type Outbox interface {
 	NextBeat(ctx context.Context, wall int64) (uint64, error)
 }
 
-// Link publishes a message; an error or its absence says nothing about HQ.
+// Link sends a message without waiting for what a broker says of it; an error or its absence says nothing about
+// HQ. What is sent one after the other stays in order.
 type Link interface {
-	Publish(ctx context.Context, topic string, qos byte, payload []byte) error
+	Send(ctx context.Context, topic string, qos byte, payload []byte) error
 }
 
 // Contact is a fresh answer of HQ: its time is at most as old as Sent says, by the boot-time clock.

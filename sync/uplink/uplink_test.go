@@ -239,7 +239,7 @@ func (r *road) cut(down bool) {
 	r.down = down
 }
 
-func (r *road) Publish(_ context.Context, topic string, _ byte, payload []byte) error {
+func (r *road) Send(_ context.Context, topic string, _ byte, payload []byte) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.down {
