@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -195,7 +194,7 @@ func (l *load) naive(tb testing.TB, payments int) float64 {
 	tb.Helper()
 	g, err := New(context.Background(), configFor(l.chain, l.open(tb), &road{}))
 	check(tb, err)
-	books := openNaive(tb, filepath.Join(tb.TempDir(), "naive.db"))
+	books := ingesttest.OpenAfternoon(tb, filepath.Join(tb.TempDir(), "naive.db"))
 	var msgs []message
 	for _, lane := range l.lanes {
 		for _, b := range lane.Batches(2, 1)[:payments/len(l.lanes)] { // the opening of epoch and day left out
@@ -209,7 +208,7 @@ func (l *load) naive(tb testing.TB, payments int) float64 {
 	return float64(len(msgs)) / time.Since(start).Seconds()
 }
 
-func (l *load) takeOne(tb testing.TB, g *Ingest, books *naiveBooks, m message) {
+func (l *load) takeOne(tb testing.TB, g *Ingest, books *ingesttest.Afternoon, m message) {
 	tb.Helper()
 	ctx := context.Background()
 	it, err := g.check(ctx, m)
@@ -228,59 +227,6 @@ func (l *load) takeOne(tb testing.TB, g *Ingest, books *naiveBooks, m message) {
 	if j.Kind != "" {
 		tb.Fatalf("%s: %s", j.Kind, j.Detail)
 	}
-	check(tb, books.write(&h, b.Signature, j.Approval))
+	check(tb, books.Write(b, it.arrival.Hashes, j.Approval))
 	check(tb, g.sendAnswer(ctx, &answer{terminal: b.Terminal, epoch: b.Epoch, place: ledger.Place{Acked: b.First, Head: h.Hash[:]}}))
-}
-
-// naiveBooks are plain tables with the same settings as the ledger's.
-type naiveBooks struct {
-	db                           *sql.DB
-	entry, payment, spent, lines *sql.Stmt
-}
-
-func openNaive(tb testing.TB, path string) *naiveBooks {
-	tb.Helper()
-	db, err := sql.Open("sqlite", "file:"+path+"?_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_pragma=cache_size(-65536)")
-	check(tb, err)
-	tb.Cleanup(func() { _ = db.Close() })
-	db.SetMaxOpenConns(1)
-	_, err = db.Exec(`CREATE TABLE entry (terminal BLOB, epoch INTEGER, seq INTEGER, hash BLOB, payload BLOB, body BLOB, signature BLOB,
-		PRIMARY KEY (terminal, epoch, seq));
-		CREATE TABLE payment (id BLOB PRIMARY KEY, terminal BLOB, amount INTEGER, currency TEXT, wallet TEXT, business_date INTEGER);
-		CREATE TABLE spent (phone BLOB, counter INTEGER, payment BLOB, PRIMARY KEY (phone, counter));
-		CREATE TABLE line (payment BLOB, account INTEGER, amount INTEGER)`)
-	check(tb, err)
-	n := &naiveBooks{db: db}
-	for st, query := range map[**sql.Stmt]string{
-		&n.entry:   "INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)",
-		&n.payment: "INSERT INTO payment VALUES (?, ?, ?, ?, ?, ?)",
-		&n.spent:   "INSERT INTO spent VALUES (?, ?, ?)",
-		&n.lines:   "INSERT INTO line VALUES (?1, 1100, ?2), (?1, 2100, -?2)",
-	} {
-		*st, err = db.Prepare(query)
-		check(tb, err)
-	}
-	return n
-}
-
-func (n *naiveBooks) write(h *ledger.Held, sig []byte, a *ledger.Approval) error {
-	t, err := n.db.Begin()
-	if err != nil {
-		return err
-	}
-	defer t.Rollback() // after a commit it does nothing
-	for _, step := range []struct {
-		st   *sql.Stmt
-		args []any
-	}{
-		{n.entry, []any{h.Name.Terminal[:], int64(h.Name.Epoch), int64(h.Name.Seq), h.Hash[:], h.Payload, h.Body, sig}},
-		{n.payment, []any{a.Payment[:], h.Name.Terminal[:], a.Amount.Minor, string(a.Amount.Currency), a.Wallet, int64(a.BusinessDate)}},
-		{n.spent, []any{a.Replay.Phone, int64(a.Replay.Counter), a.Payment[:]}},
-		{n.lines, []any{a.Payment[:], a.Amount.Minor}},
-	} {
-		if _, err := t.Stmt(step.st).Exec(step.args...); err != nil {
-			return err
-		}
-	}
-	return t.Commit()
 }
