@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"tilld/agent/httpapi"
 	"tilld/agent/payment"
 )
 
@@ -24,6 +25,10 @@ const (
 	maxStreams = 8                // at one time
 	maxSales   = 100              // in one list
 )
+
+// description begins the OpenAPI document.
+const description = "For the shop's own POS: open a sale, hear how it went, complete it. Amounts are integers in minor units. " +
+	"Neither an error nor silence says that a sale is unpaid: its state does."
 
 // Config is what the API needs. Every field must be set.
 type Config struct {
@@ -62,7 +67,7 @@ func New(c Config) (*API, error) {
 	}
 	a.streams, a.end = context.WithCancel(context.Background())
 	a.handler = c.Guard(http.HandlerFunc(a.route))
-	api := humago.New(a.mux, config(c.Version))
+	api := humago.New(a.mux, httpapi.Config("tilld lane", c.Version, description))
 	api.UseMiddleware(limited)
 	a.addOpening(api)
 	a.addSales(api)
@@ -74,20 +79,6 @@ func New(c Config) (*API, error) {
 	}
 	a.mux.HandleFunc("GET /openapi.json", a.serveOpenAPI)
 	return a, nil
-}
-
-// config is huma's without what it would load from elsewhere or put into bodies: no documentation page, no
-// schema links, and the OpenAPI document is made once, by New.
-func config(version string) huma.Config {
-	c := huma.DefaultConfig("tilld lane", version)
-	c.CreateHooks = nil
-	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
-	c.RejectUnknownQueryParameters = true
-	c.AllowAdditionalPropertiesByDefault = true // of answers: a later release may say more. What comes in is strict
-	c.Transformers = append(c.Transformers, tidy)
-	c.Info.Description = "For the shop's own POS: open a sale, hear how it went, complete it. Amounts are integers in minor units. " +
-		"Neither an error nor silence says that a sale is unpaid: its state does."
-	return c
 }
 
 // limited gives a request's work an end: a lane that is busy for longer is said to be.
@@ -127,11 +118,11 @@ func (a *API) route(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if len(allowed) == 0 {
-		writeProblem(w, problem(http.StatusNotFound, requestCodes[http.StatusNotFound], "there is nothing here; /openapi.json says what there is"))
+		httpapi.WriteProblem(w, httpapi.RequestProblem(http.StatusNotFound, "there is nothing here; /openapi.json says what there is"))
 		return
 	}
 	w.Header().Set("Allow", strings.Join(allowed, ", "))
-	writeProblem(w, problem(http.StatusMethodNotAllowed, requestCodes[http.StatusMethodNotAllowed], "not with this method"))
+	httpapi.WriteProblem(w, httpapi.RequestProblem(http.StatusMethodNotAllowed, "not with this method"))
 }
 
 func (a *API) serveOpenAPI(w http.ResponseWriter, _ *http.Request) {

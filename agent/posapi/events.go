@@ -13,6 +13,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"tilld/agent/httpapi"
 	"tilld/agent/payment"
 )
 
@@ -83,7 +84,7 @@ const maxEventID = 64
 func (a *API) serveEvents(w http.ResponseWriter, r *http.Request) {
 	s := &stream{w: w, rc: http.NewResponseController(w), name: a.stream, after: a.lane.LastEvent()}
 	if id := r.Header.Get("Last-Event-ID"); id != "" && !s.resume(id) {
-		writeProblem(w, refused("header.Last-Event-ID", "expected an ID as an event of this stream had"))
+		httpapi.WriteProblem(w, httpapi.Invalid("header.Last-Event-ID", "expected an ID as an event of this stream had"))
 		return
 	}
 	select {
@@ -92,7 +93,7 @@ func (a *API) serveEvents(w http.ResponseWriter, r *http.Request) {
 	default:
 		a.log.WarnContext(r.Context(), "event stream refused: too many are open", "streams", maxStreams)
 		w.Header().Set("Retry-After", "1")
-		writeProblem(w, problem(http.StatusServiceUnavailable, string(payment.Retry), fmt.Sprintf("%d event streams are open; close one", maxStreams)))
+		httpapi.WriteProblem(w, httpapi.ProblemOf(payment.Retry, fmt.Sprintf("%d event streams are open; close one", maxStreams)))
 		return
 	}
 	ctx, cancel := context.WithCancel(r.Context())

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"tilld/agent/httpapi"
 	"tilld/agent/payment"
 )
 
@@ -237,7 +238,7 @@ func TestEventsAtMost(t *testing.T) {
 		open = append(open, b.listen(t))
 	}
 	res := b.do(t, "GET", "/v1/events", "")
-	if p := res.problem(t); p.Status != 503 || p.Type != problemPrefix+"retry" || res.Header.Get("Retry-After") == "" {
+	if p := res.problem(t); p.Status != 503 || p.Type != httpapi.ProblemPrefix+"retry" || res.Header.Get("Retry-After") == "" {
 		t.Fatalf("%s", res.body)
 	}
 	open[0].stop()

@@ -16,6 +16,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"tilld/agent/httpapi"
 	"tilld/agent/payment"
 	"tilld/ui/web"
 )
@@ -165,7 +166,7 @@ func (a answer) problem(t *testing.T) huma.ErrorModel {
 	if err := json.Unmarshal(a.body, &p); err != nil {
 		t.Fatalf("%s: %v: %s", a.Status, err, a.body)
 	}
-	if got := a.Header.Get("Content-Type"); got != "application/problem+json" || p.Status != a.StatusCode || !strings.HasPrefix(p.Type, problemPrefix) || p.Detail == "" {
+	if got := a.Header.Get("Content-Type"); got != "application/problem+json" || p.Status != a.StatusCode || !strings.HasPrefix(p.Type, httpapi.ProblemPrefix) || p.Detail == "" {
 		t.Errorf("%s, %s: not a problem as it should be: %s", a.Status, got, a.body)
 	}
 	return p

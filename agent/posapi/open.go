@@ -12,6 +12,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"tilld/agent/httpapi"
 	"tilld/agent/payment"
 )
 
@@ -109,10 +110,10 @@ func given(v *int64, otherwise int64) int64 {
 // check refuses what a sale may be and what no code could ever pay.
 func (in *SaleInput) check(s *payment.Sale) error {
 	if due := s.Due().Minor; due > s.Eligible.Wallet {
-		return refused("body.tenders", fmt.Sprintf("a wallet is asked for %d and may pay %d (eligible.wallet)", due, s.Eligible.Wallet))
+		return httpapi.Invalid("body.tenders", fmt.Sprintf("a wallet is asked for %d and may pay %d (eligible.wallet)", due, s.Eligible.Wallet))
 	}
 	if strings.ContainsFunc(s.Cashier, func(r rune) bool { return unicode.IsControl(r) || r == unicode.ReplacementChar }) {
-		return refused("body.cashier", "holds a control character or broken UTF-8")
+		return httpapi.Invalid("body.cashier", "holds a control character or broken UTF-8")
 	}
 	return nil
 }
@@ -164,7 +165,7 @@ func (a *API) addOpening(api huma.API) {
 		OperationID: "open-sale", Method: http.MethodPost, Path: "/v1/sales", Tags: []string{"sales"},
 		Summary: "Open a sale",
 		Description: "The lane then waits for the customer's code. One sale is open at a time: with another one it is 409 of type " +
-			problemPrefix + saleOpen + ". An Idempotency-Key that came with another request before is 409 of type " + problemPrefix + string(payment.Conflict) + ".",
+			httpapi.ProblemPrefix + saleOpen + ". An Idempotency-Key that came with another request before is 409 of type " + httpapi.ProblemPrefix + string(payment.Conflict) + ".",
 		DefaultStatus: http.StatusCreated, MaxBodyBytes: maxBody,
 		Errors: []int{http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusServiceUnavailable},
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"tilld/agent/httpapi"
 	"tilld/agent/payment"
 )
 
@@ -85,11 +86,18 @@ func TestOpenSaleRefused(t *testing.T) {
 		{"negative", `{"total":{"minor":-1,"currency":"JPY"}}`, 422, "body.total.minor"},
 		{"more than money is", `{"total":{"minor":1000000000001,"currency":"JPY"}}`, 422, "body.total.minor"},
 		{"over an int64", `{"total":{"minor":9223372036854775808,"currency":"JPY"}}`, 422, "body.total.minor"},
-		{"far over", `{"total":{"minor":1e300,"currency":"JPY"}}`, 422, "body.total.minor"},
-		{"over a float", `{"total":{"minor":1e400,"currency":"JPY"}}`, 400, "body"},
-		{"a fraction", `{"total":{"minor":10.5,"currency":"JPY"}}`, 422, "body.total.minor"},
+		{"far over", `{"total":{"minor":1e300,"currency":"JPY"}}`, 400, "body.total.minor"},
+		{"over a float", `{"total":{"minor":1e400,"currency":"JPY"}}`, 400, "body.total.minor"},
+		{"over all", `{"total":{"minor":1` + strings.Repeat("0", 400) + `,"currency":"JPY"}}`, 400, "body.total.minor"},
+		{"a fraction", `{"total":{"minor":10.5,"currency":"JPY"}}`, 400, "body.total.minor"},
+		{"a fraction of nothing", `{"total":{"minor":10.0,"currency":"JPY"}}`, 400, "body.total.minor"},
 		{"a text", `{"total":{"minor":"1000","currency":"JPY"}}`, 422, "body.total.minor"},
-		{"an exponent", `{"total":{"minor":1e3,"currency":"JPY"}}`, 422, "body"},
+		{"an exponent", `{"total":{"minor":1e3,"currency":"JPY"}}`, 400, "body.total.minor"},
+		{"two totals", `{"total":{"minor":1,"currency":"JPY"},"total":{"minor":2,"currency":"JPY"}}`, 400, "body.total"},
+		{"two totals in two spellings", `{"total":{"minor":1,"currency":"JPY"},"Total":{"minor":2,"currency":"JPY"}}`, 400, "body.total"},
+		{"two amounts", `{"total":{"minor":1,"MINOR":2,"currency":"JPY"}}`, 400, "body.total.minor"},
+		{"another spelling", `{"Total":{"minor":1,"currency":"JPY"}}`, 422, "body.Total"},
+		{"depths", strings.Repeat("[", 10_000), 400, "body"},
 		{"no such currency", `{"total":{"minor":1,"currency":"XYZ"}}`, 422, "body.total"},
 		{"lower case", `{"total":{"minor":1,"currency":"jpy"}}`, 422, "body.total"},
 		{"foreign currency", `{"total":{"minor":1,"currency":"USD"}}`, 422, "body.total"},
@@ -126,6 +134,9 @@ func TestOpenSaleRefused(t *testing.T) {
 			found := tt.location == "" && len(p.Errors) == 0
 			for _, e := range p.Errors {
 				found = found || e.Location == tt.location
+				if strings.Contains(e.Message, "Go ") || strings.Contains(e.Message, "e+") {
+					t.Errorf("said in Go's words: %s", e.Message)
+				}
 				if e.Value != nil {
 					t.Errorf("what was sent is sent back: %s", res.body)
 				}
@@ -187,7 +198,7 @@ func TestIdempotencyKey(t *testing.T) {
 		sale := b.do(t, "POST", "/v1/sales", yen1000, key+"k").sale(t, http.StatusCreated)
 		other := b.do(t, "POST", "/v1/sales", `{"total":{"minor":2,"currency":"JPY"}}`, key+"k").problem(t)
 		busy := b.do(t, "POST", "/v1/sales", yen1000).problem(t)
-		if other.Type != problemPrefix+"conflict" || busy.Type != problemPrefix+"sale_open" || !strings.Contains(busy.Detail, sale.ID.String()) {
+		if other.Type != httpapi.ProblemPrefix+"conflict" || busy.Type != httpapi.ProblemPrefix+"sale_open" || !strings.Contains(busy.Detail, sale.ID.String()) {
 			t.Errorf("%+v, %+v", other, busy)
 		}
 	})

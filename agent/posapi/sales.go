@@ -7,6 +7,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"tilld/agent/httpapi"
 	"tilld/agent/payment"
 )
 
@@ -124,7 +125,7 @@ func (a *API) addSales(api huma.API) {
 func parseSale(in *SaleRef) (payment.ID, error) {
 	id, err := payment.ParseID(in.ID)
 	if err != nil || id.IsZero() {
-		return payment.ID{}, refused("path.id", "expected an identifier of 26 characters")
+		return payment.ID{}, httpapi.Invalid("path.id", "expected an identifier of 26 characters")
 	}
 	return id, nil
 }

@@ -13,6 +13,9 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"tilld/agent/httpapi"
+	"tilld/agent/payment"
 )
 
 // Config is what the API serves from. All fields but Hosts and Version must be set.
@@ -71,15 +74,9 @@ func New(c Config) (*API, error) {
 	return a, nil
 }
 
-// config is huma's without what it would load from elsewhere or put into bodies: no documentation page, no
-// schema links, and the OpenAPI document is made once, by New.
+// config is what both APIs have, with tokens.
 func config(version string) huma.Config {
-	c := huma.DefaultConfig("tilld HQ", version)
-	c.CreateHooks = nil
-	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
-	c.RejectUnknownQueryParameters = true
-	c.AllowAdditionalPropertiesByDefault = true // of answers: a later release may say more
-	c.Info.Description = "Settlement batches, payments, terminals and exceptions of a chain. Amounts are integers in minor units."
+	c := httpapi.Config("tilld HQ", version, "Settlement batches, payments, terminals and exceptions of a chain. Amounts are integers in minor units.")
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{scheme: {
 		Type: "http", Scheme: "bearer", Description: "An API token. Its scopes are among read, finance, operations; each of the latter includes read.",
 	}}
@@ -98,7 +95,7 @@ func (a *API) serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
 func (a *API) serveHealth(w http.ResponseWriter, r *http.Request) {
 	if _, err := a.books.HQEpoch(r.Context()); err != nil {
 		a.log.ErrorContext(r.Context(), "ledger does not answer", "error", err.Error())
-		writeProblem(w, problem(http.StatusServiceUnavailable, "retry", "the ledger does not answer"))
+		httpapi.WriteProblem(w, httpapi.ProblemOf(payment.Retry, "the ledger does not answer"))
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -142,17 +139,17 @@ func (a *API) place(ctx context.Context, list byte, text string, check func(cont
 	}
 	c, err := parseCursor(list, text)
 	if err != nil {
-		return cursor{}, problem(http.StatusBadRequest, "cursor", "after: "+err.Error())
+		return cursor{}, httpapi.Problem(http.StatusBadRequest, "cursor", "after: "+err.Error())
 	}
 	switch {
 	case c.epoch < epoch:
-		return cursor{}, problem(http.StatusGone, "cursor_outdated",
+		return cursor{}, httpapi.Problem(http.StatusGone, "cursor_outdated",
 			"after: HQ was restored from a backup since; begin without a cursor (what you have keeps its identifier and bytes)")
 	case c.epoch > epoch:
-		return cursor{}, problem(http.StatusBadRequest, "cursor", "after: "+errCursor.Error())
+		return cursor{}, httpapi.Problem(http.StatusBadRequest, "cursor", "after: "+errCursor.Error())
 	case c.pos == 0: // an answer without items
 		if !c.id.IsZero() {
-			return cursor{}, problem(http.StatusBadRequest, "cursor", "after: "+errCursor.Error())
+			return cursor{}, httpapi.Problem(http.StatusBadRequest, "cursor", "after: "+errCursor.Error())
 		}
 		return c, nil
 	}
@@ -161,7 +158,7 @@ func (a *API) place(ctx context.Context, list byte, text string, check func(cont
 		return cursor{}, err
 	}
 	if !ok {
-		return cursor{}, problem(http.StatusBadRequest, "cursor", "after: "+errCursor.Error())
+		return cursor{}, httpapi.Problem(http.StatusBadRequest, "cursor", "after: "+errCursor.Error())
 	}
 	return c, nil
 }

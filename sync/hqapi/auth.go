@@ -10,6 +10,8 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"tilld/agent/httpapi"
+	"tilld/agent/payment"
 	"tilld/sync/ledger"
 )
 
@@ -57,7 +59,7 @@ func (a *API) admit(w http.ResponseWriter, r *http.Request, scopes ...Scope) (*l
 		p = a.forbidden(r.Context(), t, scopes...)
 	}
 	if p != nil {
-		writeProblem(w, p)
+		httpapi.WriteProblem(w, p)
 		return nil, false
 	}
 	return t, true
@@ -71,28 +73,28 @@ func (a *API) forbidden(ctx context.Context, t *ledger.Token, scopes ...Scope) *
 	}
 	wanted := strings.Join(words, " or ")
 	a.log.WarnContext(ctx, "request refused", "token", t.ID.String(), "wanted", wanted)
-	return problem(http.StatusForbidden, "scope", "this takes a token with the scope "+wanted)
+	return httpapi.Problem(http.StatusForbidden, "scope", "this takes a token with the scope "+wanted)
 }
 
 // authenticate says who asks, or why that can't be said.
 func (a *API) authenticate(r *http.Request) (*ledger.Token, *huma.ErrorModel) {
 	secret, ok := readSecret(r.Header.Get("Authorization"))
 	if !ok {
-		return nil, problem(http.StatusUnauthorized, "token", "send a token: Authorization: Bearer tilld_…")
+		return nil, httpapi.Problem(http.StatusUnauthorized, "token", "send a token: Authorization: Bearer tilld_…")
 	}
 	now, addr, hash := a.now(), remote(r), hashSecret(secret)
 	if !a.failures.allow(now, addr, hash) {
-		return nil, problem(http.StatusTooManyRequests, "too_many_bad_tokens", "too many bad tokens from this address")
+		return nil, httpapi.Problem(http.StatusTooManyRequests, "too_many_bad_tokens", "too many bad tokens from this address")
 	}
 	t, err := a.books.Token(r.Context(), hash)
 	if err != nil && !notFound(err) {
 		a.log.ErrorContext(r.Context(), "token not looked up", "error", err.Error())
-		return nil, problem(http.StatusServiceUnavailable, "retry", "tokens can't be checked at the moment")
+		return nil, httpapi.ProblemOf(payment.Retry, "tokens can't be checked at the moment")
 	}
 	if why := refuse(&t, hash, now); why != "" {
 		a.failures.bad(now, addr, hash)
 		a.metrics.bad.Inc()
-		return nil, problem(http.StatusUnauthorized, "token", why)
+		return nil, httpapi.Problem(http.StatusUnauthorized, "token", why)
 	}
 	a.failures.ok(hash)
 	return &t, nil

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"tilld/agent/httpapi"
 	"tilld/agent/payment"
 	"tilld/sync/ledger"
 	"tilld/sync/settle"
@@ -91,10 +92,10 @@ func chooseForm(suffix, query, accept string) (string, error) {
 			continue
 		}
 		if _, ok := forms[explicit]; !ok {
-			return "", problem(http.StatusNotFound, string(payment.NotFound), "a batch is there as .json and .csv")
+			return "", httpapi.ProblemOf(payment.NotFound, "a batch is there as .json and .csv")
 		}
 		if suffix != "" && query != "" && suffix != query {
-			return "", problem(http.StatusBadRequest, "invalid", "the path and the parameter format differ")
+			return "", httpapi.ProblemOf(payment.Invalid, "the path and the parameter format differ")
 		}
 		return explicit, nil
 	}
@@ -104,7 +105,7 @@ func chooseForm(suffix, query, accept string) (string, error) {
 	json, csv := accepts(accept, "application", "json"), accepts(accept, "text", "csv")
 	switch {
 	case json == 0 && csv == 0:
-		return "", problem(http.StatusNotAcceptable, "not_acceptable", "a batch is there as application/json and text/csv")
+		return "", httpapi.Problem(http.StatusNotAcceptable, "not_acceptable", "a batch is there as application/json and text/csv")
 	case csv > json:
 		return "csv", nil
 	}

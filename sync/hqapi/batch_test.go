@@ -58,9 +58,9 @@ func TestBatchBytes(t *testing.T) {
 	}
 	wantProblem(t, b.get(t, path, "Accept", "text/html"), 406, "not_acceptable", "text/csv")
 	wantProblem(t, b.get(t, path+".xlsx"), 404, "not_found", ".csv")
-	wantProblem(t, b.get(t, path+".csv?format=json"), 400, "invalid", "differ")
+	wantProblem(t, b.get(t, path+".csv?format=json"), 422, "invalid", "differ")
 	wantProblem(t, b.get(t, path+"?format=xml"), 422, "", "format")
-	wantProblem(t, b.get(t, strings.ToLower(path)), 400, "invalid", "id: ")
+	wantProblem(t, b.get(t, strings.ToLower(path)), 422, "invalid", "id: ")
 }
 
 func TestBatchConditions(t *testing.T) {
@@ -191,8 +191,8 @@ func TestProof(t *testing.T) {
 	if got.ContentHash != other.Root {
 		t.Errorf("the proof of another batch: %+v", got)
 	}
-	wantProblem(t, b.get(t, path+"nobody"), 400, "invalid", "payment: ")
+	wantProblem(t, b.get(t, path+"nobody"), 422, "invalid", "payment: ")
 	b.books.otherRoot = true
 	wantProblem(t, b.get(t, path+kept.Payment.String()), 500, "internal", "log")
-	wantProblem(t, b.get(t, "/v1/settlements/x/proof/"+kept.Payment.String()), 400, "invalid", "id: ")
+	wantProblem(t, b.get(t, "/v1/settlements/x/proof/"+kept.Payment.String()), 422, "invalid", "id: ")
 }

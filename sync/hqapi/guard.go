@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"tilld/agent/httpapi"
 )
 
 // ServeHTTP answers a request: guards first, then the routes.
@@ -23,7 +25,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a.metrics.observe(r, out.status, a.now().Sub(start))
 	}()
 	if !a.hostAllowed(r) {
-		writeProblem(out, problem(http.StatusMisdirectedRequest, "host", "this server does not answer to that name"))
+		httpapi.WriteProblem(out, httpapi.Problem(http.StatusMisdirectedRequest, "host", "this server does not answer to that name"))
 		return
 	}
 	a.route(out, r)
@@ -40,7 +42,7 @@ func (a *API) panicked(w *watched, r *http.Request, v any) {
 	}
 	a.log.ErrorContext(r.Context(), "request panicked", "request", r.Pattern, "panic", v, "stack", string(debug.Stack()))
 	if w.status == 0 {
-		writeProblem(w, problem(http.StatusInternalServerError, "internal", "something went wrong at HQ; its log says what"))
+		httpapi.WriteProblem(w, httpapi.Problem(http.StatusInternalServerError, "internal", "something went wrong at HQ; its log says what"))
 	}
 }
 
@@ -62,7 +64,7 @@ func (a *API) route(w http.ResponseWriter, r *http.Request) {
 	if probe.status == http.StatusMethodNotAllowed {
 		code, detail = "method", "not with this method"
 	}
-	writeProblem(w, problem(probe.status, code, detail))
+	httpapi.WriteProblem(w, httpapi.Problem(probe.status, code, detail))
 }
 
 // secureHeaders says that this is no web page and is for nobody else to keep. There is no CORS: programs

@@ -82,17 +82,21 @@ func TestBodies(t *testing.T) {
 	for name, tt := range map[string]struct {
 		body   string
 		status int
+		kind   string
 		says   string
 	}{
-		"nothing":       {"", 400, "body"},
-		"no JSON":       {"{", 400, ""},
-		"unknown field": {`{"tip":1}`, 422, "unexpected property"},
-		"wrong type":    {`{"wallet":7}`, 422, "expected string"},
-		"too long":      {`{"wallet":"` + strings.Repeat("x", 33) + `"}`, 422, "length"},
-		"too large":     {`{"wallet":"` + strings.Repeat("x", maxBody) + `"}`, 413, ""},
+		"nothing":          {"", 400, "malformed", "body"},
+		"no JSON":          {"{", 400, "malformed", "ends too early"},
+		"unknown field":    {`{"tip":1}`, 422, "invalid", `"detail":"tip: unexpected property"`},
+		"wrong type":       {`{"wallet":7}`, 422, "invalid", "expected string"},
+		"too long":         {`{"wallet":"` + strings.Repeat("x", 33) + `"}`, 422, "invalid", "length"},
+		"too large":        {`{"wallet":"` + strings.Repeat("x", maxBody) + `"}`, 413, "too_large", ""},
+		"two wallets":      {`{"wallet":"house","wallet":"other","currency":"JPY"}`, 400, "malformed", `"body.wallet"`},
+		"in two spellings": {`{"wallet":"house","Wallet":"other","currency":"JPY"}`, 400, "malformed", `"body.wallet"`},
+		"another spelling": {`{"Wallet":"house","currency":"JPY"}`, 422, "invalid", "Wallet"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			wantProblem(t, b.do(t, "POST", "/v1/settlements", b.finance, tt.body), tt.status, "", tt.says)
+			wantProblem(t, b.do(t, "POST", "/v1/settlements", b.finance, tt.body), tt.status, tt.kind, tt.says)
 		})
 	}
 	req, err := http.NewRequestWithContext(t.Context(), "POST", b.url+"/v1/settlements", strings.NewReader("wallet=house"))

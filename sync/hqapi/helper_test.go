@@ -17,8 +17,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"tilld/agent/httpapi"
 	"tilld/agent/payment"
 	"tilld/sync/ingest/ingesttest"
 	"tilld/sync/ledger"
@@ -263,12 +265,20 @@ func into[T any](t *testing.T, a answer) T {
 // wantProblem wants an answer that is a problem of the kind, in its own words.
 func wantProblem(t *testing.T, a answer, status int, kind, says string) {
 	t.Helper()
-	var p struct{ Type, Title, Detail string }
+	var p huma.ErrorModel
 	if err := json.Unmarshal(a.body, &p); err != nil || a.StatusCode != status || a.Header.Get("Content-Type") != "application/problem+json" {
 		t.Fatalf("%s %s, want %d as a problem: %s", a.Status, a.Header.Get("Content-Type"), status, a.body)
 	}
-	if kind != "" && p.Type != problemPrefix+kind || !strings.Contains(string(a.body), says) {
+	if kind != "" && p.Type != httpapi.ProblemPrefix+kind || !strings.Contains(string(a.body), says) {
 		t.Errorf("%s: want a problem %q that says %q", a.body, kind, says)
+	}
+	if p.Status != status || !strings.HasPrefix(p.Type, httpapi.ProblemPrefix) || p.Detail == "" {
+		t.Errorf("not a problem as it should be: %s", a.body)
+	}
+	for _, e := range p.Errors {
+		if e.Value != nil {
+			t.Errorf("what was sent is sent back: %s", a.body)
+		}
 	}
 }
 

@@ -173,8 +173,8 @@ func TestCut(t *testing.T) {
 	}
 	b.hq.Balance()
 	post := func(body string) answer { return b.do(t, "POST", "/v1/settlements", b.finance, body) }
-	wantProblem(t, post(`{"wallet":"house"}`), 400, "invalid", "currency")
-	wantProblem(t, post(`{"currency":"JPY"}`), 400, "invalid", "wallet")
+	wantProblem(t, post(`{"wallet":"house"}`), 422, "invalid", "currency")
+	wantProblem(t, post(`{"currency":"JPY"}`), 422, "invalid", "wallet")
 	wantProblem(t, post(`{"wallet":"nobody","currency":"JPY"}`), 404, "not_found", "")
 	b.cut = func(context.Context, ...settle.Account) ([]settle.Ref, error) {
 		return nil, errors.Join(fmt.Errorf("cutting a: %w", settle.ErrNobody), fmt.Errorf("cutting b: %w", settle.ErrCut))
@@ -230,7 +230,7 @@ func TestPaymentsLife(t *testing.T) {
 			t.Errorf("%+v is proved by %+v", line, proof)
 		}
 	}
-	wantProblem(t, b.get(t, "/v1/payments/12345"), 400, "invalid", "id: ")
+	wantProblem(t, b.get(t, "/v1/payments/12345"), 422, "invalid", "id: ")
 	b.hq.Balance()
 }
 
@@ -299,7 +299,7 @@ func TestExceptions(t *testing.T) {
 	}
 	wantProblem(t, resolve(twice, b.operates, `{"outcome":"loss","why":"w"}`), 403, "scope", "finance")
 	wantProblem(t, resolve(all[2].ID, b.operates, `{"outcome":"loss","why":"w"}`), 403, "scope", "finance") // its own, but with money
-	wantProblem(t, resolve(twice, b.finance, `{"outcome":"noted","why":"w"}`), 400, "invalid", "can't be decided")
+	wantProblem(t, resolve(twice, b.finance, `{"outcome":"noted","why":"w"}`), 422, "invalid", "can't be decided")
 	x := into[ExceptionView](t, resolve(twice, b.finance, `{"outcome":"receivable","why":"the issuer agreed"}`))
 	if x.State != "resolved" || x.Outcome != "receivable" || x.Why != "the issuer agreed" || !strings.HasPrefix(x.ResolvedBy, "of finance (token ") || x.ResolvedAt != stamp(testNow) {
 		t.Errorf("%+v", x)
@@ -312,7 +312,7 @@ func TestExceptions(t *testing.T) {
 		wantProblem(t, resolve(all[2].ID, b.finance, body), 422, "", "")
 	}
 	wantProblem(t, resolve(payment.ID{1}, b.finance, `{"outcome":"loss","why":"w"}`), 404, "not_found", "")
-	wantProblem(t, b.do(t, "POST", "/v1/exceptions/x/resolve", b.finance, `{"outcome":"loss","why":"w"}`), 400, "invalid", "id: ")
+	wantProblem(t, b.do(t, "POST", "/v1/exceptions/x/resolve", b.finance, `{"outcome":"loss","why":"w"}`), 422, "invalid", "id: ")
 	for query, want := range map[string]int{"?state=open": 1, "?state=resolved": 2, "?kind=code_spent_twice": 1, "?owner=operations": 2, "?owner=nobody": 0, "?limit=2": 2} {
 		if got := list(query); len(got) != want {
 			t.Errorf("%q lists %d", query, len(got))

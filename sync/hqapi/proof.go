@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"tilld/agent/httpapi"
 	"tilld/agent/payment"
 	"tilld/sync/settle"
 )
@@ -77,7 +78,7 @@ func (a *API) getProof(ctx context.Context, in *ProofInput) (*proofOutput, error
 		out.Body.Proofs = append(out.Body.Proofs, LineProof{Kind: l.Kind, Amount: l.Amount, Index: p.Index, Size: p.Size, Leaf: p.Leaf, Path: p.Path})
 	}
 	if len(out.Body.Proofs) == 0 {
-		return nil, problem(http.StatusNotFound, string(payment.NotFound), "the payment is not in this batch")
+		return nil, httpapi.ProblemOf(payment.NotFound, "the payment is not in this batch")
 	}
 	return out, nil
 }
@@ -107,7 +108,7 @@ func (l *lastBatch) load(archive Archive, id payment.ID) (*settle.Batch, error) 
 func parseID(what, text string) (payment.ID, error) {
 	id, err := payment.ParseID(text)
 	if err != nil {
-		return payment.ID{}, problem(http.StatusBadRequest, "invalid", what+": want 26 characters such as 01M808TX00X4GR74NP28PC98Y4")
+		return payment.ID{}, httpapi.Invalid("path."+what, "want 26 characters such as 01M808TX00X4GR74NP28PC98Y4")
 	}
 	return id, nil
 }

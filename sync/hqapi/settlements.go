@@ -8,6 +8,7 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 
+	"tilld/agent/httpapi"
 	"tilld/agent/payment"
 	"tilld/sync/ledger"
 	"tilld/sync/settle"
@@ -103,7 +104,7 @@ func (a *API) cutSettlements(ctx context.Context, in *cutInput) (*cutOutput, err
 	if in.Body != (CutRequest{}) {
 		account := settle.Account{Wallet: in.Body.Wallet, Currency: in.Body.Currency}
 		if err := account.Validate(); err != nil {
-			return nil, problem(http.StatusBadRequest, "invalid", err.Error())
+			return nil, httpapi.ProblemOf(payment.Invalid, err.Error())
 		}
 		accounts = append(accounts, account)
 	}
@@ -129,7 +130,7 @@ func (a *API) cutSettlements(ctx context.Context, in *cutInput) (*cutOutput, err
 // cutFailed keeps apart what the client asked wrongly and what HQ must look at.
 func (a *API) cutFailed(ctx context.Context, err error) error {
 	if isOnly(err, settle.ErrNobody) {
-		return problem(http.StatusNotFound, string(payment.NotFound), "no such wallet is settled in that currency")
+		return httpapi.ProblemOf(payment.NotFound, "no such wallet is settled in that currency")
 	}
 	return a.failed(ctx, "cut settlements", err)
 }

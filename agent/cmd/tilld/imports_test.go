@@ -33,7 +33,8 @@ var table = []rule{
 	{"agent/journal", "agent/payment sync/wire", "keeps facts and doesn't judge them"},
 	{"agent/lane", "agent/payment agent/clock agent/paycode agent/policy agent/checkout agent/journal drivers/port drivers/scanner sync/wire",
 		"its work is to bring checkout and journal together, so it knows both; uplink and screens it does not"},
-	{"agent/posapi", "agent/payment agent/clock agent/paycode agent/policy agent/checkout drivers/scanner",
+	{"agent/httpapi", "agent/payment", "what the HTTP APIs of a lane and of HQ share; it serves neither"},
+	{"agent/posapi", "agent/payment agent/httpapi agent/clock agent/paycode agent/policy agent/checkout drivers/scanner",
 		"sees the lane through an interface of its own"},
 
 	{"firmware-configs", "", "data"},
@@ -54,7 +55,7 @@ var table = []rule{
 	{"sync/ingest", "agent/payment agent/policy agent/paycode/signed sync/wire sync/ledger sync/settle", "downward only: ingest, ledger, settle"},
 	{"sync/operator", "agent/payment agent/policy agent/paycode/signed sync/wire", "what HQ knows comes in by interface"},
 	{"sync/house", "agent/payment agent/policy agent/paycode/signed sync/wire", "an issuer like any other"},
-	{"sync/hqapi", "agent/payment agent/policy sync/wire sync/ledger sync/settle", "serves the books as they are: their types are its answers' source"},
+	{"sync/hqapi", "agent/payment agent/httpapi agent/policy sync/wire sync/ledger sync/settle", "serves the books as they are: their types are its answers' source"},
 
 	{"ui/web", "agent/payment sync/wire", "what all pages share"},
 	{"ui/*", "agent/payment sync/wire ui/web", "a page sees what it shows through an interface of its own"},
