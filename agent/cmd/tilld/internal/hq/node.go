@@ -76,47 +76,61 @@ func Open(ctx context.Context, cfg *config.HQ, version string, log *slog.Logger)
 }
 
 func (n *Node) openBroker() error {
-	addresses, credentials, files := n.cfg.Broker.Addresses, n.cfg.Broker.CredentialsFile, n.cfg.Broker.TLS
 	mc := mqtt.Config{
 		ClientID: "hq-" + rand.Text()[:12], Log: n.log,
 		Subscriptions: []mqtt.Subscription{{Filter: wire.UpFilter(-1), QoS: 1}},
 		OnMessage:     func(topic string, payload []byte) { n.ingest.Handle(context.Background(), topic, payload) },
 		OnState:       n.noteLink,
 	}
-	if e := n.cfg.Embedded; e.Listen != "" {
-		bc := mqtt.BrokerConfig{StoreDir: filepath.Join(n.cfg.Data, brokerDir), Listen: e.Listen, Name: "tilld-hq", Log: n.log}
-		var err error
-		if e.CredentialsFile != "" {
-			if bc.Username, bc.Password, err = mqtt.ReadCredentials(e.CredentialsFile); err != nil {
-				return err
-			}
-		}
-		if e.TLS != (config.TLS{}) {
-			if bc.TLS, err = mqtt.TLSFiles(e.TLS).Server(); err != nil {
-				return err
-			}
-			// HQ's own client is in this process and proves itself to its broker with the broker's own files.
-			files = e.TLS
-		}
-		if n.broker, err = mqtt.StartBroker(bc); err != nil {
-			return err
-		}
-		addresses, credentials = []string{n.broker.URL()}, e.CredentialsFile
+	road := n.outsideBroker
+	if n.cfg.Embedded.Listen != "" {
+		road = n.ownBroker
 	}
-	mc.Brokers = addresses
-	var err error
-	if credentials != "" {
-		if mc.Username, mc.Password, err = mqtt.ReadCredentials(credentials); err != nil {
-			return err
-		}
-	}
-	if files != (config.TLS{}) {
-		if mc.TLS, err = mqtt.TLSFiles(files).Client(); err != nil {
-			return err
-		}
+	err := road(&mc)
+	if err != nil {
+		return err
 	}
 	n.client, err = mqtt.NewClient(mc)
 	return err
+}
+
+// outsideBroker makes the client one of somebody else's broker.
+func (n *Node) outsideBroker(mc *mqtt.Config) (err error) {
+	b := n.cfg.Broker
+	mc.Brokers = b.Addresses
+	if b.CredentialsFile != "" {
+		if mc.Username, mc.Password, err = mqtt.ReadCredentials(b.CredentialsFile); err != nil {
+			return err
+		}
+	}
+	if b.TLS != (config.TLS{}) {
+		mc.TLS, err = mqtt.TLSFiles(b.TLS).Client()
+	}
+	return err
+}
+
+// ownBroker starts the broker in this process and makes the client its own.
+func (n *Node) ownBroker(mc *mqtt.Config) (err error) {
+	e := n.cfg.Embedded
+	bc := mqtt.BrokerConfig{StoreDir: filepath.Join(n.cfg.Data, brokerDir), Listen: e.Listen, Name: "tilld-hq", Log: n.log}
+	if e.CredentialsFile != "" {
+		if bc.Username, bc.Password, err = mqtt.ReadCredentials(e.CredentialsFile); err != nil {
+			return err
+		}
+	}
+	if e.TLS != (config.TLS{}) {
+		if bc.TLS, err = mqtt.TLSFiles(e.TLS).Server(); err != nil {
+			return err
+		}
+		if mc.TLS, err = ownClient(bc.TLS, time.Now()); err != nil {
+			return err
+		}
+	}
+	if n.broker, err = mqtt.StartBroker(bc); err != nil {
+		return err
+	}
+	mc.Brokers, mc.Username, mc.Password = []string{n.broker.URL()}, bc.Username, bc.Password
+	return nil
 }
 
 func (n *Node) openSettler() (err error) {
