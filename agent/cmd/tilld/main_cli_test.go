@@ -9,7 +9,7 @@ import (
 )
 
 // tilld runs the program in this process and returns what it said.
-func tilld(t *testing.T, args ...string) (code int, out, errs string) {
+func tilld(t testing.TB, args ...string) (code int, out, errs string) {
 	t.Helper()
 	var o, e bytes.Buffer
 	code = run(t.Context(), args, streams{strings.NewReader(""), &o, &e})

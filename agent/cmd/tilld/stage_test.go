@@ -48,20 +48,21 @@ const patience = 60 * time.Second
 
 // stage is HQ, its broker behind a line that can be cut, and lanes, each a process of its own.
 type stage struct {
-	*testing.T
-	dir    string
-	hq     *process
-	hqURL  string
-	token  string
-	line   *outage.Proxy
-	issuer *wire.Signer
-	lanes  []*laneProcess
-	ids    *payment.IDs
+	testing.TB
+	profile string // of the lanes' scanners
+	dir     string
+	hq      *process
+	hqURL   string
+	token   string
+	line    *outage.Proxy
+	issuer  *wire.Signer
+	lanes   []*laneProcess
+	ids     *payment.IDs
 }
 
 // process is tilld, running.
 type process struct {
-	t    *testing.T
+	t    testing.TB
 	args []string
 	cmd  *exec.Cmd
 	log  *lockedBuffer
@@ -96,7 +97,7 @@ type laneProcess struct {
 
 func (s *stage) start(args ...string) *process {
 	s.Helper()
-	p := &process{t: s.T, args: args, log: &lockedBuffer{}}
+	p := &process{t: s.TB, args: args, log: &lockedBuffer{}}
 	p.begin()
 	s.Cleanup(p.kill)
 	return p
@@ -133,7 +134,7 @@ func (p *process) end() {
 	}
 }
 
-func freeAddr(t *testing.T) string {
+func freeAddr(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -153,7 +154,7 @@ func (s *stage) must(err error) {
 // cli runs a command that must succeed and returns its standard output.
 func (s *stage) cli(args ...string) string {
 	s.Helper()
-	code, out, errs := tilld(s.T, args...)
+	code, out, errs := tilld(s.TB, args...)
 	if code != 0 {
 		s.Fatalf("tilld %s: exit %d\n%s%s", strings.Join(args, " "), code, out, errs)
 	}
@@ -168,9 +169,15 @@ func (s *stage) file(name, text string) string {
 }
 
 // newStage sets everything up by the files that people carry; edit changes the policy before the lanes join.
-func newStage(t *testing.T, lanes int, edit func(*policy.Document)) *stage {
+func newStage(t testing.TB, lanes int, edit func(*policy.Document)) *stage {
 	t.Helper()
-	s := &stage{T: t, dir: t.TempDir(), ids: payment.NewIDs(time.Now, rand.Reader)}
+	return newStageWith(t, lanes, "generic", edit)
+}
+
+// newStageWith is newStage with scanners of a device profile: a built-in one's name, or a file.
+func newStageWith(t testing.TB, lanes int, profile string, edit func(*policy.Document)) *stage {
+	t.Helper()
+	s := &stage{TB: t, profile: profile, dir: t.TempDir(), ids: payment.NewIDs(time.Now, rand.Reader)}
 	data := filepath.Join(s.dir, "hq")
 	s.cli("hq", "init", "--data", data, "--chain", "kita")
 	var err error
@@ -206,7 +213,7 @@ func newStage(t *testing.T, lanes int, edit func(*policy.Document)) *stage {
 
 func (s *stage) addLane(hqData, name string) {
 	s.Helper()
-	l := &laneProcess{name: name, store: "S001", dir: filepath.Join(s.dir, name), pages: freeAddr(s.T), pos: freeAddr(s.T)}
+	l := &laneProcess{name: name, store: "S001", dir: filepath.Join(s.dir, name), pages: freeAddr(s.TB), pos: freeAddr(s.TB)}
 	request, answer := filepath.Join(s.dir, name+".request"), filepath.Join(s.dir, name+".answer")
 	s.cli("lane", "init", "--data", l.dir, "-o", request)
 	s.cli("hq", "terminal", "add", "--data", hqData, "--store", l.store, "--lane", name, "--entity", "kita-foods", "-o", answer, request)
@@ -216,8 +223,8 @@ func (s *stage) addLane(hqData, name string) {
 	l.scanner, err = emulate.NewScanner(link, emulate.Options{})
 	s.must(err)
 	s.Cleanup(func() { _ = l.scanner.Close() })
-	conf := s.file(name+".toml", fmt.Sprintf("data = %q\n[scanner]\npath = %q\nlocks = %q\n[broker]\naddresses = [%q]\n[listen]\npages = %q\npos = %q\n[log]\nlevel = \"warn\"\n",
-		l.dir, link, s.dir, "mqtt://"+s.line.Addr(), l.pages, l.pos))
+	conf := s.file(name+".toml", fmt.Sprintf("data = %q\n[scanner]\npath = %q\nprofile = %q\nlocks = %q\n[broker]\naddresses = [%q]\n[listen]\npages = %q\npos = %q\n[log]\nlevel = \"warn\"\n",
+		l.dir, link, s.profile, s.dir, "mqtt://"+s.line.Addr(), l.pages, l.pos))
 	l.process = s.start("lane", "-c", conf)
 	s.lanes = append(s.lanes, l)
 }
