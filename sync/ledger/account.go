@@ -91,6 +91,8 @@ const (
 	KeyRefused      Kind = "key_refused"         // a key change that HQ can't take
 	EpochForked     Kind = "epoch_forked"        // an epoch has two histories: the alarm; its payments are kind fork
 	EpochSibling    Kind = "epoch_sibling"       // two epochs continue the same one: perhaps a cloned terminal
+	TerminalTwice   Kind = "terminal_twice"      // two journals of the terminal are alive: its data was copied, and both go on
+	HQLost          Kind = "hq_lost"             // HQ's books were put back: they lack entries that HQ had acknowledged
 )
 
 // Owners decide exceptions.
@@ -137,6 +139,8 @@ var kinds = map[Kind]struct {
 	KeyRefused:      {OwnerOperations, 0, wire.Rejected},
 	EpochForked:     {OwnerOperations, 0, wire.Recorded},
 	EpochSibling:    {OwnerOperations, 0, wire.Recorded},
+	TerminalTwice:   {OwnerOperations, 0, wire.Recorded},
+	HQLost:          {OwnerOperations, 0, wire.Recorded},
 }
 
 // Owner is who decides exceptions of this kind.

@@ -11,10 +11,11 @@ import (
 // beat notes what a terminal says of itself, when it is newer than what it said before, and where HQ stands in
 // its epoch.
 func (t *tx) beat(b *wire.Beat) (Answer, error) {
-	no, term, err := t.terminal(b.Terminal)
-	if err != nil || no == 0 {
+	term, err := t.terminal(b.Terminal)
+	if err != nil || term.no == 0 {
 		return Answer{Outcome: NoSuch}, err
 	}
+	no := term.no
 	if max(b.Count, b.Last, b.Acked, b.HQEpoch, b.Policy) > math.MaxInt64 {
 		return Answer{Outcome: BadNumber}, nil
 	}
@@ -32,7 +33,11 @@ func (t *tx) beat(b *wire.Beat) (Answer, error) {
 	} else if err := t.learn(e, b.Last); err != nil {
 		return Answer{}, err
 	}
-	e.revoked = !term.RevokedAt.IsZero()
+	e.revoked, e.alarmed = !term.RevokedAt.IsZero(), term.alarmed
+	alarms, err := t.alarms(&term, e, b)
+	if err != nil {
+		return Answer{}, err
+	}
 	n, err := t.exec(`INSERT INTO beat (terminal, at, count, epoch, last, acked, hq_epoch, policy, wall, software)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (terminal) DO UPDATE SET at = excluded.at, count = excluded.count,
 		epoch = excluded.epoch, last = excluded.last, acked = excluded.acked, hq_epoch = excluded.hq_epoch,
@@ -42,13 +47,23 @@ func (t *tx) beat(b *wire.Beat) (Answer, error) {
 		return Answer{}, err
 	}
 	ans := e.answer("", 0)
-	ans.Fresh = n > 0
+	ans.Fresh, ans.Alarms = n > 0, alarms
 	for i := range ans.Places {
 		if ans.Places[i].Results, err = t.results(no, ans.Places[i].Branch); err != nil {
 			return Answer{}, err
 		}
 	}
 	return ans, nil
+}
+
+// alarms are what a beat tells without meaning to.
+func (t *tx) alarms(term *terminalRow, e *epochRow, b *wire.Beat) ([]Alarm, error) {
+	lost, err := t.lose(e, b)
+	if err != nil {
+		return nil, err
+	}
+	twin, err := t.twin(term, e, b)
+	return append(lost, twin...), err
 }
 
 // results are the newest exceptions of a history's entries, decided ones as what they came to. What only tells

@@ -4,8 +4,8 @@ import "database/sql"
 
 func (t *tx) epoch(terminal int64, epoch uint64) (*epochRow, error) {
 	e := &epochRow{terminal: terminal}
-	found, err := t.get("SELECT no, coalesce(fork_from, 0) FROM epoch WHERE terminal = ? AND epoch = ?",
-		[]any{terminal, int64(epoch)}, &e.no, &e.forkFrom)
+	found, err := t.get(`SELECT no, coalesce(fork_from, 0), coalesce(lost, 0), coalesce(lost_in, 0), coalesce(lead, 0), back
+		FROM epoch WHERE terminal = ? AND epoch = ?`, []any{terminal, int64(epoch)}, &e.no, &e.forkFrom, &e.lost, &e.lostIn, &e.lead, &e.back)
 	if err != nil || !found {
 		return nil, err
 	}
@@ -45,7 +45,7 @@ func (t *tx) retired(terminal int64, key int) (retired bool, err error) {
 // openBranch begins an epoch's first history.
 func (t *tx) openBranch(e *epochRow, a *Arrival) (Answer, error) {
 	if retired, err := t.retired(e.terminal, a.Key); err != nil || retired {
-		return Answer{Outcome: WrongKey, Places: []Place{{Revoked: e.revoked}}}, err
+		return Answer{Outcome: WrongKey, Places: []Place{{Revoked: e.revoked, Twice: e.alarmed}}}, err
 	}
 	b, err := t.newBranch(e, nil, 1, a, a.Key)
 	if err != nil {

@@ -17,8 +17,9 @@ import (
 // Report is what Check found.
 type Report struct {
 	Days    []LaneDay
-	Missing []Range // of entries that a terminal signed and HQ does not hold
-	Waiting []Range // of entries that are held and not judged yet
+	Missing []Range     // of entries that a terminal signed and HQ does not hold
+	Waiting []Range     // of entries that are held and not judged yet
+	Lost    []LostRange // of entries that HQ had acknowledged
 	// Awaited counts batch lines whose entries are not here: HQ was restored from a backup, and the lanes have
 	// not sent everything again.
 	Awaited int
@@ -54,7 +55,7 @@ func (s *Store) Check(ctx context.Context, since time.Time) (*Report, error) {
 	c := &checker{days: map[Dimension]*LaneDay{}, report: &Report{}}
 	err := s.look(ctx, func(q querier) error {
 		c.q = q
-		var steps = []func(context.Context) error{c.ranges, c.balances, c.states, c.exceptions, c.batches}
+		var steps = []func(context.Context) error{c.ranges, c.balances, c.states, c.exceptions, c.batches, c.lost}
 		if err := c.first(ctx, since); err != nil {
 			return err
 		}
@@ -221,6 +222,12 @@ func (c *checker) compare() {
 func compareDimensions(a, b *Dimension) int {
 	return cmp.Or(cmp.Compare(a.BusinessDate, b.BusinessDate), cmp.Compare(a.Entity, b.Entity), cmp.Compare(a.Store, b.Store),
 		cmp.Compare(a.Lane, b.Lane), slices.Compare(a.Terminal[:], b.Terminal[:]), cmp.Compare(a.Wallet, b.Wallet), cmp.Compare(a.Currency, b.Currency))
+}
+
+// lost names what HQ had acknowledged.
+func (c *checker) lost(ctx context.Context) (err error) {
+	c.report.Lost, err = lostRanges(ctx, c.q)
+	return err
 }
 
 // ranges names what is missing and what waits.

@@ -9,11 +9,13 @@ import (
 	"tilld/sync/wire"
 )
 
-// newException is an exception to be opened.
+// newException is an exception to be opened: about an entry, or about an epoch from a sequence on.
 type newException struct {
 	kind     Kind
 	terminal int64
 	entry    int64
+	epoch    int64 // with from, in the place of entry
+	from     uint64
 	payment  int64 // 0: no money waits
 	hash     [wire.HashSize]byte
 	name     wire.Name
@@ -42,8 +44,9 @@ func (t *tx) open(x *newException) (no int64, err error) {
 	if len(detail) > maxDetail {
 		detail = detail[:maxDetail]
 	}
-	no, err = t.insert(`INSERT INTO exception (id, kind, owner, terminal, entry, payment, detail, opened_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`, id[:], string(x.kind), x.kind.Owner(), x.terminal, x.entry, orNull(x.payment), detail, t.now)
+	no, err = t.insert(`INSERT INTO exception (id, kind, owner, terminal, entry, epoch, seq, payment, detail, opened_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, id[:], string(x.kind), x.kind.Owner(), x.terminal, orNull(x.entry), orNull(x.epoch),
+		orNull(int64(x.from)), orNull(x.payment), detail, t.now)
 	if err != nil {
 		return 0, fmt.Errorf("opening an exception %s: %w", x.kind, err)
 	}
@@ -104,7 +107,16 @@ func (t *tx) resolve(op string, id payment.ID, to Decision, who, why string) err
 		return payment.Errorf(payment.Invalid, op, "exception %s (%s) can't be decided as %q", id, kind, string(to))
 	}
 	if to == Noted {
-		return t.decided(no, to, 0, who, why)
+		if err := t.decided(no, to, 0, who, why); err != nil {
+			return err
+		}
+		switch kind {
+		case HQLost:
+			return t.giveUp(no)
+		case TerminalTwice:
+			return t.lookAgain(no)
+		}
+		return nil
 	}
 	if p.state != Suspended {
 		return payment.Errorf(payment.Conflict, op, "the payment of exception %s is %s", id, p.state)

@@ -19,3 +19,8 @@ func ExceptionPlan(want ExceptionFilter) (string, []any) {
 	q := newestExceptions(want, 1000, 50)
 	return q.text, q.args
 }
+
+// AlarmPlan is what SQLite is asked of a terminal with every message of it.
+func AlarmPlan() string {
+	return "SELECT " + isAlarmed + ", " + isTwice + " FROM terminal t WHERE t.id = ?"
+}

@@ -28,7 +28,8 @@ func (t *tx) fork(e *epochRow, at *branchRow, agreed uint64, a *Arrival) (Answer
 	if err != nil {
 		return Answer{}, err
 	}
-	if err := t.alarm(e, b, a); err != nil {
+	alarms, err := t.alarm(e, b, a)
+	if err != nil {
 		return Answer{}, err
 	}
 	if e.forkFrom == 0 || b.from < e.forkFrom {
@@ -37,7 +38,9 @@ func (t *tx) fork(e *epochRow, at *branchRow, agreed uint64, a *Arrival) (Answer
 			return Answer{}, err
 		}
 	}
-	return e.answer(Conflict, int(b.head-agreed), b), nil
+	ans := e.answer(Conflict, int(b.head-agreed), b)
+	ans.Alarms = alarms
+	return ans, nil
 }
 
 func (t *tx) mayFork(e *epochRow, at *branchRow, agreed uint64, key int) (bool, error) {
@@ -50,18 +53,18 @@ func (t *tx) mayFork(e *epochRow, at *branchRow, agreed uint64, key int) (bool, 
 }
 
 // alarm tells of the fork itself, once for each history.
-func (t *tx) alarm(e *epochRow, b *branchRow, a *Arrival) error {
+func (t *tx) alarm(e *epochRow, b *branchRow, a *Arrival) ([]Alarm, error) {
 	var entry int64
 	if _, err := t.get("SELECT no FROM entry WHERE branch = ? AND seq = ?", []any{b.no, int64(b.from)}, &entry); err != nil {
-		return err
+		return nil, err
 	}
 	i := b.from - a.Batch.First
-	_, err := t.open(&newException{
+	e.alarmed = true
+	return t.raise(&newException{
 		kind: EpochForked, terminal: e.terminal, entry: entry, hash: a.Hashes[i],
 		name:   wire.Name{Terminal: a.Batch.Terminal, Epoch: a.Batch.Epoch, Seq: b.from},
 		detail: fmt.Sprintf("history %d of the epoch begins here", len(e.branches)),
 	})
-	return err
 }
 
 // suspendFork moves what was posted after the fork to suspense. What somebody has decided already stays.

@@ -15,6 +15,9 @@ type Glance struct {
 	Heard     int // heard from since the given time
 	Behind    int // HQ lacks entries that it knows of
 	Forked    int // see TerminalStatus.Forked
+	Twice     int // see TerminalStatus.Twice
+	Lost      int // HQ lacks entries that it had acknowledged, and nobody has declared it restored
+	Awaited   int // HQ lacks entries that it had acknowledged; it was declared restored, and waits for them
 	Unjudged  uint64
 	Open      int             // exceptions
 	Waiting   []payment.Money // payments in suspense, by currency
@@ -23,9 +26,10 @@ type Glance struct {
 // Glance counts. A terminal was heard when its newest beat is not before since.
 func (s *Store) Glance(ctx context.Context, since time.Time) (g Glance, err error) {
 	err = s.look(ctx, func(q querier) error {
-		err := q.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(`+isHeard+`), 0), coalesce(sum(`+isBehind+`), 0), coalesce(sum(`+isForked+`), 0)
+		err := q.QueryRowContext(ctx, `SELECT count(*), coalesce(sum(`+isHeard+`), 0), coalesce(sum(`+isBehind+`), 0), coalesce(sum(`+isForked+`), 0),
+			coalesce(sum(`+isTwice+`), 0), coalesce(sum(`+isLost+` AND NOT `+isAwaited+`), 0), coalesce(sum(`+isAwaited+`), 0)
 			FROM terminal t LEFT JOIN beat s ON s.terminal = t.no WHERE t.revoked_at IS NULL`,
-			since.UnixMilli()).Scan(&g.Terminals, &g.Heard, &g.Behind, &g.Forked)
+			since.UnixMilli()).Scan(&g.Terminals, &g.Heard, &g.Behind, &g.Forked, &g.Twice, &g.Lost, &g.Awaited)
 		if err != nil {
 			return err
 		}

@@ -238,3 +238,49 @@ func TestTokenByID(t *testing.T) {
 		t.Errorf("no such token: %v", err)
 	}
 }
+
+// TestGlanceAlarms: what HQ lost, what it waits for after a restore, and tills that live twice are counted and found.
+func TestGlanceAlarms(t *testing.T) {
+	c := ingesttest.NewChain(t)
+	books := open(t, func() time.Time { return c.Now })
+	b := &ledgertest.Bench{T: t, Ledger: books, Chain: c, Ctx: context.Background()}
+	lost, twice := b.Lane("s1", "1"), b.Lane("s1", "2")
+	b.Lane("s1", "3")
+	hq, err := b.HQEpoch(b.Ctx)
+	b.Must(err)
+	beat := func(l *ingesttest.Lane, count uint64, acked uint64) {
+		t.Helper()
+		_, _, err := b.Record(b.Ctx, nil, []*wire.Beat{{Terminal: l.ID, Epoch: l.Epoch, Last: l.Last(), Head: l.Head(), Acked: acked, HQEpoch: hq, Count: count}})
+		b.Must(err)
+	}
+	twin := twice.Clone()
+	twin.NewEpoch(payment.CauseFork)
+	for i := range uint64(2) {
+		beat(twice, 2*i+1, 0)
+		beat(twin, 2*i+2, 0)
+	}
+	beat(lost, 1, lost.Last())
+	want := func(lost, awaited int) {
+		t.Helper()
+		g, err := books.Glance(b.Ctx, c.Now)
+		if b.Must(err); g.Terminals != 3 || g.Twice != 1 || g.Lost != lost || g.Awaited != awaited {
+			t.Errorf("%+v", g)
+		}
+	}
+	found := func(trouble ledger.Trouble, want *ingesttest.Lane) {
+		t.Helper()
+		list, err := books.TerminalsByPlace(b.Ctx, ledger.TerminalFilter{Trouble: trouble}, payment.ID{}, 10)
+		if b.Must(err); len(list) != 1 || list[0].ID != want.ID {
+			t.Errorf("%s: %+v", trouble, list)
+		}
+	}
+	want(1, 0)
+	found(ledger.TroubleLost, lost)
+	found(ledger.TroubleForked, twice)
+	c.Now = c.Now.Add(time.Second)
+	_, err = b.Restored(b.Ctx)
+	b.Must(err)
+	want(0, 1)
+	b.SendAll(lost, 0)
+	want(0, 0)
+}

@@ -125,11 +125,11 @@ func (s *Store) Forget(ctx context.Context, before time.Time, limit int) (int, e
 
 // Places says where HQ stands in an epoch: one place for each history, none for an epoch that it never heard of.
 func (s *Store) Places(ctx context.Context, terminal payment.ID, epoch uint64) ([]Place, error) {
-	rows, err := s.readers.QueryContext(ctx, `SELECT b.no, b.head, b.head_hash, b.judged, e.fork_from IS NOT NULL, t.revoked_at IS NOT NULL
-		FROM branch b JOIN epoch e ON e.no = b.epoch JOIN terminal t ON t.no = e.terminal WHERE t.id = ? AND e.epoch = ? ORDER BY b.no`,
+	rows, err := s.readers.QueryContext(ctx, `SELECT b.no, b.head, b.head_hash, b.judged, e.fork_from IS NOT NULL, t.revoked_at IS NOT NULL,
+		`+isAlarmed+` FROM branch b JOIN epoch e ON e.no = b.epoch JOIN terminal t ON t.no = e.terminal WHERE t.id = ? AND e.epoch = ? ORDER BY b.no`,
 		terminal[:], int64(epoch))
 	list, err := collect(rows, err, func(rows *sql.Rows) (p Place, err error) {
-		return p, rows.Scan(&p.Branch, &p.Acked, &p.Head, &p.Judged, &p.Forked, &p.Revoked)
+		return p, rows.Scan(&p.Branch, &p.Acked, &p.Head, &p.Judged, &p.Forked, &p.Revoked, &p.Twice)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading where epoch %016x of %s stands: %w", epoch, terminal, err)

@@ -25,12 +25,20 @@ func (s *Store) Restored(ctx context.Context) (uint64, error) {
 			return err
 		}
 		epoch = max(epoch+1, t.now)
-		return t.newEpoch(epoch, "restore")
+		if err := t.newEpoch(epoch, "restore"); err != nil {
+			return err
+		}
+		return t.regainAll()
 	})
 	if err != nil {
 		return 0, fmt.Errorf("beginning a new HQ epoch: %w", err)
 	}
 	return uint64(epoch), nil
+}
+
+func (t *tx) hqEpoch() (epoch uint64, err error) {
+	_, err = t.get("SELECT max(epoch) FROM hq_epoch", nil, &epoch)
+	return epoch, err
 }
 
 func (t *tx) firstEpoch() error {

@@ -15,7 +15,7 @@ type Exception struct {
 	ID       payment.ID
 	Kind     Kind
 	Owner    string
-	Entry    wire.Name
+	Entry    wire.Name // what it is about; or, of an alarm, the terminal's epoch from there on
 	Store    string
 	Lane     string
 	Payment  payment.ID    // zero: no money waits
@@ -34,11 +34,11 @@ type Exception struct {
 // Open says that nobody has decided it.
 func (x *Exception) Open() bool { return x.Decision == "" }
 
-const exceptionColumns = `SELECT x.no, x.id, x.kind, x.owner, t.id, e.epoch, y.seq, t.store, t.lane, p.id, coalesce(p.amount, 0),
+const exceptionColumns = `SELECT x.no, x.id, x.kind, x.owner, t.id, e.epoch, coalesce(y.seq, x.seq), t.store, t.lane, p.id, coalesce(p.amount, 0),
 	coalesce(d.currency, ''), coalesce(d.wallet, ''), x.detail, x.opened_at, coalesce(x.outcome, ''), coalesce(x.account, 0),
 	coalesce(x.resolved_at, 0), coalesce(x.resolved_by, ''), coalesce(x.why, '')
-	FROM exception x JOIN entry y ON y.no = x.entry JOIN branch b ON b.no = y.branch JOIN epoch e ON e.no = b.epoch
-	JOIN terminal t ON t.no = x.terminal LEFT JOIN payment p ON p.no = x.payment LEFT JOIN dimension d ON d.no = p.dimension WHERE `
+	FROM exception x LEFT JOIN entry y ON y.no = x.entry LEFT JOIN branch b ON b.no = y.branch
+	LEFT JOIN epoch e ON e.no = coalesce(b.epoch, x.epoch) JOIN terminal t ON t.no = x.terminal LEFT JOIN payment p ON p.no = x.payment LEFT JOIN dimension d ON d.no = p.dimension WHERE `
 
 func scanException(rows *sql.Rows) (Exception, error) {
 	var x Exception

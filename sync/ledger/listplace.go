@@ -14,7 +14,8 @@ type Trouble string
 const (
 	TroubleBehind  Trouble = "behind" // HQ knows of entries that it does not hold
 	TroubleSilent  Trouble = "silent" // not heard from since a given time
-	TroubleForked  Trouble = "forked" // it works in a forked epoch, or has had one and something is open still
+	TroubleForked  Trouble = "forked" // it works in a forked epoch, or has had one and something is open still; or it lives twice
+	TroubleLost    Trouble = "lost"   // HQ lacks entries of it that it had acknowledged
 	TroubleOpen    Trouble = "open"   // an exception is open
 	TroubleRevoked Trouble = "revoked"
 )
@@ -26,6 +27,11 @@ const (
 	isBehind = entriesBehind + " > 0"
 	isHeard  = "coalesce(s.at, 0) >= ?"
 	isOpen   = "EXISTS (SELECT 1 FROM exception x WHERE x.terminal = t.no AND x.state = 'open')"
+	isTwice  = `EXISTS (SELECT 1 FROM exception x WHERE x.terminal = t.no AND x.state = 'open' AND x.kind = 'terminal_twice'
+		AND x.kind IN ('epoch_forked', 'epoch_sibling', 'terminal_twice'))`
+	isLost    = "EXISTS (SELECT 1 FROM epoch e WHERE e.terminal = t.no AND e.lost IS NOT NULL)"
+	isAwaited = `(` + isLost + ` AND NOT EXISTS (SELECT 1 FROM epoch e WHERE e.terminal = t.no AND e.lost IS NOT NULL
+		AND e.lost_in = (SELECT max(epoch) FROM hq_epoch)))`
 	isForked = `EXISTS (SELECT 1 FROM epoch e WHERE e.terminal = t.no AND e.fork_from IS NOT NULL
 		AND (e.no = (SELECT max(no) FROM epoch WHERE terminal = t.no) OR ` + isOpen + `))`
 )
@@ -63,7 +69,9 @@ func (s *Store) TerminalsByPlace(ctx context.Context, want TerminalFilter, after
 	case TroubleBehind:
 		f.where = append(f.where, isBehind)
 	case TroubleForked:
-		f.where = append(f.where, isForked)
+		f.where = append(f.where, "("+isForked+" OR "+isTwice+")")
+	case TroubleLost:
+		f.where = append(f.where, isLost)
 	case TroubleOpen:
 		f.where = append(f.where, isOpen)
 	case TroubleRevoked:

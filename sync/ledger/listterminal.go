@@ -21,6 +21,7 @@ type TerminalStatus struct {
 	Skew       time.Duration // its clock's lead over HQ's at the newest beat, the way there included
 	Exceptions int           // open ones
 	LastClosed payment.Date  // business date; zero: none
+	Twice      bool          // two journals of it are alive (TerminalTwice), and nobody has dealt with it
 	Epochs     []EpochStatus // in the order in which HQ heard of them: the latest last
 }
 
@@ -32,6 +33,10 @@ type EpochStatus struct {
 	Held   uint64 // every entry 1..Held is held
 	Judged uint64
 	Forked bool
+	// Lost is up to where HQ had acknowledged entries that it does not hold: its books were put back; 0: nothing
+	// is lost. Restored says that a new HQ epoch has begun since: the lane sends them again.
+	Lost     uint64
+	Restored bool
 }
 
 // Behind is how many entries HQ knows of and does not hold.
@@ -60,7 +65,7 @@ func (s *Store) terminals(ctx context.Context, where string, args ...any) (list 
 	err = s.look(ctx, func(q querier) error {
 		rows, err := q.QueryContext(ctx, `SELECT `+terminalColumns+`, t.no, coalesce(s.at, 0), coalesce(s.software, ''),
 			coalesce(s.policy, 0), coalesce(s.wall - s.at, 0), (SELECT count(*) FROM exception x WHERE x.terminal = t.no AND x.state = 'open'),
-			coalesce((SELECT max(business_date) FROM day_close WHERE terminal = t.no), 0)
+			coalesce((SELECT max(business_date) FROM day_close WHERE terminal = t.no), 0), `+isTwice+`
 			FROM terminal t LEFT JOIN beat s ON s.terminal = t.no WHERE `+where, args...)
 		if list, err = collect(rows, err, scanStatus); err != nil {
 			return err
@@ -82,7 +87,7 @@ func scanStatus(rows *sql.Rows) (TerminalStatus, error) {
 	var st TerminalStatus
 	var no, seen, policy, skew, closed int64
 	var err error
-	st.Terminal, err = scanTerminal(rows, &no, &seen, &st.Software, &policy, &skew, &st.Exceptions, &closed)
+	st.Terminal, err = scanTerminal(rows, &no, &seen, &st.Software, &policy, &skew, &st.Exceptions, &closed, &st.Twice)
 	if seen != 0 {
 		st.LastSeen, st.Skew = millis(seen), time.Duration(skew)*time.Millisecond
 	}
@@ -92,12 +97,12 @@ func scanStatus(rows *sql.Rows) (TerminalStatus, error) {
 
 func epochStatuses(ctx context.Context, q querier, terminal uint64) ([]EpochStatus, error) {
 	rows, err := q.QueryContext(ctx, `SELECT e.epoch, e.known, coalesce(max(b.head), 0),
-		coalesce(min(CASE WHEN b.judged < b.head THEN b.judged END), max(b.head), 0), e.fork_from IS NOT NULL
-		FROM epoch e LEFT JOIN branch b ON b.epoch = e.no WHERE e.terminal = ? GROUP BY e.no ORDER BY e.no`, int64(terminal))
+		coalesce(min(CASE WHEN b.judged < b.head THEN b.judged END), max(b.head), 0), e.fork_from IS NOT NULL,
+		coalesce(e.lost, 0), coalesce(e.lost_in < (SELECT max(epoch) FROM hq_epoch), 0) FROM epoch e LEFT JOIN branch b ON b.epoch = e.no WHERE e.terminal = ? GROUP BY e.no ORDER BY e.no`, int64(terminal))
 	return collect(rows, err, func(rows *sql.Rows) (EpochStatus, error) {
 		var e EpochStatus
 		var epoch int64
-		err := rows.Scan(&epoch, &e.Known, &e.Held, &e.Judged, &e.Forked)
+		err := rows.Scan(&epoch, &e.Known, &e.Held, &e.Judged, &e.Forked, &e.Lost, &e.Restored)
 		e.Epoch, e.Known = settle.Epoch(epoch), max(e.Known, e.Held)
 		return e, err
 	})

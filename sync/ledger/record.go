@@ -46,6 +46,7 @@ type Place struct {
 	Judged  uint64
 	Forked  bool
 	Revoked bool // the terminal is
+	Twice   bool // to HQ the terminal's journal exists twice, and nobody has dealt with it yet
 	// Results are the newest exceptions among this history's own entries, the newest last, at most MaxResults.
 	// They are filled in for a beat.
 	Results []wire.Result
@@ -58,6 +59,7 @@ type Answer struct {
 	Stored  int     // entries that were not held before
 	Fresh   bool    // of a beat: it says more than the one before; a replayed one does not
 	Places  []Place
+	Alarms  []Alarm
 }
 
 // MaxResults bounds the results in one place.
@@ -91,7 +93,12 @@ type epochRow struct {
 	no       int64
 	terminal int64
 	revoked  bool
+	alarmed  bool   // see terminalRow
 	forkFrom uint64 // 0: one history
+	lost     uint64 // see migration 0005; 0: nothing is
+	lostIn   uint64
+	lead     uint64
+	back     int64
 	branches []*branchRow
 }
 
@@ -111,10 +118,11 @@ func (t *tx) record(a *Arrival) (Answer, error) {
 	if b.Last() > math.MaxInt64 {
 		return Answer{Outcome: BadNumber}, nil
 	}
-	no, term, err := t.terminal(b.Terminal)
-	if err != nil || no == 0 {
+	term, err := t.terminal(b.Terminal)
+	if err != nil || term.no == 0 {
 		return Answer{Outcome: NoSuch}, err
 	}
+	no := term.no
 	e, err := t.epoch(no, b.Epoch)
 	if err != nil {
 		return Answer{}, err
@@ -128,10 +136,15 @@ func (t *tx) record(a *Arrival) (Answer, error) {
 			return Answer{}, err
 		}
 	}
-	e.revoked = !term.RevokedAt.IsZero()
+	e.revoked, e.alarmed = !term.RevokedAt.IsZero(), term.alarmed
 	ans, err := t.place(e, a)
 	if err != nil || ans.Outcome == WrongKey {
 		return ans, err
+	}
+	if e.lostIn != 0 && ans.Stored > 0 {
+		if err := t.regain(e); err != nil {
+			return Answer{}, err
+		}
 	}
 	if ans.Outcome == Gap { // nobody can tell yet whether a replaced key was in force there
 		if retired, err := t.retired(no, a.Key); err != nil || retired {
@@ -158,7 +171,7 @@ func (t *tx) place(e *epochRow, a *Arrival) (Answer, error) {
 	case at == nil && b.First > e.highest()+1:
 		return e.answer(Gap, 0), nil
 	case at == nil && b.First > 1:
-		ans := Answer{Outcome: Unrelated, Places: []Place{{Forked: true, Revoked: e.revoked}}}
+		ans := Answer{Outcome: Unrelated, Places: []Place{{Forked: true, Revoked: e.revoked, Twice: e.alarmed}}}
 		return ans, nil
 	case at == nil:
 		return t.fork(e, nil, 0, a)
@@ -233,10 +246,11 @@ func (e *epochRow) answer(o Outcome, stored int, in ...*branchRow) Answer {
 	}
 	ans := Answer{Outcome: o, Stored: stored}
 	for _, b := range in {
-		ans.Places = append(ans.Places, Place{Branch: b.no, Acked: b.head, Head: b.hash, Judged: b.judged, Forked: e.forkFrom != 0, Revoked: e.revoked})
+		ans.Places = append(ans.Places, Place{Branch: b.no, Acked: b.head, Head: b.hash, Judged: b.judged, Forked: e.forkFrom != 0,
+			Revoked: e.revoked, Twice: e.alarmed})
 	}
 	if len(in) == 0 {
-		ans.Places = []Place{{Revoked: e.revoked}}
+		ans.Places = []Place{{Revoked: e.revoked, Twice: e.alarmed}}
 	}
 	return ans
 }

@@ -54,17 +54,17 @@ func (s *Store) AddTerminal(ctx context.Context, term Terminal, key wire.PublicK
 		return payment.Errorf(payment.Invalid, op, "terminal %s: no key", term.ID)
 	}
 	return s.write(ctx, func(t *tx) error {
-		no, old, err := t.terminal(term.ID)
+		old, err := t.terminal(term.ID)
 		if err != nil {
 			return err
 		}
-		if no != 0 {
-			return t.sameTerminal(no, old, term, key)
+		if old.no != 0 {
+			return t.sameTerminal(old.no, old.Terminal, term, key)
 		}
 		if owner, _, err := t.keyOwner(key); err != nil || owner != 0 {
 			return orConflict(err, op, "the key %s is another terminal's", key.KID())
 		}
-		no, err = t.insert("INSERT INTO terminal (id, entity, store, lane, added_at) VALUES (?, ?, ?, ?, ?)",
+		no, err := t.insert("INSERT INTO terminal (id, entity, store, lane, added_at) VALUES (?, ?, ?, ?, ?)",
 			term.ID[:], term.Entity, term.Store, term.Lane, t.now)
 		if err != nil {
 			return err
@@ -104,10 +104,11 @@ func (s *Store) RevokeTerminal(ctx context.Context, id payment.ID, who, why stri
 		return payment.Errorf(payment.Invalid, op, "who revokes, and why, must be said")
 	}
 	return s.write(ctx, func(t *tx) error {
-		no, _, err := t.terminal(id)
+		term, err := t.terminal(id)
 		if err != nil {
 			return err
 		}
+		no := term.no
 		if no == 0 {
 			return payment.Errorf(payment.NotFound, op, "no terminal %s", id)
 		}
@@ -143,17 +144,29 @@ func scanTerminal(row scanner, more ...any) (Terminal, error) {
 	return term, nil
 }
 
-// terminal finds a terminal's row; 0 when there is none.
-func (t *tx) terminal(id payment.ID) (no int64, term Terminal, err error) {
-	st, err := t.stmt("SELECT " + terminalColumns + ", t.no FROM terminal t WHERE t.id = ?")
+// terminalRow is a terminal with what recording needs to know of it.
+type terminalRow struct {
+	Terminal
+	no      int64
+	leads   int64 // the epoch that it writes, by its last beat; 0: not known
+	alarmed bool  // that its journal exists twice is an open exception
+}
+
+// isAlarmed says of a terminal t what terminalRow.alarmed does. The index exception_alarm has this condition.
+const isAlarmed = `EXISTS (SELECT 1 FROM exception x WHERE x.terminal = t.no AND x.state = 'open'
+	AND x.kind IN ('epoch_forked', 'epoch_sibling', 'terminal_twice'))`
+
+// terminal finds a terminal's row; its number is 0 when there is none.
+func (t *tx) terminal(id payment.ID) (row terminalRow, err error) {
+	st, err := t.stmt("SELECT " + terminalColumns + ", t.no, coalesce(t.leads, 0), " + isAlarmed + " FROM terminal t WHERE t.id = ?")
 	if err != nil {
-		return 0, Terminal{}, err
+		return row, err
 	}
-	term, err = scanTerminal(st.QueryRowContext(t.ctx, id[:]), &no)
+	row.Terminal, err = scanTerminal(st.QueryRowContext(t.ctx, id[:]), &row.no, &row.leads, &row.alarmed)
 	if err == sql.ErrNoRows {
-		return 0, Terminal{}, nil
+		return terminalRow{}, nil
 	}
-	return no, term, err
+	return row, err
 }
 
 // keyOwner says whose key it is; 0: nobody's.

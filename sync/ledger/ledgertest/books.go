@@ -29,6 +29,7 @@ type Ledger interface {
 	Resolve(ctx context.Context, ids []payment.ID, to ledger.Decision, who, why string) error
 	Forget(ctx context.Context, before time.Time, limit int) (int, error)
 	Check(ctx context.Context, since time.Time) (*ledger.Report, error)
+	Lost(context.Context) ([]ledger.LostRange, error)
 	Trial(context.Context) ([]ledger.Balance, error)
 	Balances(context.Context, ledger.BalanceFilter) ([]ledger.Balance, error)
 	Terminal(context.Context, payment.ID) (ledger.TerminalStatus, error)

@@ -23,6 +23,8 @@ func Run(t *testing.T, open Open) {
 		{"KeyChange", testKeyChange}, {"ForeignKey", testForeignKey}, {"RetiredKey", testRetiredKey}, {"KeyBehindFork", testKeyBehindFork},
 		{"Fork", testFork}, {"ForkBeforeJudging", testForkBeforeJudging}, {"ForkFromTheStart", testForkFromTheStart},
 		{"ManyForks", testManyForks}, {"Unrelated", testUnrelated}, {"ForkResolved", testForkResolved}, {"Siblings", testSiblings},
+		{"Lost", testLost}, {"LostHQEpoch", testLostHQEpoch}, {"LostForGood", testLostForGood}, {"NothingLost", testNothingLost},
+		{"Twins", testTwins}, {"TwinsWithOtherClocks", testTwinsWithOtherClocks}, {"NoTwins", testNoTwins}, {"AlarmEnds", testAlarmEnds},
 		{"Post", testPost}, {"JudgeOnce", testJudgeOnce}, {"Training", testTraining}, {"SetAside", testSetAside},
 		{"SpentTwice", testSpentTwice}, {"PaymentRepeated", testPaymentRepeated}, {"AccountDay", testAccountDay}, {"Refused", testRefused},
 		{"Void", testVoid}, {"VoidWhereverItStands", testVoidWherever}, {"VoidUnmatched", testVoidUnmatched},
