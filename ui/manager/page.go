@@ -3,8 +3,6 @@ package manager
 import (
 	"bytes"
 	"embed"
-	"encoding/json"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -84,14 +82,14 @@ func (p *Page) signOut(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// live ends when the session does, so that a page left open goes dark.
+// live is over when the session is, so that a page left open shows the sign-in and no figures; and a page left
+// open does not keep the session alive.
 func (p *Page) live(w http.ResponseWriter, r *http.Request) {
 	lang := web.Lang(r, p.preset)
-	if !p.signedIn(r) {
-		http.Error(w, "sign in first", http.StatusUnauthorized)
-		return
-	}
 	err := web.Live(w, r, p.lane.Changes(r.Context()), func(b *bytes.Buffer) error {
+		if p.sessions.Still(r) == "" {
+			return web.ErrOver
+		}
 		board, err := p.lane.Board(r.Context())
 		if err != nil {
 			return err
@@ -111,39 +109,27 @@ func (b Board) Used() int64 {
 	return min(b.AtRisk.Minor*100/b.Share.Minor, 100)
 }
 
-// Tone is the colour of the money at risk.
+// Level is how near the money at risk is to the share: the same words as on the cashier's page.
+func (b Board) Level() string {
+	return web.RiskLevel(b.AtRisk.Minor, b.Share.Minor, b.RiskCount, b.ShareCount)
+}
+
+// Tone is the level's colour.
 func (b Board) Tone() string {
-	switch used := b.Used(); {
-	case used < 50:
+	switch b.Level() {
+	case "calm":
 		return "good"
-	case used < 80:
+	case "raised":
 		return "mid"
 	}
 	return "bad"
 }
 
-// Hours writes a length of time as 3:59.
-func Hours(d time.Duration) string {
-	d = max(d, 0).Truncate(time.Minute)
-	return fmt.Sprintf("%d:%02d", d/time.Hour, d%time.Hour/time.Minute)
-}
-
-// FullHours and SmallHours are what is left of the offline right.
-func (b Board) FullHours() string { return Hours(b.FullLeft) }
-
-// SmallHours is FullHours for small amounts.
-func (b Board) SmallHours() string { return Hours(b.SmallLeft) }
-
 // Chart is the day's chart as the page's script takes it.
 func (b Board) Chart() (string, error) {
-	data := struct {
-		X      []int    `json:"x"`
-		Y      []int64  `json:"y"`
-		Labels []string `json:"labels"`
-	}{X: []int{}, Y: []int64{}, Labels: []string{}}
-	for i, h := range b.Hours {
-		data.X, data.Y, data.Labels = append(data.X, i), append(data.Y, h.Sum), append(data.Labels, h.Label)
+	day := web.Bars{Currency: b.Share.Currency}
+	for _, h := range b.Hours {
+		day.Labels, day.Sums = append(day.Labels, h.Label), append(day.Sums, h.Sum)
 	}
-	text, err := json.Marshal(data)
-	return string(text), err
+	return day.JSON()
 }

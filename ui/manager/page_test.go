@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
@@ -14,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,9 +28,18 @@ var update = flag.Bool("update", false, "write the golden files")
 
 var noon = time.Date(2026, 11, 22, 12, 34, 0, 0, time.UTC)
 
-type till struct{ board Board }
+type till struct {
+	mu    sync.Mutex
+	board Board
+}
 
-func (l *till) Board(context.Context) (Board, error)        { return l.board, nil }
+func (l *till) set(b Board) { l.mu.Lock(); defer l.mu.Unlock(); l.board = b }
+
+func (l *till) Board(context.Context) (Board, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.board, nil
+}
 func (l *till) Changes(ctx context.Context) <-chan struct{} { return make(chan struct{}) }
 
 func yen(n int64) payment.Money { return payment.Of(n, "JPY") }
@@ -52,9 +63,32 @@ func busy() Board {
 
 func calm() Board {
 	return Board{
-		Store: "S0001", Lane: "L01", BusinessDate: 20261122, NextRoll: noon, AtRisk: yen(0), Share: yen(50000), UnsentSum: yen(0),
+		Store: "S0001", Lane: "L01", BusinessDate: 20261122, NextRoll: noon, AtRisk: yen(0), Share: yen(50000), ShareCount: 200, UnsentSum: yen(0),
 		FullLeft: 4 * time.Hour, SmallLeft: 24 * time.Hour, Online: true, HQSince: noon, LastContact: noon, Policy: 7, Scanner: "ok", Second: "off",
 	}
+}
+
+// over is a lane whose right has ended: a day without a line, with names and sums as long as they get.
+func over() Board {
+	b := busy()
+	b.Store, b.Lane = "shibuya-scramble-square-annex-01", "fitting-room-till-on-floor-3-b"
+	b.Wallets = append(b.Wallets, Wallet{"a-wallet-with-a-name-of-32-signs", 999_999, 99_999, yen(999_999_999), yen(99_999_999), yen(900_000_000)})
+	b.AtRisk, b.Share, b.UnsentSum = yen(999_999_999), yen(999_999_999), yen(999_999_999)
+	b.RiskCount, b.ShareCount, b.Unsent, b.FullLeft, b.SmallLeft = 199, 200, 123456, 0, 0
+	b.HQSince, b.ScannerAt, b.Second = noon.Add(-26*time.Hour), noon.Add(-26*time.Hour), "failed"
+	b.Held[0].Amount, b.Held[0].Note = yen(999_999_999), "of_the_future"
+	b.Open[0].Reference = "an-order-number-of-the-shops-own-program-that-is-as-long-as-they-get"
+	return b
+}
+
+func stopped() Board {
+	b := calm()
+	b.Stopped, b.Second = payment.JournalStopped, "failed"
+	return b
+}
+
+func boards() map[string]Board {
+	return map[string]Board{"busy": busy(), "calm": calm(), "over": over(), "stopped": stopped()}
 }
 
 type memory struct{ b []byte }
@@ -85,7 +119,7 @@ func serve(t testing.TB, l *till, pin string) (*httptest.Server, *Page) {
 
 func TestFiguresGolden(t *testing.T) {
 	_, page := serve(t, &till{}, "482915")
-	for name, board := range map[string]Board{"busy": busy(), "calm": calm()} {
+	for name, board := range boards() {
 		for _, lang := range web.Langs {
 			var got bytes.Buffer
 			if err := page.pages.Fragment(&got, lang, "figures", board); err != nil {
@@ -115,7 +149,7 @@ func TestNothingWithoutThePIN(t *testing.T) {
 		t.Fatal(err)
 	}
 	client := &http.Client{Jar: jar}
-	status := func(method, path, pin string) int {
+	ask := func(method, path, pin string) (int, string) {
 		req, err := http.NewRequest(method, srv.URL+path, strings.NewReader(url.Values{"pin": {pin}}.Encode()))
 		if err != nil {
 			t.Fatal(err)
@@ -125,11 +159,17 @@ func TestNothingWithoutThePIN(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		resp.Body.Close()
-		return resp.StatusCode
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(body)
 	}
-	if got := status("GET", "/manager/live", ""); got != http.StatusUnauthorized {
-		t.Errorf("the figures without signing in: %d", got)
+	status := func(method, path, pin string) int { got, _ := ask(method, path, pin); return got }
+	const over = "event: over\ndata:\n\n"
+	if _, body := ask("GET", "/manager/live", ""); body != over {
+		t.Errorf("the figures without signing in: %q", body)
 	}
 	if got := status("POST", "/manager/in", "000000"); got != http.StatusUnauthorized {
 		t.Errorf("a wrong PIN: %d", got)
@@ -140,8 +180,8 @@ func TestNothingWithoutThePIN(t *testing.T) {
 	if got := status("POST", "/manager/out", ""); got != http.StatusNoContent {
 		t.Errorf("signing out: %d", got)
 	}
-	if got := status("GET", "/manager/live", ""); got != http.StatusUnauthorized {
-		t.Errorf("the figures after signing out: %d", got)
+	if _, body := ask("GET", "/manager/live", ""); body != over {
+		t.Errorf("the figures after signing out: %q", body)
 	}
 }
 
@@ -157,16 +197,60 @@ func TestBoardByKeyboard(t *testing.T) {
 		b.Await(`document.querySelector("[role=alert].error").textContent.includes("wrong")`)
 		b.Type("482915" + webtest.Enter)
 		b.Await(`document.querySelector("canvas") !== null`)
-		b.WantText("¥31,200", "of ¥50,000 · 62 %", "3:12", "code_spent_twice", "R-1042")
-		b.Fits(false)
+		b.WantText("¥31,200", "62 % of ¥50,000", "getting less", "3 h 12 min", "A code was spent twice", "R-1042")
+		b.Type(webtest.Escape)
+		b.Await(`location.pathname === "/"`)
+	}
+}
+
+// TestEveryBoardFits looks at every board in every language at both sizes.
+func TestEveryBoardFits(t *testing.T) {
+	l := &till{board: busy()}
+	srv, _ := serve(t, l, "482915")
+	for _, size := range [][2]int{{1024, 768}, {1920, 1080}} {
+		b := webtest.New(t, size[0], size[1])
+		b.Open(srv.URL + "/manager")
+		b.Await(`document.activeElement.name === "pin"`)
+		b.Type("482915" + webtest.Enter)
 		for _, lang := range web.Langs {
-			b.Await(fmt.Sprintf(`fetch("/lang", {method: "POST", body: new URLSearchParams({lang: %q})}).then(r => r.ok)`, lang))
-			b.Open(srv.URL + "/manager")
-			b.Await(fmt.Sprintf(`document.documentElement.lang === %q && document.querySelector("canvas") !== null`, lang))
-			b.Fits(false)
-			b.Picture(fmt.Sprintf("manager-%s-%d", lang, size[0]))
+			b.Await(fmt.Sprintf(`document.querySelector("main .cards") && fetch("/lang", {method: "POST", body: new URLSearchParams({lang: %q})}).then(r => r.ok)`, lang))
+			for name, board := range boards() {
+				l.set(board)
+				b.Open(srv.URL + "/manager")
+				b.Await(fmt.Sprintf(`document.documentElement.lang === %q && document.querySelector("main .cards") && document.querySelectorAll("[data-chart]").length === document.querySelectorAll("canvas").length`, lang))
+				b.Fits(false)
+				b.Legible()
+				b.Picture(fmt.Sprintf("manager-%s-%s-%d", name, lang, size[0]))
+			}
 		}
 	}
+}
+
+// TestTheSignInSpeaksAllLanguages: whoever stands at it may read another one than the lane was set up in.
+func TestTheSignInSpeaksAllLanguages(t *testing.T) {
+	srv, _ := serve(t, &till{board: busy()}, "482915")
+	b := webtest.New(t, 1024, 768)
+	b.Open(srv.URL + "/manager")
+	b.Await(`document.activeElement.name === "pin"`)
+	b.Type(webtest.Tab + webtest.Tab + webtest.Tab)
+	b.Await(`document.activeElement.name === "lang"`)
+	b.Type(webtest.Down)
+	b.Await(`document.documentElement.lang === "ja" && document.activeElement.name === "pin"`)
+	b.WantText("店長のPIN")
+	b.Legible()
+	b.Picture("manager-signin-ja-1024")
+}
+
+// TestAnEndedSessionShowsNothing: a page that was left open goes dark by itself.
+func TestAnEndedSessionShowsNothing(t *testing.T) {
+	srv, _ := serve(t, &till{board: busy()}, "482915")
+	b := webtest.New(t, 1024, 768)
+	b.Open(srv.URL + "/manager")
+	b.Await(`document.activeElement.name === "pin"`)
+	b.Type("482915" + webtest.Enter)
+	b.Await(`document.body.innerText.includes("¥31,200")`)
+	b.Await(`fetch("/manager/out", {method: "POST"}).then(r => r.ok)`)
+	b.Await(`document.activeElement.name === "pin" && !document.body.innerText.includes("¥")`)
 }
 
 // TestTheChartFollowsTheWindow: and a chart that was replaced leaves nothing behind.
@@ -195,9 +279,11 @@ func TestWithoutAPIN(t *testing.T) {
 func TestUsed(t *testing.T) {
 	for _, tt := range []struct {
 		risk, share, want int64
+		count             uint64
 		tone              string
-	}{{0, 100, 0, "good"}, {49, 100, 49, "good"}, {50, 100, 50, "mid"}, {80, 100, 80, "bad"}, {300, 100, 100, "bad"}, {0, 0, 100, "bad"}} {
-		b := Board{AtRisk: yen(tt.risk), Share: yen(tt.share)}
+	}{{0, 100, 0, 0, "good"}, {49, 100, 49, 4, "good"}, {50, 100, 50, 0, "mid"}, {80, 100, 80, 0, "bad"}, {300, 100, 100, 0, "bad"}, {0, 0, 100, 0, "bad"},
+		{1, 100, 1, 5, "mid"}, {1, 100, 1, 9, "bad"}} { // by number, when that is nearer its end
+		b := Board{AtRisk: yen(tt.risk), Share: yen(tt.share), RiskCount: tt.count, ShareCount: 10}
 		if b.Used() != tt.want || b.Tone() != tt.tone {
 			t.Errorf("%d of %d: %d %s", tt.risk, tt.share, b.Used(), b.Tone())
 		}

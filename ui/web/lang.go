@@ -80,6 +80,12 @@ func Span(lang string, d time.Duration) string {
 	return Text(lang, "span.d", int64(d/(24*time.Hour)))
 }
 
+// Hours is a length of time to the minute: "3 h 12 min".
+func Hours(lang string, d time.Duration) string {
+	d = max(d, 0)
+	return Text(lang, "span.hm", int64(d/time.Hour), int64(d%time.Hour/time.Minute))
+}
+
 const langCookie = "tilld-lang"
 
 // Lang is the language of a request: chosen by cookie, else the page's default.

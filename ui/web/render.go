@@ -58,8 +58,10 @@ func (p *Pages) funcs(lang string) template.FuncMap {
 		"clock": func(t time.Time) string { return p.clock(t, "15:04") },
 		"stamp": func(t time.Time) string { return p.clock(t, "01-02 15:04:05") },
 		"when":  func(t time.Time) string { return p.clock(t, "2006-01-02 15:04:05") },
+		"since": p.since,
 		"tail":  Tail,
 		"span":  func(d time.Duration) string { return Span(lang, d) },
+		"hours": func(d time.Duration) string { return Hours(lang, d) },
 		"word":  func(key, otherwise string) string { return Word(lang, key, otherwise) },
 	}
 }
@@ -69,6 +71,14 @@ func (p *Pages) clock(t time.Time, form string) string {
 		return "–"
 	}
 	return t.In(p.zone).Format(form)
+}
+
+// since is the time of day, and of another day than the given one its date too.
+func (p *Pages) since(t time.Time, today payment.Date) string {
+	if t.IsZero() || payment.DateOf(t.In(p.zone)) == today {
+		return p.clock(t, "15:04")
+	}
+	return p.clock(t, "01-02 15:04")
 }
 
 // Tail is the end of an identifier, enough to tell two apart on a screen.

@@ -121,11 +121,12 @@ func (b *Browser) Type(keys string) {
 	}))
 }
 
-// Enter, Escape and Tab are keys for Type; F is a function key.
+// Enter, Escape, Tab and Down are keys for Type; F is a function key.
 const (
 	Enter  = kb.Enter
 	Escape = kb.Escape
 	Tab    = kb.Tab
+	Down   = kb.ArrowDown
 	F2     = kb.F2
 	F4     = kb.F4
 	F9     = kb.F9

@@ -125,19 +125,7 @@ func works(v lane.View) cashier.Works {
 
 // risk is how much of the share is used, by sum or by count, whichever is nearer its end.
 func risk(v lane.View) cashier.Risk {
-	if v.ShareSum <= 0 || v.ShareCount == 0 {
-		return cashier.Gone
-	}
-	used := max(v.UsedSum*100/v.ShareSum, int64(v.UsedCount*100/v.ShareCount))
-	switch {
-	case used < 50:
-		return cashier.Calm
-	case used < 80:
-		return cashier.Raised
-	case used < 100:
-		return cashier.High
-	}
-	return cashier.Gone
+	return cashier.Risk(web.RiskLevel(v.UsedSum, v.ShareSum, v.UsedCount, v.ShareCount))
 }
 
 // OpenSale opens a sale for an amount that the cashier typed: all of it may be paid by a wallet.
