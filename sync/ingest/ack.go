@@ -55,7 +55,7 @@ func (g *Ingest) sendAnswer(ctx context.Context, a *answer) error {
 		Version: wire.MessageVersion, HQEpoch: g.hqEpoch, Nonce: g.nonce, Time: g.cfg.Now().UnixMilli(),
 		Terminal: a.terminal, Epoch: a.epoch, Acked: a.place.Acked, Head: orEmpty(a.place.Head), Resend: a.resend,
 		Forked: a.place.Forked, Judged: a.place.Judged, Results: orNone(a.results), Policy: newest.policy,
-		Echo: orEmpty(a.echo), Revoked: a.place.Revoked,
+		Echo: orEmpty(a.echo), Revoked: a.place.Revoked, Twice: a.place.Twice,
 	})
 	if err != nil {
 		return fmt.Errorf("signing an acknowledgement: %w", err)

@@ -157,6 +157,7 @@ func (g *Ingest) answerArrivals(ctx context.Context, arrivals []*ledger.Arrival,
 
 func (g *Ingest) countOutcome(ctx context.Context, b *wire.Batch, ans *ledger.Answer) {
 	g.count.stored.Add(uint64(ans.Stored))
+	g.alarm(ctx, ans.Alarms)
 	switch ans.Outcome {
 	case ledger.Created:
 	case ledger.Exists:
@@ -165,8 +166,6 @@ func (g *Ingest) countOutcome(ctx context.Context, b *wire.Batch, ans *ledger.An
 		g.count.gaps.Add(1)
 	case ledger.Conflict:
 		g.count.forks.Add(1)
-		g.cfg.Log.WarnContext(ctx, "epoch forked", "terminal", b.Terminal.String(), "epoch", fmt.Sprintf("%016x", b.Epoch),
-			"seq", b.First)
 	case ledger.WrongKey:
 		g.count.wrongKey.Add(1)
 		g.log.warn(ctx, "batch signed by a key that is not in force", "terminal", b.Terminal.String(), "seq", b.First)
@@ -182,6 +181,7 @@ func (g *Ingest) answerBeats(ctx context.Context, beats []*wire.Beat, answers []
 	for i, ans := range answers {
 		b := beats[i]
 		g.count.beats.Add(1)
+		g.alarm(ctx, ans.Alarms)
 		for j, p := range ans.Places {
 			a := answer{terminal: b.Terminal, epoch: b.Epoch, place: p, echo: b.Challenge, resend: p.Acked < b.Acked, results: p.Results}
 			if ans.Fresh && j == 0 {

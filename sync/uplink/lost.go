@@ -49,3 +49,12 @@ func (u *Uplink) answered(a *wire.Ack) bool {
 	}
 	return false
 }
+
+// wordOf is the HQ epoch that a beat names: the one whose word its acked is. Were it the newest seen, an older
+// epoch that a restored HQ has not been asked about yet would look as if this HQ had lost it.
+func wordOf(s State, e Epoch) uint64 {
+	if e.Acked == 0 {
+		return s.HQEpoch
+	}
+	return e.HQEpoch
+}

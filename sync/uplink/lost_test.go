@@ -70,3 +70,20 @@ func TestLateAnswersAreNoLoss(t *testing.T) {
 		}
 	})
 }
+
+// TestABeatNamesWhoseWordItHas: of an epoch that a restored HQ was not asked about yet, the word is the old HQ's.
+func TestABeatNamesWhoseWordItHas(t *testing.T) {
+	s := State{Current: 3, HQEpoch: 20}
+	for _, tt := range []struct {
+		epoch Epoch
+		want  uint64
+	}{
+		{Epoch{Epoch: 1, Last: 9, Acked: 9, HQEpoch: 10}, 10},
+		{Epoch{Epoch: 2, Last: 9, Acked: 4, HQEpoch: 20}, 20},
+		{Epoch{Epoch: 3, Last: 9}, 20}, // it has no word; HQ must still learn that the lane knows of epoch 20
+	} {
+		if got := wordOf(s, tt.epoch); got != tt.want {
+			t.Errorf("%+v: HQ epoch %d, want %d", tt.epoch, got, tt.want)
+		}
+	}
+}

@@ -326,7 +326,7 @@ func beatEpochs(s State) []Epoch {
 func (u *Uplink) beatOf(s State, e Epoch, c challenge) *wire.Beat {
 	b := &wire.Beat{
 		Version: wire.MessageVersion, Terminal: u.cfg.Terminal, Epoch: e.Epoch, Last: e.Last, Acked: e.Acked,
-		HQEpoch: s.HQEpoch, Policy: u.cfg.Policy(), Challenge: c.nonce, Wall: u.cfg.Now().UnixMilli(), Software: u.cfg.Software,
+		HQEpoch: wordOf(s, e), Policy: u.cfg.Policy(), Challenge: c.nonce, Wall: u.cfg.Now().UnixMilli(), Software: u.cfg.Software,
 	}
 	if e.Epoch == s.Current {
 		b.Head = s.Head
