@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 
 	"tilld/agent/cmd/tilld/internal/config"
 )
@@ -12,18 +13,55 @@ type configCmd struct {
 }
 
 type configCheckCmd struct {
-	File string `arg:"" help:"A lane's or HQ's configuration file." type:"path"`
+	Offline bool   `help:"Check the text alone, and nothing of this machine: for a file that is meant for another one."`
+	File    string `arg:"" help:"A lane's or HQ's configuration file." type:"path"`
 }
 
-// Run prints the role, or the first fault with file, line and key.
+// Help says what is looked at, and as whom.
+func (configCheckCmd) Help() string {
+	return `Looks at the text, and at what it names on this machine: certificates, keys, credentials, the device profile, the
+scanner, the directories. Whether they may be read and written depends on who asks, so ask as the user that tilld runs as:
+
+    sudo -u tilld tilld config check /etc/tilld/lane.toml
+
+Exit code 1: something would keep tilld, or a part of it, from working. A line that begins with "note" is no such thing.`
+}
+
+// Run prints the role, or the faults with file, line and key.
 func (c configCheckCmd) Run(std streams) error {
-	role, err := config.Check(c.File)
+	conf, err := config.Read(c.File)
 	if err != nil {
-		fmt.Fprintln(std.err, err)
-		return errNegative
+		return negative(std, err)
 	}
-	_, err = fmt.Fprintf(std.out, "%s: a valid configuration for tilld %s\n", c.File, role)
+	what := fmt.Sprintf("%s: a valid configuration for tilld %s", c.File, conf.Role())
+	if c.Offline {
+		_, err = fmt.Fprintln(std.out, what+"; what it names was not looked at")
+		return err
+	}
+	faults, notes := conf.Here()
+	for _, n := range notes {
+		if _, err := fmt.Fprintln(std.out, "note:", n); err != nil {
+			return err
+		}
+	}
+	if os.Geteuid() == 0 {
+		if _, err := fmt.Fprintln(std.out, "note: root may read and write everything; ask as the user that tilld runs as"); err != nil {
+			return err
+		}
+	}
+	if len(faults) > 0 {
+		return faulty(std, faults)
+	}
+	_, err = fmt.Fprintln(std.out, what+", and what it names is here")
 	return err
+}
+
+// faulty prints faults, one a line, and makes the exit code say so.
+func faulty(std streams, faults config.Faults) error {
+	for _, f := range faults {
+		fmt.Fprintln(std.err, f)
+	}
+	return errNegative
 }
 
 type configExampleCmd struct {

@@ -69,6 +69,9 @@ func (c hqRunCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return negative(std, err)
 	}
+	if faults := cfg.Files(); len(faults) > 0 {
+		return faulty(std, faults)
+	}
 	node, err := hq.Open(ctx, cfg, version, logger(cfg.Log, std.err))
 	if err != nil {
 		return err

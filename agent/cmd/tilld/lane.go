@@ -50,6 +50,9 @@ func (c laneRunCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return negative(std, err)
 	}
+	if faults := cfg.Files(); len(faults) > 0 {
+		return faulty(std, faults)
+	}
 	node, err := lane.Open(ctx, cfg, software(), logger(cfg.Log, std.err))
 	if err != nil {
 		return err

@@ -21,6 +21,17 @@ func TestCommandLine(t *testing.T) {
 	if err := os.WriteFile(bad, []byte("data = \"/d\"\nlanguge = \"en\"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	dir := t.TempDir()
+	file := func(name, text string) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	lane := file("lane.toml", "data = \""+dir+"/data\"\n[scanner]\npath = \""+dir+"/scanner\"\nlocks = \""+dir+"\"\n[broker.tls]\nca = \""+dir+"/ca.pem\"\n")
+	hq := file("hq.toml", "data = \""+dir+"/hq\"\n[embedded_broker]\nlisten = \"127.0.0.1:0\"\n")
 	tests := []struct {
 		name      string
 		args      []string
@@ -42,6 +53,13 @@ func TestCommandLine(t *testing.T) {
 		{"example lane", []string{"config", "example", "lane"}, 0, "[scanner]", ""},
 		{"example of nothing", []string{"config", "example", "shop"}, 2, "", "shop"},
 		{"check a bad file", []string{"config", "check", bad}, 1, "", ":2: languge: unknown key"},
+		{"check what a file names", []string{"config", "check", lane}, 1, "note: " + lane + ":3: scanner.path: ", lane + ":6: broker.tls.ca: " + dir + "/ca.pem: no such file"},
+		{"check the text alone", []string{"config", "check", "--offline", lane}, 0, "a valid configuration for tilld lane; what it names was not looked at", ""},
+		{"check HQ's file", []string{"config", "check", hq}, 0, "a valid configuration for tilld hq, and what it names is here", ""},
+		{"check notes what is not there yet", []string{"config", "check", hq}, 0, "note: " + hq + ":1: data: " + dir + "/hq is not there yet: tilld hq init makes it", ""},
+		{"run a lane without its CA", []string{"lane", "-c", lane}, 1, "", lane + ":6: broker.tls.ca: "},
+		{"run HQ's file as a lane", []string{"lane", "-c", hq}, 1, "", "this is HQ's configuration: run it with tilld hq -c " + hq},
+		{"run a lane's file as HQ", []string{"hq", "-c", lane}, 1, "", "this is a lane's configuration: run it with tilld lane -c " + lane},
 		{"check a missing file", []string{"config", "check", bad + "x"}, 1, "", "no such file"},
 	}
 	for _, tt := range tests {

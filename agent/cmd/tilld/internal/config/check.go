@@ -5,26 +5,28 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
+
+	"tilld/drivers/port"
+	firmware "tilld/firmware-configs"
 )
 
 func (c *Lane) check() *Error {
 	if e := checkDir("data", c.Data); e != nil {
 		return e
 	}
-	if c.Second != "" && !filepath.IsAbs(c.Second) {
-		return &Error{Key: "second", Msg: "must be an absolute path"}
+	if e := checkPath("second", c.Second); e != nil {
+		return e
 	}
 	switch c.Language {
 	case "en", "ja", "zh-Hant":
 	default:
 		return &Error{Key: "language", Msg: fmt.Sprintf("%q: want en, ja or zh-Hant", c.Language)}
 	}
-	if c.Scanner.Path == "" && c.Scanner.USB == (USB{}) {
-		return &Error{Key: "scanner.path", Msg: "missing: give a path or scanner.usb"}
-	}
 	return first(
-		checkBroker(c.Broker), checkLog(c.Log),
+		checkScanner(c.Scanner), checkBroker(c.Broker), checkLog(c.Log),
 		checkLoopback("listen.pages", c.Listen.Pages), checkLoopback("listen.pos", c.Listen.POS),
 	)
 }
@@ -45,14 +47,82 @@ func (c *HQ) check() *Error {
 	if _, err := time.Parse("15:04", c.Settle.Cut); err != nil {
 		return &Error{Key: "settle.cut", Msg: fmt.Sprintf("%q: want hh:mm", c.Settle.Cut)}
 	}
-	e := first(checkBroker(c.Broker), checkLog(c.Log), checkAddress("serve.address", c.Serve.Address))
-	if e == nil && c.Serve.TLS.Cert == "" {
-		e = checkLoopback("serve.address", c.Serve.Address)
-	}
+	e := first(
+		checkBroker(c.Broker), checkLog(c.Log), checkServer("serve.address", c.Serve.Address, "serve.tls", c.Serve.TLS),
+		checkPath("embedded_broker.credentials_file", c.Embedded.CredentialsFile),
+	)
 	if e == nil && c.Embedded.Listen != "" {
-		e = checkAddress("embedded_broker.listen", c.Embedded.Listen)
+		e = checkServer("embedded_broker.listen", c.Embedded.Listen, "embedded_broker.tls", c.Embedded.TLS)
 	}
 	return e
+}
+
+// checkServer wants TLS off loopback.
+func checkServer(key, address, tlsKey string, t TLS) *Error {
+	if e := checkTLS(tlsKey, t); e != nil {
+		return e
+	}
+	if t.CA != "" && t.Cert == "" {
+		return &Error{Key: tlsKey + ".ca", Msg: "says whose certificates clients must show; it needs cert and key beside it"}
+	}
+	if t.Cert == "" {
+		return checkLoopback(key, address)
+	}
+	return checkAddress(key, address)
+}
+
+func checkTLS(key string, t TLS) *Error {
+	if (t.Cert == "") != (t.Key == "") {
+		return &Error{Key: key + ".cert", Msg: "cert and key go together"}
+	}
+	return first(checkPath(key+".ca", t.CA), checkPath(key+".cert", t.Cert), checkPath(key+".key", t.Key))
+}
+
+// checkPath wants a path, if there is one, to mean the same from every directory: a service starts in /.
+func checkPath(key, path string) *Error {
+	if path != "" && !filepath.IsAbs(path) {
+		return &Error{Key: key, Msg: fmt.Sprintf("%q must be an absolute path", path)}
+	}
+	return nil
+}
+
+func checkScanner(s Scanner) *Error {
+	key, text := "scanner.path", s.Port()
+	switch {
+	case text == "":
+		return &Error{Key: key, Msg: "missing: give a path or scanner.usb"}
+	case s.Path != "" && s.USB != (USB{}):
+		return &Error{Key: key, Msg: "given beside scanner.usb: choose one"}
+	case s.Path == "":
+		key = "scanner.usb"
+	}
+	if _, err := port.ParseSpec(text); err != nil {
+		return &Error{Key: key, Msg: err.Error()}
+	}
+	if s.ownProfile() {
+		return first(checkPath("scanner.profile", s.Profile), checkPath("scanner.locks", s.Locks))
+	}
+	if _, err := firmware.Load(s.Profile); err != nil {
+		return &Error{Key: "scanner.profile", Msg: fmt.Sprintf("%q is not built in; there are %s, or the path of a file", s.Profile, strings.Join(firmware.Names(), ", "))}
+	}
+	return checkPath("scanner.locks", s.Locks)
+}
+
+// ownProfile says that the profile is a file; firmware.Load tells by the same.
+func (s Scanner) ownProfile() bool {
+	return strings.ContainsAny(s.Profile, `/\\`) || strings.HasSuffix(s.Profile, ".toml")
+}
+
+// Port is the scanner's port as drivers/port parses it; empty when there is none.
+func (s Scanner) Port() string {
+	if s.Path != "" || s.USB == (USB{}) {
+		return s.Path
+	}
+	text := "usb:" + s.USB.Vendor + ":" + s.USB.Product
+	if s.USB.Serial != "" {
+		text += "#" + s.USB.Serial
+	}
+	return text
 }
 
 func first(list ...*Error) *Error {
@@ -80,11 +150,11 @@ func checkBroker(b Broker) *Error {
 		if err != nil || u.Hostname() == "" || (u.Scheme != "mqtt" && u.Scheme != "mqtts") {
 			return &Error{Key: "broker.addresses", Msg: fmt.Sprintf("%q: want mqtt://host[:port] or mqtts://host[:port]", a)}
 		}
+		if u.Scheme == "mqtt" && !isLoopback(u.Hostname()) {
+			return &Error{Key: "broker.addresses", Msg: fmt.Sprintf("%q: without TLS only on loopback; another machine's is mqtts://", a)}
+		}
 	}
-	if (b.TLS.Cert == "") != (b.TLS.Key == "") {
-		return &Error{Key: "broker.tls.cert", Msg: "cert and key go together"}
-	}
-	return nil
+	return first(checkTLS("broker.tls", b.TLS), checkPath("broker.credentials_file", b.CredentialsFile))
 }
 
 func checkLog(l Log) *Error {
@@ -100,7 +170,11 @@ func checkLog(l Log) *Error {
 }
 
 func checkAddress(key, a string) *Error {
-	if _, port, err := net.SplitHostPort(a); err != nil || port == "" {
+	_, text, err := net.SplitHostPort(a)
+	if err == nil {
+		_, err = strconv.ParseUint(text, 10, 16)
+	}
+	if err != nil {
 		return &Error{Key: key, Msg: fmt.Sprintf("%q: want host:port", a)}
 	}
 	return nil
@@ -111,9 +185,13 @@ func checkLoopback(key, a string) *Error {
 	if e := checkAddress(key, a); e != nil {
 		return e
 	}
-	host, _, _ := net.SplitHostPort(a)
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if host, _, _ := net.SplitHostPort(a); !isLoopback(host) {
 		return &Error{Key: key, Msg: fmt.Sprintf("%q is not on loopback: without TLS and sign-in nothing is served to other machines", a)}
 	}
 	return nil
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

@@ -4,6 +4,9 @@
 //
 // A file is TOML and is read strictly: an unknown key, a value of the wrong type or unit, and a missing
 // file are each one line that names file, line and key.
+//
+// A file that was read is right as text only: what it names (certificates, directories, devices) is looked at by
+// Here, which is about this machine and this user, and changes with them.
 package config
 
 import (
@@ -21,7 +24,7 @@ var (
 
 // TLS names the files of one end of a TLS connection.
 type TLS struct {
-	CA   string `toml:"ca"`   // trusted issuers of the other end; empty: the system's
+	CA   string `toml:"ca"`   // trusted issuers of the other end; empty: at a client the system's, at a server none is asked for
 	Cert string `toml:"cert"` // own certificate chain, PEM
 	Key  string `toml:"key"`  // own key, PEM
 }
@@ -70,6 +73,8 @@ type Lane struct {
 	Broker   Broker  `toml:"broker"`
 	Listen   Listen  `toml:"listen"`
 	Log      Log     `toml:"log"`
+
+	from source
 }
 
 // Embedded is HQ's own broker, in this process.
@@ -99,6 +104,8 @@ type HQ struct {
 	Settle   Settle   `toml:"settle"`
 	Serve    Serve    `toml:"serve"`
 	Log      Log      `toml:"log"`
+
+	from source
 }
 
 // CutAfterMidnight is the time of day of the settlement cut, after midnight.

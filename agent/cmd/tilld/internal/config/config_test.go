@@ -19,14 +19,14 @@ func write(t *testing.T, text string) string {
 
 func TestExamplesAreValid(t *testing.T) {
 	for role, text := range map[string]string{"lane": LaneExample, "hq": HQExample} {
-		if got, err := Check(write(t, text)); err != nil || got != role {
-			t.Errorf("the example for %s: %q, %v", role, got, err)
+		if got, err := Read(write(t, text)); err != nil || got.Role() != role {
+			t.Errorf("the example for %s: %v, %v", role, got, err)
 		}
 	}
 }
 
 func TestLaneErrorsNameFileLineAndKey(t *testing.T) {
-	const ok = "data = \"/d\"\n[scanner]\npath = \"/dev/x\"\n[broker]\naddresses = [\"mqtt://h:1\"]\n"
+	const ok = "data = \"/d\"\n[scanner]\npath = \"/dev/x\"\n[broker]\naddresses = [\"mqtts://h:1\"]\n"
 	if _, err := ReadLane(write(t, ok)); err != nil {
 		t.Fatalf("the base of this test: %v", err)
 	}
@@ -37,7 +37,22 @@ func TestLaneErrorsNameFileLineAndKey(t *testing.T) {
 		{"relative", strings.Replace(ok, `"/d"`, `"d"`, 1), `:1: data: "d" must be an absolute path`},
 		{"no data", strings.Replace(ok, "data", "#", 1), ": data: missing"},
 		{"no scanner", strings.Replace(ok, `"/dev/x"`, `""`, 1), ":3: scanner.path: missing"},
-		{"not an address", strings.Replace(ok, "mqtt://h:1", "h:1", 1), ":5: broker.addresses: "},
+		{"not an address", strings.Replace(ok, "mqtts://h:1", "h:1", 1), ":5: broker.addresses: "},
+		{"no TLS to another machine", strings.Replace(ok, "mqtts://h:1", "mqtt://h:1", 1), ":5: broker.addresses: "},
+		{"no port", ok + "[listen]\npages = \"127.0.0.1\"\n", ":7: listen.pages: "},
+		{"port of words", ok + "[listen]\npages = \"127.0.0.1:http\"\n", ":7: listen.pages: "},
+		{"not a device", strings.Replace(ok, "/dev/x", "ttyACM0", 1), ":3: scanner.path: "},
+		{"path and USB", strings.Replace(ok, "[broker]", "usb = {vendor = \"0c2e\", product = \"0b61\"}\n[broker]", 1), ":3: scanner.path: given beside scanner.usb"},
+		{"half a USB device", strings.Replace(ok, "path = \"/dev/x\"", "usb = {vendor = \"0c2e\"}", 1), ":3: scanner.usb: "},
+		{"profile that is not built in", strings.Replace(ok, "[broker]", "profile = \"genric\"\n[broker]", 1), ":4: scanner.profile: \"genric\" is not built in; there are generic, or"},
+		{"relative profile", strings.Replace(ok, "[broker]", "profile = \"my.toml\"\n[broker]", 1), ":4: scanner.profile: \"my.toml\" must be an absolute path"},
+		{"relative locks", strings.Replace(ok, "[broker]", "locks = \"l\"\n[broker]", 1), ":4: scanner.locks: "},
+		{"relative second medium", "second = \"usb\"\n" + ok, ":1: second: "},
+		{"relative CA", ok + "[broker.tls]\nca = \"ca.pem\"\n", ":7: broker.tls.ca: "},
+		{"a certificate without its key", ok + "[broker.tls]\ncert = \"/c\"\n", ":7: broker.tls.cert: "},
+		{"relative credentials", ok + "credentials_file = \"c\"\n", ":6: broker.credentials_file: "},
+		{"HQ's file", "data = \"/d\"\n[serve]\naddress = \"127.0.0.1:1\"\n", ": this is HQ's configuration: run it with tilld hq -c "},
+		{"HQ's table in a lane's file", ok + "[serve]\naddress = \"127.0.0.1:1\"\n", ":6: serve: unknown key"},
 		{"off loopback", ok + "[listen]\npos = \"0.0.0.0:1\"\n", ":7: listen.pos: "},
 		{"language", "language = \"fr\"\n" + ok, ":1: language: "},
 		{"level", ok + "[log]\nlevel = \"loud\"\n", ":7: log.level: "},
@@ -71,6 +86,11 @@ func TestHQErrors(t *testing.T) {
 		{"off loopback without TLS", "127.0.0.1:1\"", "0.0.0.0:1\"", ":7: serve.address: "},
 		{"no zone", "cut =", "zone = \"Mars\"\ncut =", ":5: settle.zone: "},
 		{"no broker", "listen =", "# listen =", "embedded_broker.listen: missing"},
+		{"broker off loopback without TLS", "127.0.0.1:1883", "0.0.0.0:1883", ":3: embedded_broker.listen: "},
+		{"clients' CA without a certificate", "[settle]", "[embedded_broker.tls]\nca = \"/ca\"\n[settle]", ":5: embedded_broker.tls.ca: "},
+		{"a key alone", "[settle]", "[serve.tls]\nkey = \"/k\"\n[settle]", "serve.tls.cert: cert and key go together"},
+		{"relative credentials", "[settle]", "credentials_file = \"c\"\n[settle]", ":4: embedded_broker.credentials_file: "},
+		{"a lane's file", ok, "data = \"/d\"\n[scanner]\npath = \"/dev/x\"\n", ": this is a lane's configuration: run it with tilld lane -c "},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			file := write(t, strings.Replace(ok, tt.from, tt.to, 1))
@@ -86,8 +106,31 @@ func TestMissingFile(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "none.toml: no such file") {
 		t.Errorf("got %v", err)
 	}
-	if _, err := Check(t.TempDir()); err == nil {
+	if _, err := Read(t.TempDir()); err == nil {
 		t.Error("a directory is no configuration")
+	}
+}
+
+// TestReadTellsTheRole, also of a file that has keys of both, or of neither.
+func TestReadTellsTheRole(t *testing.T) {
+	for _, tt := range []struct{ name, text, role, err string }{
+		{"HQ with an outside broker", "data = \"/d\"\n[broker]\naddresses = [\"mqtts://h:1\"]\n", RoleHQ, ""},
+		{"a lane with nothing but a scanner", "data = \"/d\"\n[scanner]\npath = \"/dev/x\"\n", RoleLane, ""},
+		{"neither", "data = \"/d\"\n", "", "scanner.path: missing"},
+		{"both", "data = \"/d\"\n[scanner]\npath = \"/dev/x\"\n[serve]\n", "", ":4: serve: unknown key"},
+		{"a mistyped HQ", "data = \"/d\"\n[serve]\nadress = \"127.0.0.1:1\"\n", "", ":3: serve.adress: unknown key"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c, err := Read(write(t, tt.text))
+			switch {
+			case tt.err == "":
+				if err != nil || c.Role() != tt.role {
+					t.Errorf("%v, %v; want %s", c, err, tt.role)
+				}
+			case err == nil || !strings.Contains(err.Error(), tt.err):
+				t.Errorf("%v, want %s", err, tt.err)
+			}
+		})
 	}
 }
 
@@ -99,7 +142,7 @@ func FuzzRead(f *testing.F) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Check(file); err != nil && !strings.HasPrefix(err.Error(), file) {
+		if _, err := Read(file); err != nil && !strings.HasPrefix(err.Error(), file) {
 			t.Errorf("an error without its file: %v", err)
 		}
 	})

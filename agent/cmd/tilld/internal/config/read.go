@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -31,59 +32,137 @@ func (e *Error) Error() string {
 	return s + ": " + e.Msg
 }
 
+// The roles of a configuration.
+const (
+	RoleLane = "lane"
+	RoleHQ   = "hq"
+)
+
+// Configuration is a Lane's or HQ's.
+type Configuration interface {
+	Role() string
+	// Files looks at the files that the program reads at its start.
+	Files() Faults
+	// Here looks at all that the file names on this machine, as this user.
+	Here() (faults, notes Faults)
+}
+
+// Role is RoleLane.
+func (*Lane) Role() string { return RoleLane }
+
+// Role is RoleHQ.
+func (*HQ) Role() string { return RoleHQ }
+
 // ReadLane reads and checks a lane's file.
 func ReadLane(file string) (*Lane, error) {
+	from, err := readSource(file, RoleLane)
+	if err != nil {
+		return nil, err
+	}
 	c := &Lane{
 		Language: "en",
 		Scanner:  Scanner{Profile: "generic", Locks: "/run/lock"},
 		Listen:   Listen{Pages: "127.0.0.1:7801", POS: "127.0.0.1:7802"},
 		Log:      defaultLog,
+		from:     from,
 	}
-	return read(file, c, c.check)
+	return decode(from, c, c.check)
 }
 
 // ReadHQ reads and checks HQ's file.
 func ReadHQ(file string) (*HQ, error) {
+	from, err := readSource(file, RoleHQ)
+	if err != nil {
+		return nil, err
+	}
 	c := &HQ{
 		Settle: Settle{Zone: "UTC", Cut: "05:00"},
 		Serve:  Serve{Address: "127.0.0.1:7900"},
 		Log:    defaultLog,
+		from:   from,
 	}
-	return read(file, c, c.check)
+	return decode(from, c, c.check)
 }
 
-// Check reads a file of either role and says which it is.
-func Check(file string) (role string, err error) {
-	b, err := readFile(file)
+// Read reads a file of either role.
+func Read(file string) (Configuration, error) {
+	from, err := readSource(file, "")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	var any map[string]any
-	if err := toml.Unmarshal(b, &any); err != nil {
-		return "", decodeError(file, err)
+	if from.role != RoleLane {
+		c, err := ReadHQ(file)
+		if err == nil {
+			return c, nil
+		}
+		if from.role == RoleHQ {
+			return nil, err
+		}
 	}
-	if _, ok := any["serve"]; ok || any["embedded_broker"] != nil || any["settle"] != nil {
-		_, err = ReadHQ(file)
-		return "hq", err
+	c, err := ReadLane(file)
+	if err != nil {
+		return nil, err
 	}
-	_, err = ReadLane(file)
-	return "lane", err
+	return c, nil
 }
 
 var defaultLog = Log{Level: "info", Format: "text"}
 
-func read[T any](file string, c *T, check func() *Error) (*T, error) {
+// source is the text of a file, kept to say where in it something stands.
+type source struct {
+	file string
+	text []byte
+	role string // empty: nothing in the file tells
+}
+
+// at makes an error about a key.
+func (s source) at(key, format string, args ...any) *Error {
+	return &Error{File: s.file, Line: lineOf(s.text, key), Key: key, Msg: fmt.Sprintf(format, args...)}
+}
+
+// readSource reads a file, which must not be of another role than the one wanted.
+func readSource(file, want string) (source, error) {
 	b, err := readFile(file)
 	if err != nil {
-		return nil, err
+		return source{}, err
 	}
-	d := toml.NewDecoder(bytes.NewReader(b))
+	var top map[string]any
+	if err := toml.Unmarshal(b, &top); err != nil {
+		return source{}, decodeError(file, err)
+	}
+	s := source{file: file, text: b, role: roleOf(top)}
+	switch {
+	case want == "" || s.role == "" || s.role == want:
+		return s, nil
+	case s.role == RoleHQ:
+		return s, &Error{File: file, Msg: "this is HQ's configuration: run it with tilld hq -c " + file}
+	}
+	return s, &Error{File: file, Msg: "this is a lane's configuration: run it with tilld lane -c " + file}
+}
+
+// roleOf tells the role by the keys that only one role has; a file with keys of both tells nothing.
+func roleOf(top map[string]any) string {
+	has := func(keys ...string) bool {
+		return slices.ContainsFunc(keys, func(k string) bool { return top[k] != nil })
+	}
+	lane, hq := has("scanner", "listen", "language", "second"), has("embedded_broker", "serve", "settle")
+	switch {
+	case lane && !hq:
+		return RoleLane
+	case hq && !lane:
+		return RoleHQ
+	}
+	return ""
+}
+
+func decode[T any](from source, c *T, check func() *Error) (*T, error) {
+	d := toml.NewDecoder(bytes.NewReader(from.text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(c); err != nil {
-		return nil, decodeError(file, err)
+		return nil, decodeError(from.file, err)
 	}
 	if e := check(); e != nil {
-		e.File, e.Line = file, lineOf(b, e.Key)
+		e.File, e.Line = from.file, lineOf(from.text, e.Key)
 		return nil, e
 	}
 	return c, nil

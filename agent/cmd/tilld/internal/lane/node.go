@@ -179,14 +179,7 @@ func (n *Node) openScanner() error {
 	if err != nil {
 		return err
 	}
-	text := n.cfg.Scanner.Path
-	if usb := n.cfg.Scanner.USB; text == "" {
-		text = "usb:" + usb.Vendor + ":" + usb.Product
-		if usb.Serial != "" {
-			text += "#" + usb.Serial
-		}
-	}
-	spec, err := port.ParseSpec(text)
+	spec, err := port.ParseSpec(n.cfg.Scanner.Port())
 	if err != nil {
 		return fmt.Errorf("scanner: %w", err)
 	}

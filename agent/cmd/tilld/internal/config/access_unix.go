@@ -1,0 +1,37 @@
+//go:build unix
+
+package config
+
+import (
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// writable says why this user may not read and write there; of a directory, why not make files in it.
+func writable(path string) error {
+	mode := uint32(unix.R_OK | unix.W_OK)
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		mode |= unix.X_OK
+	}
+	return unix.Access(path, mode)
+}
+
+// sameDisk says whether two files are in one file system, as far as they are there.
+func sameDisk(a, b string) bool {
+	device := func(path string) (uint64, bool) {
+		info, err := os.Stat(path)
+		if err != nil {
+			return 0, false
+		}
+		s, ok := info.Sys().(*syscall.Stat_t)
+		if !ok {
+			return 0, false
+		}
+		return uint64(s.Dev), true
+	}
+	x, okX := device(a)
+	y, okY := device(b)
+	return okX && okY && x == y
+}
