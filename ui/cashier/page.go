@@ -46,10 +46,10 @@ func (p *Page) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /today", p.today)
 	mux.HandleFunc("GET /today/live", p.todayLive)
 	mux.HandleFunc("POST /sale", p.open)
-	mux.HandleFunc("POST /cancel", p.do(func(r *http.Request) error { return p.lane.CancelSale(r.Context()) }))
-	mux.HandleFunc("POST /next", p.do(func(r *http.Request) error { return p.lane.Next(r.Context()) }))
-	mux.HandleFunc("POST /send", p.do(func(*http.Request) error { p.lane.SendNow(); return nil }))
-	mux.HandleFunc("POST /void", p.do(p.void))
+	mux.HandleFunc("POST /cancel", p.do(web.DoSale, func(r *http.Request) error { return p.lane.CancelSale(r.Context()) }))
+	mux.HandleFunc("POST /next", p.do(web.DoSale, func(r *http.Request) error { return p.lane.Next(r.Context()) }))
+	mux.HandleFunc("POST /send", p.do("", func(*http.Request) error { p.lane.SendNow(); return nil }))
+	mux.HandleFunc("POST /void", p.do(web.DoVoid, p.void))
 	mux.HandleFunc("POST /lang", web.SetLang)
 }
 
@@ -103,7 +103,7 @@ func (p *Page) open(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, web.Text(p.lang(r), "cashier.amount.bad"), http.StatusUnprocessableEntity)
 		return
 	}
-	p.answer(w, r, p.lane.OpenSale(r.Context(), amount, r.FormValue("cashier")))
+	p.answer(w, r, web.DoSale, p.lane.OpenSale(r.Context(), amount, r.FormValue("cashier")))
 }
 
 func (p *Page) void(r *http.Request) error {
@@ -122,11 +122,11 @@ func (p *Page) void(r *http.Request) error {
 	return p.lane.Void(r.Context(), id, who)
 }
 
-func (p *Page) do(act func(*http.Request) error) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) { p.answer(w, r, act(r)) }
+func (p *Page) do(what string, act func(*http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) { p.answer(w, r, what, act(r)) }
 }
 
-func (p *Page) answer(w http.ResponseWriter, r *http.Request, err error) {
+func (p *Page) answer(w http.ResponseWriter, r *http.Request, tried string, err error) {
 	if err == nil {
 		w.WriteHeader(http.StatusNoContent)
 		return
@@ -135,7 +135,7 @@ func (p *Page) answer(w http.ResponseWriter, r *http.Request, err error) {
 	if status >= 500 {
 		p.log.Error("cashier's request failed", "path", r.URL.Path, "error", err)
 	}
-	http.Error(w, payment.MessageOf(err), status)
+	http.Error(w, web.Say(p.lang(r), tried, err), status)
 }
 
 // Sound names the tone that goes with the view.

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"tilld/agent/payment"
 	"tilld/ui/web"
 )
 
@@ -71,7 +70,7 @@ func (p *Page) signIn(w http.ResponseWriter, r *http.Request) {
 		if web.Status(err) >= 500 {
 			p.log.Error("sign-in failed", "error", err)
 		}
-		http.Error(w, payment.MessageOf(err), web.Status(err))
+		http.Error(w, web.Say(web.Lang(r, p.preset), "", err), web.Status(err))
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -26,6 +26,17 @@ type PIN struct {
 	mu     sync.Mutex
 }
 
+// What Check says of a try that is not the PIN.
+var (
+	ErrWrongPIN = errors.New("that PIN is wrong")
+	ErrNoPIN    = errors.New("no PIN is set: `tilld lane pin` sets it")
+)
+
+// Locked is Check's word that no try is looked at for a while.
+type Locked struct{ Left time.Duration }
+
+func (l *Locked) Error() string { return fmt.Sprintf("too many wrong tries: wait %s", l.Left) }
+
 // Store keeps a few bytes durably; Load returns nothing when there are none yet.
 type Store interface {
 	Load() ([]byte, error)
@@ -96,11 +107,11 @@ func (p *PIN) Check(pin string) error {
 		return err
 	}
 	if rec == nil {
-		return payment.Errorf(payment.NotAllowed, op, "no PIN is set: `tilld lane pin` sets it")
+		return payment.Errorf(payment.NotAllowed, op, "%w", ErrNoPIN)
 	}
 	now := p.now()
 	if until := time.Unix(rec.Until, 0); now.Before(until) {
-		return payment.Errorf(payment.NotAllowed, op, "too many wrong tries: wait %s", until.Sub(now).Round(time.Second))
+		return payment.Errorf(payment.NotAllowed, op, "%w", &Locked{until.Sub(now).Round(time.Second)})
 	}
 	rec.Failed++
 	if over := rec.Failed - freeTries; over >= 0 {
@@ -110,7 +121,7 @@ func (p *PIN) Check(pin string) error {
 		return err
 	}
 	if len(pin) > MaxPIN || subtle.ConstantTimeCompare(hashPIN(pin, rec.Salt), rec.Hash) != 1 {
-		return payment.Errorf(payment.Unauthorized, op, "that PIN is wrong")
+		return payment.Errorf(payment.Unauthorized, op, "%w", ErrWrongPIN)
 	}
 	rec.Failed, rec.Until = 0, 0
 	return p.save(rec)

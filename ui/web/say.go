@@ -1,0 +1,43 @@
+package web
+
+import (
+	"errors"
+
+	"tilld/agent/payment"
+)
+
+// What a person at the lane may try, for Say.
+const (
+	DoSale = "sale" // open, cancel or leave one
+	DoVoid = "void"
+)
+
+// sayings are the catalogue's words for what can go wrong at the lane, by what was tried and the error's code.
+var sayings = map[string]map[payment.Code]string{
+	DoSale: {payment.Conflict: "say.open", payment.NotFound: "say.gone", payment.NotAllowed: "say.clock"},
+	DoVoid: {
+		payment.Invalid: "say.void.who", payment.Conflict: "say.void.twice",
+		payment.NotAllowed: "say.void.refund", payment.NotFound: "say.gone",
+	},
+	"": {payment.Retry: "say.again", payment.Internal: "say.broken"}, // whatever was tried
+}
+
+// Say is an error in the language of whoever reads it. What has no words yet is said as the error says it.
+func Say(lang, tried string, err error) string {
+	if locked, ok := errors.AsType[*Locked](err); ok {
+		return Text(lang, "say.pin.wait", Span(lang, locked.Left))
+	}
+	switch {
+	case errors.Is(err, ErrWrongPIN):
+		return Text(lang, "say.pin.wrong")
+	case errors.Is(err, ErrNoPIN):
+		return Text(lang, "say.pin.unset")
+	}
+	code := payment.CodeOf(err)
+	for _, what := range []string{tried, ""} {
+		if key := sayings[what][code]; key != "" {
+			return Text(lang, key)
+		}
+	}
+	return payment.MessageOf(err)
+}
