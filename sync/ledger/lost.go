@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"tilld/agent/payment"
+	"tilld/sync/settle"
 	"tilld/sync/wire"
 )
 
@@ -140,3 +141,13 @@ func lostRanges(ctx context.Context, q querier) ([]LostRange, error) {
 	}
 	return list, nil
 }
+
+// Predates says whether the ledger is an older state of the one that a batch was cut of, and has not been
+// declared restored since: it is in the batch's HQ epoch or an earlier one, and lacks postings that were there.
+func (s *Store) Predates(ctx context.Context, b *settle.Head) (older bool, err error) {
+	err = s.readers.QueryRowContext(ctx, `SELECT hq < ?1 OR hq = ?1 AND (SELECT coalesce(max(no), 0) FROM transfer) < ?2
+		FROM (SELECT max(epoch) AS hq FROM hq_epoch)`, clamp(b.HQEpoch), clamp(b.AsOf)).Scan(&older)
+	return older, err
+}
+
+var _ settle.Books = (*Store)(nil)

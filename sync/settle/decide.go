@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 
 	"tilld/agent/payment"
 )
@@ -45,7 +44,7 @@ func (s *Settler) decide(ctx context.Context, account Account, date payment.Date
 // ledger was restored from a backup. An account whose batch the ledger refuses is blocked, for its lines
 // could be settled twice; an archive that can't be read stops every account.
 func (s *Settler) reconcile(ctx context.Context) error {
-	pending, err := s.pending(ctx)
+	pending, err := pending(ctx, s.Store, s.Archive)
 	if err != nil {
 		return fmt.Errorf("comparing the archive with the ledger: %w", err)
 	}
@@ -73,34 +72,7 @@ func (s *Settler) adopt(ctx context.Context, id payment.ID) error {
 	if err := s.Store.CommitBatch(ctx, b); err != nil {
 		return err
 	}
-	s.Log.WarnContext(ctx, "archived batch brought into the ledger", "batch", b.ID.String(), "wallet", b.Wallet,
+	s.Log.WarnContext(ctx, "archived batch brought into the ledger: HQ had been killed, or its books put back", "batch", b.ID.String(), "wallet", b.Wallet,
 		"settlement_date", b.SettlementDate.String(), "number", b.Number)
 	return nil
-}
-
-// pending lists the archived batches that the ledger does not have, in the order in which they were cut.
-func (s *Settler) pending(ctx context.Context) ([]Head, error) {
-	ids, err := s.Archive.List()
-	if err != nil {
-		return nil, err
-	}
-	var pending []Head
-	for _, id := range ids {
-		held, err := s.Store.HasBatch(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		if held {
-			continue
-		}
-		b, err := s.Archive.Load(id)
-		if err != nil {
-			return nil, err
-		}
-		pending = append(pending, b.Head)
-	}
-	slices.SortFunc(pending, func(a, b Head) int {
-		return cmp.Or(cmp.Compare(a.CutAt, b.CutAt), cmp.Compare(a.Number, b.Number), compareID(a.ID, b.ID))
-	})
-	return pending, nil
 }

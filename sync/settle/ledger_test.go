@@ -108,6 +108,15 @@ func (h *hq) agree(wantPayable, wantSettled int64) {
 	}
 }
 
+// wantAhead wants so many archived batches to prove that the ledger was put back in silence.
+func (h *hq) wantAhead(n int) {
+	h.Helper()
+	list, err := settle.Ahead(h.Ctx, h.store, settle.ReadArchive(filepath.Join(h.dir, "archive")))
+	if h.Must(err); len(list) != n {
+		h.Errorf("%d batches ahead of the ledger, want %d: %+v", len(list), n, list)
+	}
+}
+
 // dayAfter moves the clock to when Today's settlement date has ended.
 func dayAfter(c *ingesttest.Chain) { c.Now = ingesttest.Noon.AddDate(0, 0, 1) }
 
@@ -216,6 +225,7 @@ func TestLedgerCrash(t *testing.T) {
 			t.Fatalf("step %d: %v", n, err)
 		}
 		h = h.again()
+		h.wantAhead(0) // a crash is no restore
 		sent := l.Last()
 		l.Sell(chain.Phone(), 40)
 		h.take(l, sent)
@@ -255,8 +265,10 @@ func TestLedgerRestored(t *testing.T) {
 
 	h.Must(os.WriteFile(filepath.Join(dir, "hq.db"), saved, 0o600))
 	h = openHQ(t, dir, chain)
+	h.wantAhead(1) // put back, and nobody has said so
 	_, err = h.Restored(h.Ctx)
 	h.Must(err)
+	h.wantAhead(0)
 	if after := h.closeDay(0); !slices.Equal(after, before) {
 		t.Errorf("after the restore the date has %+v, before %+v", after, before)
 	}
@@ -273,4 +285,48 @@ func TestLedgerRestored(t *testing.T) {
 	h.want(refs, "")
 	h.agree(0, 800)
 	h.Must(h.store.Close())
+}
+
+// TestAheadOfAnOlderHQEpoch: the ledger is from before a restore that was declared; HQ's own epoch went back.
+func TestAheadOfAnOlderHQEpoch(t *testing.T) {
+	chain := ingesttest.NewChain(t)
+	dir := t.TempDir()
+	h := openHQ(t, dir, chain)
+	h.wantAhead(0)
+	h.Must(h.store.Close())
+	saved, err := os.ReadFile(filepath.Join(dir, "hq.db"))
+	h.Must(err)
+	h = openHQ(t, dir, chain)
+	chain.Now = chain.Now.Add(time.Second)
+	_, err = h.Restored(h.Ctx)
+	h.Must(err)
+	dayAfter(chain)
+	h.closeDay(0) // an empty day, with no posting behind it
+	h.wantAhead(0)
+	h.Must(h.store.Close())
+	h.Must(os.WriteFile(filepath.Join(dir, "hq.db"), saved, 0o600))
+	h = openHQ(t, dir, chain)
+	h.wantAhead(1)
+	h.Must(h.store.Close())
+}
+
+// TestReadArchiveOnlyReads: whoever looks while HQ runs sweeps nothing away.
+func TestReadArchiveOnlyReads(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "archive")
+	if ids, err := settle.ReadArchive(dir).List(); err != nil || len(ids) != 0 {
+		t.Errorf("an archive that is not there: %v, %v", ids, err)
+	}
+	half := filepath.Join(dir, "2026-11-22", ".new-01ABC")
+	if err := os.MkdirAll(half, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := settle.ReadArchive(dir).List(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(half); err != nil {
+		t.Errorf("what HQ is writing was swept: %v", err)
+	}
+	if err := settle.ReadArchive(dir).Put(&settle.Batch{}); err == nil {
+		t.Error("a batch was archived")
+	}
 }
