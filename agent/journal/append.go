@@ -65,7 +65,8 @@ func (j *Journal) prepare(drafts []Draft, h head, signer *wire.Signer) ([]writte
 			return nil, h, err
 		}
 		list[i] = w
-		h = head{epoch: h.epoch, last: w.Entry.Seq, hash: w.Hash[:], pos: w.Pos}
+		hash := w.Hash // of its own: a slice into w would keep w, and through each Prev all before it
+		h = head{epoch: h.epoch, last: w.Entry.Seq, hash: hash[:], pos: w.Pos}
 	}
 	return list, h, nil
 }
