@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -47,9 +48,14 @@ type BrokerConfig struct {
 
 	Listen string // host:port; port 0 takes any free one
 
-	TLS      *tls.Config // nil: none (see TLSFiles)
-	Username string      // "": nobody signs in by name
-	Password string
+	TLS *tls.Config // nil: none (see TLSFiles)
+
+	// Users sign in by name. None: whoever reaches the port gets in, which off loopback is refused unless TLS
+	// demands certificates.
+	Users []User
+
+	// Guests is what those may who don't sign in, when there are no Users. Zero: nothing.
+	Guests Rights
 
 	// AllowPlaintext permits listening beyond loopback without TLS.
 	AllowPlaintext bool
@@ -62,9 +68,11 @@ type BrokerConfig struct {
 }
 
 // A Broker is a NATS server in this process that speaks MQTT only. It has no port of its own
-// protocol, and no permissions beyond the password: everybody who gets in may read every topic.
+// protocol. Rights bound what others read and write; they don't bind client IDs, of which the first
+// connection is thrown out when a second one uses it.
 type Broker struct {
 	server *server.Server
+	owner  Credential
 	addr   string
 	tls    bool
 	once   sync.Once
@@ -72,7 +80,8 @@ type Broker struct {
 
 // StartBroker starts a broker and returns when it takes connections.
 func StartBroker(c BrokerConfig) (*Broker, error) {
-	opts, err := c.options()
+	owner := Credential{"owner-" + rand.Text(), rand.Text()}
+	opts, err := c.options(owner)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +95,7 @@ func StartBroker(c BrokerConfig) (*Broker, error) {
 	log := newBrokerLog(c.Log)
 	s.SetLogger(log, false, false)
 	s.Start() // returns early, having logged why, when something is wrong
-	b := &Broker{server: s, tls: c.TLS != nil}
+	b := &Broker{server: s, owner: owner, tls: c.TLS != nil}
 	select {
 	case why := <-log.fatal:
 		b.Close()
@@ -102,7 +111,7 @@ func StartBroker(c BrokerConfig) (*Broker, error) {
 	return b, nil
 }
 
-func (c *BrokerConfig) options() (*server.Options, error) {
+func (c *BrokerConfig) options(owner Credential) (*server.Options, error) {
 	host, portText, err := net.SplitHostPort(c.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("mqtt: broker's address %q: %w", c.Listen, err)
@@ -114,13 +123,15 @@ func (c *BrokerConfig) options() (*server.Options, error) {
 	switch {
 	case c.StoreDir == "":
 		return nil, errors.New("mqtt: broker needs a store directory")
-	case (c.Username == "") != (c.Password == ""):
-		return nil, errors.New("mqtt: broker's user name and password go together")
 	case c.MaxStore < 0:
 		return nil, errors.New("mqtt: negative size for the broker's store")
 	case c.TLS == nil && !c.AllowPlaintext && !isLoopback(host):
 		return nil, fmt.Errorf("%w: listening on %s", ErrPlaintext, c.Listen)
 	}
+	if err := c.checkAccess(host); err != nil {
+		return nil, err
+	}
+	users, guest := c.users(owner)
 	o := &server.Options{
 		ServerName:         orElse(c.Name, "tilld"),
 		DontListen:         true, // no port for NATS clients
@@ -132,11 +143,11 @@ func (c *BrokerConfig) options() (*server.Options, error) {
 		SyncInterval:       brokerSync,
 		JetStreamMaxMemory: streamMemory,
 		JetStreamMaxStore:  c.MaxStore,
+		Users:              users,
 		MQTT: server.MQTTOpts{
 			Host:          host,
 			Port:          int(port),
-			Username:      c.Username,
-			Password:      c.Password,
+			NoAuthUser:    guest,
 			TLSConfig:     c.TLS,
 			AckWait:       brokerAckWait,
 			MaxAckPending: brokerMaxUnacked,
@@ -154,6 +165,10 @@ func (c *BrokerConfig) options() (*server.Options, error) {
 	}
 	return o, nil
 }
+
+// Owner is what a Client of whoever started this broker signs in with: made anew each time, never written down
+// and good for every topic.
+func (b *Broker) Owner() (name, password string) { return b.owner.Name, b.owner.Password }
 
 // Addr is host:port as bound, for clients on this machine.
 func (b *Broker) Addr() string { return b.addr }

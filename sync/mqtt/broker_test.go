@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"bytes"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -41,7 +43,16 @@ func TestStartBrokerRefuses(t *testing.T) {
 		{"port out of range", func(c *BrokerConfig) { c.Listen = "127.0.0.1:65536" }, "0 to 65535"},
 		{"plaintext beyond this machine", func(c *BrokerConfig) { c.Listen = "0.0.0.0:0" }, ErrPlaintext.Error()},
 		{"plaintext on all addresses", func(c *BrokerConfig) { c.Listen = ":0" }, ErrPlaintext.Error()},
-		{"user without password", func(c *BrokerConfig) { c.Username = "lane" }, "go together"},
+		{"user without password", func(c *BrokerConfig) { c.Users = []User{{Credential: Credential{Name: "lane"}}} }, "a password"},
+		{"two of a name", func(c *BrokerConfig) {
+			c.Users = []User{{Credential: Credential{"a", "b"}}, {Credential: Credential{"a", "c"}}}
+		}, "of its own"},
+		{"rights that are none", func(c *BrokerConfig) { c.Guests.Publish = []string{"a b"} }, ErrTopic.Error()},
+		{"a user's rights that are none", func(c *BrokerConfig) {
+			c.Users = []User{{Credential{"a", "b"}, Rights{Subscribe: []string{"$MQTT/#"}}}}
+		}, ErrTopic.Error()},
+		{"anybody, beyond this machine", func(c *BrokerConfig) { c.Listen, c.AllowPlaintext = "0.0.0.0:0", true }, ErrAnonymous.Error()},
+		{"anybody, beyond this machine, over TLS", func(c *BrokerConfig) { c.Listen, c.TLS = "[::]:0", &tls.Config{} }, ErrAnonymous.Error()},
 		{"negative store", func(c *BrokerConfig) { c.MaxStore = -1 }, "negative"},
 	}
 	before := runtime.NumGoroutine()
@@ -136,8 +147,8 @@ func TestStoreLimit(t *testing.T) {
 func TestBrokerLog(t *testing.T) {
 	var log bytes.Buffer
 	b := broker(t, BrokerConfig{
-		Username: "lane", Password: "right",
-		Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Users: []User{{Credential{"lane", "right"}, everything}},
+		Log:   slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	join(t, b.URL(), Config{Username: "lane", Password: "hidden"}).waitDown(t)
 	join(t, b.URL(), Config{Username: "lane", Password: "right"}).waitUp(t)
@@ -154,6 +165,27 @@ func TestBrokerLog(t *testing.T) {
 	}
 }
 
+// TestBrokerLogIsBounded: who reaches the port can't fill the disk with what the server says of him.
+func TestBrokerLogIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		log := newBrokerLog(slog.New(slog.NewTextHandler(&out, nil)))
+		for range 1000 {
+			log.Errorf("Publish Violation")
+			log.Warnf("a warning")
+		}
+		if n := strings.Count(out.String(), "\n"); n != complaintsAtOnce {
+			t.Errorf("%d lines", n)
+		}
+		out.Reset()
+		<-time.After(complaintEvery)
+		log.Errorf("again")
+		if got := out.String(); !strings.Contains(got, "text=again unsaid=1950") {
+			t.Errorf("said %q", got)
+		}
+	})
+}
+
 // envBroker makes this test binary be a broker on the store directory it names; envForget is its
 // BrokerConfig.forget.
 const (
@@ -164,7 +196,7 @@ const (
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(envBroker); dir != "" {
 		forget, _ := time.ParseDuration(os.Getenv(envForget)) // 0 on error: the default
-		b, err := StartBroker(BrokerConfig{StoreDir: dir, Listen: "127.0.0.1:0", forget: forget})
+		b, err := StartBroker(BrokerConfig{StoreDir: dir, Listen: "127.0.0.1:0", Guests: everything, forget: forget})
 		if err != nil {
 			fmt.Println(err)
 			os.Exit(1)

@@ -1,9 +1,13 @@
 package mqtt
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
+	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // A brokerLog passes the server's log on. The server writes whole sentences, with addresses and
@@ -13,18 +17,29 @@ type brokerLog struct {
 	log     *slog.Logger
 	fatal   chan string // the first fatal message while starting
 	started atomic.Bool
+
+	// Whoever reaches the port can make the server complain, of a password or of every message.
+	limit  *rate.Limiter
+	unsaid atomic.Int64 // complaints since the last that was passed on
 }
 
 func newBrokerLog(log *slog.Logger) *brokerLog {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &brokerLog{log: log, fatal: make(chan string, 1)}
+	return &brokerLog{log: log, fatal: make(chan string, 1), limit: rate.NewLimiter(rate.Every(complaintEvery), complaintsAtOnce)}
 }
 
 const (
 	brokerSays = "mqtt: the broker says"
 	keyText    = "text"
+	keyUnsaid  = "unsaid" // complaints that were left out since the last one
+)
+
+// Complaints that are passed on: so many at once, then one every so often.
+const (
+	complaintsAtOnce = 50
+	complaintEvery   = 10 * time.Second
 )
 
 // Noticef is for the server's greeting and every stream it opens: nothing an operator waits for.
@@ -33,11 +48,23 @@ func (l *brokerLog) Noticef(format string, v ...any) {
 }
 
 // Warnf passes a warning on.
-func (l *brokerLog) Warnf(format string, v ...any) { l.log.Warn(brokerSays, keyText, text(format, v)) }
+func (l *brokerLog) Warnf(format string, v ...any) { l.complain(slog.LevelWarn, format, v) }
 
 // Errorf passes an error on; most are a client's, like a password that is wrong.
 func (l *brokerLog) Errorf(format string, v ...any) {
-	l.log.Error(brokerSays, keyText, text(format, v))
+	l.complain(slog.LevelError, format, v)
+}
+
+func (l *brokerLog) complain(level slog.Level, format string, v []any) {
+	if !l.limit.Allow() {
+		l.unsaid.Add(1)
+		return
+	}
+	args := []any{keyText, text(format, v)}
+	if n := l.unsaid.Swap(0); n > 0 {
+		args = append(args, keyUnsaid, n)
+	}
+	l.log.Log(context.Background(), level, brokerSays, args...)
 }
 
 // Fatalf keeps the first for StartBroker, which returns it, and logs what comes later.

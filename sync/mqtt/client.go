@@ -50,13 +50,14 @@ type Client struct {
 	started atomic.Bool
 	current atomic.Pointer[session] // nil while down
 
-	connects, received, dropped, published atomic.Int64
+	connects, received, dropped, retained, published atomic.Int64
 }
 
 // A message is what came in.
 type message struct {
 	topic   string
 	payload []byte
+	old     bool   // a broker had kept it from before we subscribed
 	ack     func() // sends the PUBACK; nothing for QoS 0, or when the session is over
 }
 
@@ -66,6 +67,7 @@ type Stats struct {
 	Connects  int64 // times the link came up
 	Received  int64 // messages read from the network
 	Dropped   int64 // of these, given up because the inbox was full
+	Retained  int64 // of these, ignored: nobody of ours has a broker keep a message for those to come
 	Published int64 // messages that a broker has acknowledged (QoS 1) or the socket has taken
 }
 
@@ -146,7 +148,9 @@ func (c *Client) deliver(over <-chan struct{}) {
 	for {
 		select {
 		case m := <-c.inbox:
-			c.cfg.OnMessage(m.topic, m.payload)
+			if !m.old {
+				c.cfg.OnMessage(m.topic, m.payload)
+			}
 			m.ack()
 		case <-over:
 			return
@@ -196,7 +200,7 @@ func (c *Client) session(topic string, qos byte, payload []byte) (*session, erro
 func (c *Client) Stats() Stats {
 	return Stats{
 		Up: c.current.Load() != nil, Connects: c.connects.Load(), Received: c.received.Load(),
-		Dropped: c.dropped.Load(), Published: c.published.Load(),
+		Dropped: c.dropped.Load(), Retained: c.retained.Load(), Published: c.published.Load(),
 	}
 }
 

@@ -267,7 +267,7 @@ func TestPublishFromMany(t *testing.T) {
 
 // TestLog: failures are logged now and then, and no secret ever.
 func TestLog(t *testing.T) {
-	b := broker(t, BrokerConfig{Username: "lane", Password: "right"})
+	b := broker(t, BrokerConfig{Users: []User{{Credential: Credential{"lane", "right"}}}})
 	var log bytes.Buffer
 	p := join(t, b.URL(), Config{Username: "lane", Password: "hidden", Log: slog.New(slog.NewTextHandler(&log, nil))})
 	for range 20 {

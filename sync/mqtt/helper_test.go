@@ -149,9 +149,15 @@ func short(s string) string {
 
 func on(filter string) []Subscription { return []Subscription{{filter, 1}} }
 
-// broker starts an embedded broker on a free port.
+// everything is what a broker without rights would give.
+var everything = Rights{Publish: []string{"#"}, Subscribe: []string{"#"}}
+
+// broker starts an embedded broker on a free port, where everybody may everything unless c says otherwise.
 func broker(t testing.TB, c BrokerConfig) *Broker {
 	t.Helper()
+	if c.Users == nil && c.Guests.Publish == nil && c.Guests.Subscribe == nil {
+		c.Guests = everything
+	}
 	setDefault(&c.StoreDir, t.TempDir())
 	setDefault(&c.Listen, "127.0.0.1:0")
 	b, err := StartBroker(c)

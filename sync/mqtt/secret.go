@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -91,6 +92,8 @@ func readCA(path string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
+var errNoCredential = errors.New("want one line user:password")
+
 // ReadCredentials reads a file with one line "user:password", readable by its owner only. The
 // password may hold colons; neither may be empty or hold control characters.
 func ReadCredentials(path string) (user, password string, err error) {
@@ -105,13 +108,40 @@ func ReadCredentials(path string) (user, password string, err error) {
 	return user, password, nil
 }
 
+// ReadCredentialList reads a file of such lines, one for each who may sign in at a broker; empty lines say
+// nothing.
+func ReadCredentialList(path string) ([]Credential, error) {
+	data, err := readSecret(path)
+	if err != nil {
+		return nil, err
+	}
+	var list []Credential
+	for n, line := range strings.Split(string(data), "\n") {
+		if strings.TrimSuffix(line, "\r") == "" {
+			continue
+		}
+		name, password, err := parseCredentials(line)
+		if err != nil {
+			return nil, fmt.Errorf("mqtt: %s: line %d: %w", path, n+1, err)
+		}
+		if slices.ContainsFunc(list, func(c Credential) bool { return c.Name == name }) {
+			return nil, fmt.Errorf("mqtt: %s: line %d: %s has a line already", path, n+1, name)
+		}
+		list = append(list, Credential{name, password})
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("mqtt: %s: %w", path, errNoCredential)
+	}
+	return list, nil
+}
+
 // parseCredentials never puts what it read into an error.
 func parseCredentials(text string) (user, password string, err error) {
 	text = strings.TrimSuffix(strings.TrimSuffix(text, "\n"), "\r")
 	user, password, ok := strings.Cut(text, ":")
 	switch {
 	case !ok || user == "" || password == "":
-		return "", "", errors.New("want one line user:password")
+		return "", "", errNoCredential
 	case strings.ContainsFunc(text, unicode.IsControl):
 		return "", "", errors.New("control character, or more than one line")
 	}

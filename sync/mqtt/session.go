@@ -100,7 +100,10 @@ func (s *session) options(ctx context.Context, a address) *paho.ClientOptions {
 // in Publish for just these.
 func (s *session) receive(_ paho.Client, m paho.Message) {
 	s.c.received.Add(1)
-	msg := message{m.Topic(), m.Payload(), m.Ack}
+	msg := message{m.Topic(), m.Payload(), m.Retained(), m.Ack}
+	if msg.old {
+		s.c.retained.Add(1)
+	}
 	select {
 	case s.c.inbox <- msg:
 		return

@@ -133,7 +133,7 @@ func TestListenBeyondLoopback(t *testing.T) {
 		t.Fatal(err)
 	}
 	broker(t, BrokerConfig{Listen: "0.0.0.0:0", TLS: server})
-	broker(t, BrokerConfig{Listen: "0.0.0.0:0", AllowPlaintext: true})
+	broker(t, BrokerConfig{Listen: "0.0.0.0:0", AllowPlaintext: true, Users: []User{{Credential{"lane", "pw"}, everything}}})
 }
 
 func TestTLSFilesRefuse(t *testing.T) {

@@ -3,14 +3,12 @@ package mqtt
 import (
 	"errors"
 	"net"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/eclipse/paho.mqtt.golang/packets"
-	"github.com/nats-io/nats-server/v2/server"
 )
 
 // TestTraps pins what the embedded server does with that which this package never sends. When one
@@ -77,28 +75,9 @@ func raw(t *testing.T, b *Broker, set func(*paho.ClientOptions)) paho.Client {
 }
 
 // TestRefusedSubscription: SUBACK 0x80 is no error to paho, and is one here. The link is not up
-// before all is granted. (The embedded broker has no permissions, so this one is made for it.)
+// before all is granted.
 func TestRefusedSubscription(t *testing.T) {
-	user := &server.User{Username: "lane", Password: "pw", Permissions: &server.Permissions{
-		Subscribe: &server.SubjectPermission{Allow: []string{"mine", "$MQTT.sub.>"}},
-	}}
-	s, err := server.NewServer(&server.Options{
-		ServerName: "picky", DontListen: true, NoSigs: true, NoLog: true, JetStream: true, StoreDir: t.TempDir(),
-		Users: []*server.User{user}, MQTT: server.MQTTOpts{Host: "127.0.0.1", Port: -1},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Start()
-	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
-	if !s.ReadyForConnections(patience) {
-		t.Fatal("not ready")
-	}
-	v, err := s.Varz(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	url := (&Broker{addr: net.JoinHostPort("127.0.0.1", strconv.Itoa(v.MQTT.Port))}).URL()
+	url := broker(t, BrokerConfig{Users: []User{{Credential{"lane", "pw"}, Rights{Subscribe: []string{"mine"}}}}}).URL()
 	lane := join(t, url, Config{Username: "lane", Password: "pw", Subscriptions: []Subscription{{"mine", 1}, {"others", 1}}})
 	for range 3 {
 		state := lane.next(t)

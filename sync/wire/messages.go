@@ -126,5 +126,8 @@ func UpFilter(shard int) string {
 // DownTopic is where HQ answers a terminal.
 func DownTopic(terminal payment.ID) string { return "tilld/1/down/" + terminal.String() }
 
+// DownFilter matches every terminal's DownTopic.
+const DownFilter = "tilld/1/down/+"
+
 // AllTopic is where HQ says hello to every lane.
 const AllTopic = "tilld/1/all"

@@ -52,16 +52,21 @@ func brokerFiles(t *testing.T) config.TLS {
 }
 
 // TestHQHearsItsOwnBroker: on an address that other machines reach, with a certificate of a private
-// authority, whether or not lanes must show one too. And who has no certificate stays out where one is wanted.
+// authority, whether lanes sign in by name or with a certificate. And who has neither stays out.
 func TestHQHearsItsOwnBroker(t *testing.T) {
 	files := brokerFiles(t)
+	names := filepath.Join(t.TempDir(), "names")
+	if err := os.WriteFile(names, []byte("lanes:secret\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
-		name   string
-		tls    config.TLS
-		mutual bool
+		name  string
+		tls   config.TLS
+		names string
 	}{
-		{"lanes need no certificate", config.TLS{Cert: files.Cert, Key: files.Key}, false},
-		{"lanes need one", files, true},
+		{"lanes need a name", config.TLS{Cert: files.Cert, Key: files.Key}, names},
+		{"lanes need a certificate", files, ""},
+		{"lanes need both", files, names},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -70,7 +75,7 @@ func TestHQHearsItsOwnBroker(t *testing.T) {
 				t.Fatal(err)
 			}
 			n, err := Open(t.Context(), &config.HQ{
-				Data: dir, Embedded: config.Embedded{Listen: "0.0.0.0:0", TLS: tt.tls},
+				Data: dir, Embedded: config.Embedded{Listen: "0.0.0.0:0", TLS: tt.tls, CredentialsFile: tt.names},
 				Serve: config.Serve{Address: "127.0.0.1:0"}, Settle: config.Settle{Zone: "UTC", Cut: "05:00"},
 			}, "test", slog.New(slog.NewTextHandler(log, nil)))
 			if err != nil {
@@ -84,15 +89,19 @@ func TestHQHearsItsOwnBroker(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if up, err := lane(t, "mqtts://localhost:"+port, files.CA, "hq.example"); up == tt.mutual {
-				t.Errorf("a lane without a certificate: connected %v, %v", up, err)
+			for _, password := range []string{"", "secret", "wrong"} {
+				up, err := lane(t, "mqtts://localhost:"+port, files.CA, "hq.example", password)
+				if want := password == "secret" && tt.tls.CA == ""; up != want {
+					t.Errorf("a lane without a certificate, with the password %q: connected %v, %v", password, up, err)
+				}
 			}
 		})
 	}
 }
 
-// lane says whether a client without a certificate gets in, which knows the broker by a name of its certificate.
-func lane(t *testing.T, url, ca, name string) (bool, error) {
+// lane says whether a client without a certificate gets in, which knows the broker by a name of its certificate,
+// and itself has a name if it has a password.
+func lane(t *testing.T, url, ca, name, password string) (bool, error) {
 	t.Helper()
 	secure, err := mqtt.TLSFiles{CA: ca}.Client()
 	if err != nil {
@@ -101,8 +110,12 @@ func lane(t *testing.T, url, ca, name string) (bool, error) {
 	secure.ServerName = name
 	ctx, cancel := context.WithCancel(t.Context())
 	states, done := make(chan error, 8), make(chan error, 1)
+	user := ""
+	if password != "" {
+		user = "lanes"
+	}
 	c, err := mqtt.NewClient(mqtt.Config{
-		Brokers: []string{url}, ClientID: "lane", TLS: secure,
+		Brokers: []string{url}, ClientID: "lane", TLS: secure, Username: user, Password: password,
 		OnState: func(up bool, reason error) {
 			if up {
 				reason = nil
