@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"time"
 
 	"tilld/agent/payment"
@@ -82,4 +83,21 @@ func (s *Store) Exception(ctx context.Context, id payment.ID) (Exception, error)
 	rows, err := s.readers.QueryContext(ctx, exceptionColumns+"x.id = ?", id[:])
 	list, err := collect(rows, err, scanException)
 	return one(list, err, "ledger.Exception", "exception", id)
+}
+
+// OpenByKind counts the open exceptions of each kind that has any.
+func (s *Store) OpenByKind(ctx context.Context) (map[Kind]int, error) {
+	rows, err := s.readers.QueryContext(ctx, "SELECT kind, count(*) FROM exception WHERE state = 'open' GROUP BY kind")
+	counts := map[Kind]int{}
+	_, err = collect(rows, err, func(rows *sql.Rows) (struct{}, error) {
+		var kind Kind
+		var n int
+		err := rows.Scan(&kind, &n)
+		counts[kind] = n
+		return struct{}{}, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("counting exceptions: %w", err)
+	}
+	return counts, nil
 }

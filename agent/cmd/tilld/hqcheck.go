@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"tilld/agent/cmd/tilld/internal/hq"
@@ -23,15 +25,22 @@ func (c hqCheckCmd) Run(ctx context.Context, std streams) error {
 			return err
 		}
 		found := findings(r)
+		putBack := o.CheckPutBack(ctx)
+		if _, ok := errors.AsType[*hq.PutBackError](putBack); ok {
+			found = append(found, "LOST: "+putBack.Error())
+		} else if putBack != nil {
+			return putBack
+		}
 		for _, f := range found {
 			if _, err := fmt.Fprintln(std.out, f); err != nil {
 				return err
 			}
 		}
-		if _, err := fmt.Fprintln(std.out, verdict(r, len(found))); err != nil {
+		lost := putBack != nil || inSilence(r)
+		if _, err := fmt.Fprintln(std.out, verdict(r, len(found), lost)); err != nil {
 			return err
 		}
-		if len(r.Faults) > 0 {
+		if lost || len(r.Faults) > 0 {
 			return errNegative
 		}
 		return nil
@@ -69,14 +78,36 @@ func findings(r *ledger.Report) (lines []string) {
 	if r.Awaited > 0 {
 		add("awaited: %d settled payments whose entries lanes have not sent again since the books were restored", r.Awaited)
 	}
+	for _, l := range r.Lost {
+		add("%s", lostLine(&l))
+	}
 	for _, f := range r.Faults {
 		add("FAULT: %s", f)
 	}
 	return lines
 }
 
+// inSilence says that something is lost and nobody has declared HQ restored.
+func inSilence(r *ledger.Report) bool {
+	return slices.ContainsFunc(r.Lost, func(l ledger.LostRange) bool { return !l.Restored })
+}
+
+// lostLine is about entries that HQ had acknowledged and does not hold.
+func lostLine(l *ledger.LostRange) string {
+	where := fmt.Sprintf("%s/%s, terminal %s, epoch %016x", l.Store, l.Lane, l.Terminal, l.Epoch)
+	switch {
+	case l.Restored && l.From > l.To:
+		return fmt.Sprintf("awaited: %s: nothing is missing; it has not been heard since the books were restored", where)
+	case l.Restored:
+		return fmt.Sprintf("awaited: %s has not sent entries %d to %d again since the books were restored", where, l.From, l.To)
+	case l.From > l.To:
+		return fmt.Sprintf("LOST: %s knows a later HQ epoch than these books do; stop HQ, run \"tilld hq restored\", start it again", where)
+	}
+	return fmt.Sprintf("LOST: entries %d to %d of %s, which HQ had acknowledged; stop HQ, run \"tilld hq restored\", start it again", l.From, l.To, where)
+}
+
 // verdict is the last line: what was checked, and what came of it.
-func verdict(r *ledger.Report, found int) string {
+func verdict(r *ledger.Report, found int, lost bool) string {
 	var payments uint64
 	for _, d := range r.Days {
 		payments += d.Approved.Count
@@ -86,6 +117,8 @@ func verdict(r *ledger.Report, found int) string {
 	switch {
 	case len(r.Faults) > 0:
 		return s + "THE BOOKS CONTRADICT THEMSELVES: see FAULT above."
+	case lost:
+		return s + "THE BOOKS LACK WHAT HQ HAD ACKNOWLEDGED: see LOST above."
 	case found > 0:
 		return s + "The books balance; to look at: " + count(uint64(found), "line") + " above."
 	}

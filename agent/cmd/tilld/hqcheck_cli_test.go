@@ -27,6 +27,9 @@ func TestHQCheckNamesWhatItFound(t *testing.T) {
 	odd := day
 	odd.Rejected, odd.Differs = 2, true
 	run := []ledger.Range{{Terminal: id, Epoch: 7, From: 4, To: 9}}
+	lost := ledger.LostRange{Range: run[0], Store: "S001", Lane: "L1"}
+	awaited, older := lost, lost
+	awaited.Restored, older.From = true, 10
 	tests := []struct {
 		name   string
 		report ledger.Report
@@ -39,6 +42,9 @@ func TestHQCheckNamesWhatItFound(t *testing.T) {
 		{"not judged", ledger.Report{Waiting: run}, []string{"not judged yet: "}, "1 line above"},
 		{"awaited", ledger.Report{Awaited: 2}, []string{"awaited: 2 settled"}, "1 line above"},
 		{"odd approvals", ledger.Report{Days: []ledger.LaneDay{odd}}, []string{"rejected: 2 ", "differs: "}, "2 lines above"},
+		{"lost", ledger.Report{Lost: []ledger.LostRange{lost}}, []string{"LOST: entries 4 to 9 of S001/L1, "}, "LACK WHAT HQ HAD ACKNOWLEDGED"},
+		{"older than HQ's epoch", ledger.Report{Lost: []ledger.LostRange{older}}, []string{"LOST: S001/L1, "}, "LACK WHAT"},
+		{"restored", ledger.Report{Lost: []ledger.LostRange{awaited}}, []string{"awaited: S001/L1, "}, "The books balance; to look at: 1 line above."},
 		{"a fault", ledger.Report{Missing: run, Faults: []string{"one and one is three"}}, []string{"missing: ", "FAULT: one and one is three"}, "CONTRADICT"},
 	}
 	for _, tt := range tests {
@@ -52,7 +58,7 @@ func TestHQCheckNamesWhatItFound(t *testing.T) {
 					t.Errorf("%q, want %q", got[i], line)
 				}
 			}
-			if v := verdict(&tt.report, len(got)); !strings.Contains(v, tt.want) || (tt.lines == nil) != strings.Contains(v, "All is well") {
+			if v := verdict(&tt.report, len(got), inSilence(&tt.report)); !strings.Contains(v, tt.want) || (tt.lines == nil) != strings.Contains(v, "All is well") {
 				t.Errorf("verdict %q, want %q", v, tt.want)
 			}
 		})
