@@ -118,11 +118,13 @@ func (n *Node) outsideBroker(mc *mqtt.Config) (err error) {
 // ownBroker starts the broker in this process and makes the client its own.
 func (n *Node) ownBroker(mc *mqtt.Config) (err error) {
 	e := n.cfg.Embedded
-	bc := mqtt.BrokerConfig{StoreDir: filepath.Join(n.cfg.Data, brokerDir), Listen: e.Listen, Name: "tilld-hq", Log: n.log}
+	bc := mqtt.BrokerConfig{StoreDir: filepath.Join(n.cfg.Data, brokerDir), Listen: e.Listen, Guests: anyLane, Name: "tilld-hq", Log: n.log}
 	if e.CredentialsFile != "" {
-		if bc.Username, bc.Password, err = mqtt.ReadCredentials(e.CredentialsFile); err != nil {
+		list, err := mqtt.ReadCredentialList(e.CredentialsFile)
+		if err != nil {
 			return err
 		}
+		bc.Users = brokerUsers(list)
 	}
 	if e.TLS != (config.TLS{}) {
 		if bc.TLS, err = mqtt.TLSFiles(e.TLS).Server(); err != nil {
@@ -135,7 +137,8 @@ func (n *Node) ownBroker(mc *mqtt.Config) (err error) {
 	if n.broker, err = mqtt.StartBroker(bc); err != nil {
 		return err
 	}
-	mc.Brokers, mc.Username, mc.Password = []string{n.broker.URL()}, bc.Username, bc.Password
+	mc.Brokers = []string{n.broker.URL()}
+	mc.Username, mc.Password = n.broker.Owner()
 	return nil
 }
 
