@@ -22,6 +22,7 @@ type Payment struct {
 	State      State
 	Policy     uint64
 	TakenAt    time.Time // by the lane's clock: a note
+	ReceivedAt time.Time // when HQ stored its entry, by HQ's clock
 	Entry      wire.Name
 	EntryHash  settle.EntryHash
 	Void       *wire.Name    // the entry that took it back; nil: none
@@ -40,19 +41,20 @@ type SettledLine struct {
 }
 
 const paymentColumns = `SELECT p.no, p.id, p.sale, e.epoch, y.seq, y.hash, ` + dimensionColumns + `,
-	p.amount, p.state, coalesce((SELECT seq FROM entry WHERE no = p.void), 0), p.policy, p.taken_at
+	p.amount, p.state, coalesce((SELECT seq FROM entry WHERE no = p.void), 0), p.policy, p.taken_at, y.received_at
 	FROM payment p JOIN entry y ON y.no = p.entry JOIN branch b ON b.no = y.branch JOIN epoch e ON e.no = b.epoch
 	JOIN dimension d ON d.no = p.dimension WHERE `
 
 func scanPayment(rows *sql.Rows) (Payment, error) {
 	var p Payment
-	var epoch, void, taken int64
+	var epoch, void, taken, received int64
 	var id, sale, terminal, hash []byte
 	into := append([]any{&p.Pos, &id, &sale, &epoch, &p.Entry.Seq, &hash}, scanDimension(&p.Dimension, &terminal)...)
-	if err := rows.Scan(append(into, &p.Amount, &p.State, &void, &p.Policy, &taken)...); err != nil {
+	if err := rows.Scan(append(into, &p.Amount, &p.State, &void, &p.Policy, &taken, &received)...); err != nil {
 		return p, err
 	}
-	p.ID, p.Terminal, p.EntryHash, p.TakenAt = payment.ID(id), payment.ID(terminal), settle.EntryHash(hash), millis(taken)
+	p.ID, p.Terminal, p.EntryHash = payment.ID(id), payment.ID(terminal), settle.EntryHash(hash)
+	p.TakenAt, p.ReceivedAt = millis(taken), millis(received)
 	copy(p.Sale[:], sale)
 	p.Entry.Terminal, p.Entry.Epoch = p.Terminal, uint64(epoch)
 	if void != 0 {

@@ -141,6 +141,7 @@ func TestEveryPageFits(t *testing.T) {
 				b.Open(at.srv.URL + path)
 				b.Await(fmt.Sprintf(`document.documentElement.lang === %q && document.querySelectorAll("[data-chart]").length <= document.querySelectorAll("canvas").length`, lang))
 				b.Fits(false)
+				b.Legible()
 				b.Picture(fmt.Sprintf("hq-%s-%s-%d", name, lang, size[0]))
 			}
 		}

@@ -216,13 +216,13 @@ func busy() *desk {
 		{ID: id('T', 4), Store: "S0002", Lane: "L02", Policy: 0},
 		{ID: id('T', 5), Store: "S0003", Lane: "L01", LastSeen: noon.Add(-5 * time.Hour), Silent: 5 * time.Hour, Revoked: "stolen", Software: "1.0.0", Policy: 7},
 	}
-	rows := []Payment{
-		{ID: id('P', 1), State: "posted", Amount: yen(1280), Wallet: "house", Entity: "E1", Store: "S0001", Lane: "L01", BusinessDate: 20261122, TakenAt: noon, Policy: 7,
+	rows := []Payment{ // the last to come first, and not the last to be taken
+		{Number: 1233, ReceivedAt: noon.Add(-1 * time.Minute), ID: id('P', 1), State: "posted", Amount: yen(1280), Wallet: "house", Entity: "E1", Store: "S0001", Lane: "L01", BusinessDate: 20261122, TakenAt: noon, Policy: 7,
 			Entry: wire.Name{Terminal: id('T', 1), Epoch: 0xa1b2c3d4e5f60718, Seq: 57}, EntryHash: []byte{0xde, 0xad, 0xbe, 0xef},
 			Settled: []Settled{{id('B', 1), "payment", yen(1280)}}},
-		{ID: id('P', 2), State: "suspense", Amount: yen(900), Wallet: "house", Store: "S0001", Lane: "L02", BusinessDate: 20261122, TakenAt: noon, Exceptions: []payment.ID{id('X', 1)}},
-		{ID: id('P', 3), State: "lost", Amount: yen(5000), Wallet: "guest", Store: "S0002", Lane: "L01", BusinessDate: 20261121, TakenAt: noon},
-		{ID: id('P', 4), State: "voided", Amount: yen(333), Wallet: "house", Store: "S0002", Lane: "L01", BusinessDate: 20261121, TakenAt: noon, VoidedBy: 61},
+		{Number: 1232, ReceivedAt: noon.Add(-2 * time.Minute), ID: id('P', 2), State: "suspense", Amount: yen(900), Wallet: "house", Store: "S0001", Lane: "L02", BusinessDate: 20261122, TakenAt: noon.Add(-26 * time.Hour), Exceptions: []payment.ID{id('X', 1)}},
+		{Number: 1231, ReceivedAt: noon.Add(-3 * time.Minute), ID: id('P', 3), State: "lost", Amount: yen(5000), Wallet: "guest", Store: "S0002", Lane: "L01", BusinessDate: 20261121, TakenAt: noon},
+		{Number: 1230, ReceivedAt: noon.Add(-4 * time.Minute), ID: id('P', 4), State: "voided", Amount: yen(333), Wallet: "house", Store: "S0002", Lane: "L01", BusinessDate: 20261121, TakenAt: noon, VoidedBy: 61},
 	}
 	day := web.Bars{Currency: "JPY"}
 	for h := range 13 {

@@ -98,6 +98,7 @@ type TerminalList struct {
 
 // Payment is what HQ made of one approval.
 type Payment struct {
+	Number       uint64 // its place in HQ's books: lists run by it, and it rises with every payment
 	ID           payment.ID
 	State        string // posted, suspense, lost, voided
 	Amount       payment.Money
@@ -105,6 +106,7 @@ type Payment struct {
 	Entity       string
 	Store, Lane  string
 	BusinessDate payment.Date
+	ReceivedAt   time.Time // by HQ's clock
 	TakenAt      time.Time // by the lane's clock: a note
 	Policy       uint64
 	Entry        wire.Name

@@ -3,6 +3,7 @@ package web
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"tilld/agent/payment"
 )
@@ -13,6 +14,9 @@ type Bars struct {
 	Sums     []int64 // minor units
 	Currency payment.Currency
 }
+
+// Empty says that there is nothing to draw.
+func (b Bars) Empty() bool { return !slices.ContainsFunc(b.Sums, func(s int64) bool { return s != 0 }) }
 
 // JSON is the chart as the pages' script takes it from an attribute data-chart. The script divides by scale
 // only to write the axis.

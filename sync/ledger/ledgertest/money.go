@@ -3,6 +3,7 @@ package ledgertest
 import (
 	"errors"
 	"slices"
+	"time"
 
 	"tilld/agent/payment"
 	"tilld/sync/ingest/ingesttest"
@@ -23,6 +24,7 @@ func testPost(b *Bench) {
 	p := b.Chain.Phone()
 	s := l.Sell(p, 300)
 	l.Sell(p, 50)
+	b.Chain.Now = b.Chain.Now.Add(3 * time.Hour) // the line was down
 	b.SendAll(l, 0)
 	if v := b.JudgeAll(); len(v) != 0 {
 		b.Fatalf("verdicts %+v", v)
@@ -36,6 +38,9 @@ func testPost(b *Bench) {
 	if len(got) != 1 || got[0].Dimension != want || got[0].Amount != 300 || got[0].State != ledger.Posted || got[0].Sale != s.Sale ||
 		got[0].Entry != (wire.Name{Terminal: l.ID, Epoch: l.Epoch, Seq: s.Seq}) || string(got[0].EntryHash[:]) != string(l.Hash(s.Seq)) {
 		b.Errorf("payment %+v", got)
+	}
+	if late := got[0].ReceivedAt.Sub(got[0].TakenAt); late < 3*time.Hour || late > 4*time.Hour || got[0].ReceivedAt.After(b.Chain.Now) {
+		b.Errorf("taken at %v, received at %v, now it is %v", got[0].TakenAt, got[0].ReceivedAt, b.Chain.Now)
 	}
 	rows, err := b.Balances(b.Ctx, ledger.BalanceFilter{Account: ledger.StorePayable, Store: "s1", BusinessDate: ingesttest.Today})
 	if err != nil || len(rows) != 1 || rows[0].Dimension != want || rows[0].Credits != 350 || rows[0].Debits != 0 {

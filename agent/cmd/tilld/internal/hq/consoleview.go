@@ -56,7 +56,7 @@ func (l *lag) of(t *ledger.TerminalStatus, now time.Time) time.Duration {
 
 func viewPayment(p *ledger.Payment) pages.Payment {
 	v := pages.Payment{
-		ID: p.ID, State: string(p.State), Amount: p.Money(), Wallet: p.Wallet, Entity: p.Entity, Store: p.Store, Lane: p.Lane,
+		Number: p.Pos, ReceivedAt: p.ReceivedAt, ID: p.ID, State: string(p.State), Amount: p.Money(), Wallet: p.Wallet, Entity: p.Entity, Store: p.Store, Lane: p.Lane,
 		BusinessDate: p.BusinessDate, TakenAt: p.TakenAt, Policy: p.Policy, Entry: p.Entry, EntryHash: p.EntryHash[:], Exceptions: p.Exceptions,
 	}
 	if p.Void != nil {
