@@ -64,16 +64,18 @@ func (l *Lane) Policy(ctx context.Context, sealed []byte) error {
 
 // Acked is told of each acknowledgement that was taken.
 func (l *Lane) Acked(ctx context.Context, a *wire.Ack) {
-	run := func(context.Context) error { l.revoked = a.Revoked; return nil }
+	run := func(context.Context) error { l.revoked, l.twice = a.Revoked, a.Twice; return nil }
 	err := l.hand(ctx, job{ctx: ctx, run: run, quiet: true, done: make(chan error, 1)})
 	if err != nil && ctx.Err() == nil {
 		l.cfg.Log.Error("an acknowledgement was not dealt with", "error", err)
 	}
 }
 
-// Forked begins a new epoch when HQ holds another history of the present one: the lane sells on.
+// Forked begins a new epoch when HQ holds another history of the present one: the lane sells on. That its
+// journal exists twice is shown until HQ says that somebody has dealt with it.
 func (l *Lane) Forked(ctx context.Context, epoch uint64) error {
 	return l.do(ctx, func(ctx context.Context) error {
+		l.twice = true
 		at, err := l.cfg.Journal.State(ctx)
 		if err != nil || at.Current.Epoch != epoch {
 			return err
@@ -85,6 +87,16 @@ func (l *Lane) Forked(ctx context.Context, epoch uint64) error {
 		l.state.Day = 0
 		return l.rollIfDue(ctx, l.context())
 	})
+}
+
+// recallFork finds in the journal what a lane that was started anew must show: HQ told of a fork, and has said
+// nothing about the epoch that was begun for it.
+func (l *Lane) recallFork(ctx context.Context) error {
+	at, err := l.cfg.Journal.State(ctx)
+	if n := len(at.Epochs); err == nil && n > 1 {
+		l.twice = at.Epochs[n-2].Forked && at.Current.Acked == 0
+	}
+	return err
 }
 
 // Bundle is what the lane believes now.

@@ -64,6 +64,7 @@ type Lane struct {
 	shown    shown
 	figures  figures
 	revoked  bool
+	twice    bool
 	stopped  bool
 	reopenAt time.Time
 	reopenIn time.Duration
@@ -95,6 +96,9 @@ func New(ctx context.Context, cfg Config) (*Lane, error) {
 		scanner: Scanner{State: ScannerStart, Since: cfg.Clock.Wall()}, online: Online{Since: cfg.Clock.Wall()},
 	}
 	if err := l.load(ctx); err != nil {
+		return nil, err
+	}
+	if err := l.recallFork(ctx); err != nil {
 		return nil, err
 	}
 	l.refresh(ctx)

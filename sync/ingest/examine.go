@@ -41,7 +41,7 @@ func (g *Ingest) examine(ctx context.Context, h *ledger.Held, at place) (ledger.
 		}
 		j.Close = &ledger.Close{BusinessDate: e.BusinessDate, FirstSeq: f.FirstSeq, Totals: f.Totals}
 	case *payment.EpochOpened:
-		j.Opened = &ledger.Opened{Parent: f.ParentEpoch}
+		j.Opened = &ledger.Opened{Parent: f.ParentEpoch, After: f.ParentSeq}
 	case *payment.KeyChanged:
 		if _, err := wire.CheckKeyChange(f, e.Name()); err != nil {
 			j.Kind, j.Detail = ledger.KeyRefused, err.Error()

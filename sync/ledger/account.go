@@ -90,7 +90,7 @@ const (
 	DayDiffers      Kind = "day_differs"         // the lane's totals of a day are not HQ's
 	KeyRefused      Kind = "key_refused"         // a key change that HQ can't take
 	EpochForked     Kind = "epoch_forked"        // an epoch has two histories: the alarm; its payments are kind fork
-	EpochSibling    Kind = "epoch_sibling"       // two epochs continue the same one: perhaps a cloned terminal
+	EpochSibling    Kind = "epoch_sibling"       // two epochs continue the same one, or one goes on behind where it was left: perhaps a cloned terminal
 	TerminalTwice   Kind = "terminal_twice"      // two journals of the terminal are alive: its data was copied, and both go on
 	HQLost          Kind = "hq_lost"             // HQ's books were put back: they lack entries that HQ had acknowledged
 )

@@ -66,6 +66,7 @@ type Close struct {
 // Opened is the beginning of an epoch.
 type Opened struct {
 	Parent uint64 // the epoch that it continues; 0: none
+	After  uint64 // the last entry of that epoch in the journal that goes on here
 }
 
 // Verdict is what became of an entry that was not simply posted or recorded.
@@ -200,7 +201,8 @@ func (j *judge) except(b *branchState, w *Judgement, kind Kind, paymentNo int64)
 		hash: w.Entry.Hash, name: w.Entry.Name, detail: w.Detail})
 }
 
-// opened notes which epoch this one continues, and tells when two continue the same one.
+// opened notes which epoch this one continues, and tells when two continue the same one, or when that one goes
+// on behind where this one left it: then the journal was copied or put back.
 func (j *judge) opened(b *branchState, w *Judgement) (Kind, error) {
 	if w.Opened.Parent == 0 {
 		return "", nil
@@ -211,10 +213,23 @@ func (j *judge) opened(b *branchState, w *Judgement) (Kind, error) {
 	}
 	var n int
 	_, err := j.get("SELECT count(*) FROM epoch WHERE terminal = ? AND parent = ?", []any{b.terminal, parent}, &n)
-	if err != nil || n < 2 {
+	if err != nil {
 		return "", err
 	}
-	w.Detail = fmt.Sprintf("%d epochs continue the epoch %016x", n, w.Opened.Parent)
+	var held uint64
+	_, err = j.get("SELECT coalesce(max(b.head), 0) FROM branch b JOIN epoch e ON e.no = b.epoch WHERE e.terminal = ? AND e.epoch = ? AND e.fork_from IS NULL",
+		[]any{b.terminal, parent}, &held) // of a fork there is an alarm already
+	switch {
+	case err != nil:
+		return "", err
+	case n > 1:
+		w.Detail = fmt.Sprintf("%d epochs continue the epoch %016x", n, w.Opened.Parent)
+	case held > w.Opened.After:
+		w.Detail = fmt.Sprintf("the epoch %016x goes on behind entry %d, where this one left it: the journal was copied, or an older copy put back",
+			w.Opened.Parent, w.Opened.After)
+	default:
+		return "", nil
+	}
 	_, err = j.except(b, w, EpochSibling, 0)
 	return EpochSibling, err
 }

@@ -233,6 +233,36 @@ func testNoTwins(b *Bench) {
 	}
 }
 
+// testPutBackJournal: a till's disk was put back, or copied; HQ has more of the epoch than the journal that goes
+// on, so nothing forks, and somebody must hear of it all the same.
+func testPutBackJournal(b *Bench) {
+	l := b.Lane("s1", "1")
+	p := b.Chain.Phone()
+	old := l.Clone()
+	sold := l.Sell(p, 100)
+	b.SendAll(l, 0)
+	old.NewEpoch(payment.CauseFork)
+	again := old.Sell(p, 200)
+	b.SendAll(old, 0)
+	b.JudgeAll()
+	x := b.of(ledger.EpochSibling)
+	if len(x) != 1 || x[0].Entry != (wire.Name{Terminal: l.ID, Epoch: old.Epoch, Seq: 1}) {
+		b.Errorf("exceptions %+v", x)
+	}
+	if ans := b.beat(old, 1, nil); !ans.Places[0].Twice {
+		b.Error("the lane is not told")
+	}
+	b.WantState(sold, ledger.Posted)
+	b.WantState(again, ledger.Posted)
+	old.NewEpoch(payment.CauseRestore) // in order: it left its epoch at the end
+	b.SendAll(old, 0)
+	b.JudgeAll()
+	if x := b.of(ledger.EpochSibling); len(x) != 1 {
+		b.Errorf("exceptions %+v", x)
+	}
+	b.Balance()
+}
+
 // testAlarmEnds: a lane is told that its journal exists twice for as long as nobody has dealt with the alarm.
 func testAlarmEnds(b *Bench) {
 	f := b.forked()

@@ -187,7 +187,7 @@ func (b *Bench) Believe(h ledger.Held) ledger.Judgement {
 	case *payment.DayClosed:
 		j.Close = &ledger.Close{BusinessDate: e.BusinessDate, FirstSeq: f.FirstSeq, Totals: f.Totals}
 	case *payment.EpochOpened:
-		j.Opened = &ledger.Opened{Parent: f.ParentEpoch}
+		j.Opened = &ledger.Opened{Parent: f.ParentEpoch, After: f.ParentSeq}
 	case *payment.KeyChanged:
 		j.NewKey = f.NewKey
 	}

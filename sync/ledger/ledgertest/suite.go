@@ -24,7 +24,7 @@ func Run(t *testing.T, open Open) {
 		{"Fork", testFork}, {"ForkBeforeJudging", testForkBeforeJudging}, {"ForkFromTheStart", testForkFromTheStart},
 		{"ManyForks", testManyForks}, {"Unrelated", testUnrelated}, {"ForkResolved", testForkResolved}, {"Siblings", testSiblings},
 		{"Lost", testLost}, {"LostHQEpoch", testLostHQEpoch}, {"LostForGood", testLostForGood}, {"NothingLost", testNothingLost},
-		{"Twins", testTwins}, {"TwinsWithOtherClocks", testTwinsWithOtherClocks}, {"NoTwins", testNoTwins}, {"AlarmEnds", testAlarmEnds},
+		{"Twins", testTwins}, {"TwinsWithOtherClocks", testTwinsWithOtherClocks}, {"NoTwins", testNoTwins}, {"AlarmEnds", testAlarmEnds}, {"PutBackJournal", testPutBackJournal},
 		{"Post", testPost}, {"JudgeOnce", testJudgeOnce}, {"Training", testTraining}, {"SetAside", testSetAside},
 		{"SpentTwice", testSpentTwice}, {"PaymentRepeated", testPaymentRepeated}, {"AccountDay", testAccountDay}, {"Refused", testRefused},
 		{"Void", testVoid}, {"VoidWhereverItStands", testVoidWherever}, {"VoidUnmatched", testVoidUnmatched},
