@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -30,6 +31,7 @@ import (
 	"tilld/agent/paycode"
 	"tilld/agent/payment"
 	"tilld/agent/policy"
+	"tilld/agent/posapi"
 	"tilld/drivers/port"
 	"tilld/drivers/scanner"
 	"tilld/sync/mqtt"
@@ -55,7 +57,7 @@ type Node struct {
 	pages   net.Listener
 	pos     net.Listener
 	site    http.Handler
-	api     http.Handler
+	api     *posapi.API
 	ids     *payment.IDs
 	version string
 }
@@ -125,6 +127,9 @@ func (n *Node) openLane(ctx context.Context, software string) error {
 	}
 	bundle, err := loadBundle(ctx, n.journal, n.join)
 	if err != nil {
+		return err
+	}
+	if err := n.checkAcks(ctx, bundle); err != nil {
 		return err
 	}
 	if doc := bundle.Policy(); doc != nil {
@@ -249,20 +254,30 @@ func (n *Node) POSAddr() string { return n.pos.Addr().String() }
 // Place says where the lane stands.
 func (n *Node) Place() (store, lane string) { return n.join.Store, n.join.Lane }
 
-// Run runs the lane until ctx ends, then closes everything in order. The journal is closed last.
+// Run runs the lane until ctx ends, then closes everything in order: first what is asked of it from outside,
+// then the lane itself, which still answers that, and the journal last.
 func (n *Node) Run(ctx context.Context) error {
 	defer n.close()
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return n.lane.Run(ctx) })
-	group.Go(func() error { return n.runUplink(ctx) })
-	group.Go(func() error { return n.client.Run(ctx) })
-	group.Go(func() error {
-		return n.scanner.Run(ctx, func(e scanner.Event) { n.lane.Scanned(ctx, e) })
-	})
-	group.Go(func() error { return n.watch(ctx) })
-	group.Go(func() error { return n.prune(ctx) })
-	group.Go(func() error { return serve.HTTP(ctx, n.pages, n.site) })
-	group.Go(func() error { return serve.HTTP(ctx, n.pos, n.api) })
+	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var doors sync.WaitGroup
+	for _, door := range []func() error{
+		func() error { return serve.HTTP(ctx, n.pages, n.site) },
+		func() error { return n.api.Serve(ctx, n.pos) },
+	} {
+		doors.Add(1)
+		group.Go(func() error { defer doors.Done(); return door() })
+	}
+	group.Go(func() error { doors.Wait(); stop(); return nil })
+	for _, part := range []func(context.Context) error{
+		n.lane.Run, n.runUplink, n.client.Run, n.watch, n.prune,
+		func(ctx context.Context) error {
+			return n.scanner.Run(ctx, func(e scanner.Event) { n.lane.Scanned(ctx, e) })
+		},
+	} {
+		group.Go(func() error { return part(inner) })
+	}
 	n.log.Info("lane is open", "terminal", n.id.Terminal.String(), "pages", n.PagesAddr(), "pos", n.POSAddr())
 	err := group.Wait()
 	if errors.Is(err, context.Canceled) {
