@@ -148,6 +148,32 @@ func TestEveryPageFits(t *testing.T) {
 	}
 }
 
+// TestEmptyAndLong looks at lists without a row, and at rows with names and sums as long as they get.
+func TestEmptyAndLong(t *testing.T) {
+	for name, d := range map[string]*desk{"calm": calm(), "long": long()} {
+		at := newBench(t, d)
+		for _, size := range [][2]int{{1024, 768}, {1920, 1080}} {
+			b := webtest.New(t, size[0], size[1])
+			signIn(b, at, "finance")
+			for i := range sheets {
+				s := &sheets[i]
+				path := strings.NewReplacer("{id}", id(map[string]byte{"payment": 'P', "batch": 'B'}[s.name], 1).String()).Replace(s.path)
+				if name == "calm" && path != s.path {
+					continue
+				}
+				b.Open(at.srv.URL + path)
+				b.Await(`document.querySelectorAll("[data-chart]").length === document.querySelectorAll("canvas").length`)
+				b.Fits(false)
+				b.Legible()
+				if got := b.Eval(`[...document.querySelectorAll(".panel, .card")].filter(e => e.scrollWidth > e.clientWidth + 1).map(e => e.innerText.slice(0, 30)).join("; ")`); got != "" {
+					t.Errorf("%s %s at %d must be moved sideways to be read: %s", name, s.name, size[0], got)
+				}
+				b.Picture(fmt.Sprintf("hq-%s-%s-%d", s.name, name, size[0]))
+			}
+		}
+	}
+}
+
 // TestASessionThatEndsShowsTheSignIn: a page left open shows no figures for ever.
 func TestASessionThatEndsShowsTheSignIn(t *testing.T) {
 	at := newBench(t, busy())

@@ -260,6 +260,34 @@ func busy() *desk {
 	}
 }
 
+// long is a busy Office with names and sums as long as they get.
+func long() *desk {
+	const store, lane, wallet = "shibuya-scramble-square-annex-01", "fitting-room-till-on-floor-3-b", "a-wallet-with-a-name-of-32-signs"
+	d := busy()
+	much := yen(999_999_999)
+	for i := range d.terminals.Rows {
+		t := &d.terminals.Rows[i]
+		t.Store, t.Lane, t.Software = store, lane, "v1.12.103-1204-gdeadbeef-dirty"
+	}
+	d.overview.Worst = d.terminals.Rows[1:3]
+	d.overview.OpenMoney = []payment.Money{much, payment.Of(99_999_999_900, "TWD")}
+	d.overview.Wallets = append(d.overview.Wallets, WalletDay{wallet, Total{999_999, much}, Total{999_999, much}, Total{999_999, much}})
+	d.overview.Last.Wallet, d.overview.Last.Sum, d.overview.Last.Number = wallet, payment.Of(999_999_999_999, "JPY"), 9999
+	for i := range d.payments.Rows {
+		p := &d.payments.Rows[i]
+		p.Number, p.Store, p.Lane, p.Wallet, p.Amount = 9_999_999_999-uint64(i), store, lane, wallet, much
+	}
+	d.records[0] = d.payments.Rows[0]
+	b := &d.batches.Rows[0]
+	b.Wallet, b.Sum, b.Count, b.Missing = wallet, payment.Of(999_999_999_999, "JPY"), 9_999_999, 60_000
+	d.detail.Batch = *b
+	for i := range d.exceptions.Rows {
+		x := &d.exceptions.Rows[i]
+		x.Store, x.Lane, x.Amount, x.Why = store, lane, much, strings.Repeat("理由", 65)
+	}
+	return d
+}
+
 // calm is an Office in which nothing has happened yet.
 func calm() *desk {
 	return &desk{overview: Overview{Chain: "example", EpochAt: noon, Date: 20261122, BrokerSince: noon}, batches: BatchList{Date: 20261122}}
