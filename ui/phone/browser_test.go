@@ -116,6 +116,7 @@ func TestEveryViewFits(t *testing.T) {
 				b.Open(srv.URL + "/phone")
 				b.Await(fmt.Sprintf(`document.documentElement.lang === %q && document.readyState === "complete"`, lang))
 				b.Fits(true)
+				b.Legible()
 				b.Picture(fmt.Sprintf("phone-%s-%s-%d", name, lang, size[0]))
 			}
 		}

@@ -157,9 +157,6 @@ func TestTheOldCodeIsTheSameText(t *testing.T) {
 	if err := s.show(t.Context(), Old); payment.CodeOf(err) != payment.NotAllowed {
 		t.Errorf("before any: %v", err)
 	}
-	if err := s.hold(t.Context(), "L01"); payment.CodeOf(err) != payment.NotAllowed {
-		t.Errorf("nothing on the screen: %v", err)
-	}
 	text := look(t, s).Text
 	if err := s.hold(t.Context(), "L01"); err != nil {
 		t.Fatal(err)
@@ -184,6 +181,40 @@ func TestTheOldCodeIsTheSameText(t *testing.T) {
 	p.err = payment.Errorf(payment.NotAllowed, "purse", "unplugged")
 	if err := s.hold(t.Context(), "L02"); err == nil || look(t, s).HeldTo != "L01" {
 		t.Errorf("what was not held is said to be: %v", err)
+	}
+}
+
+// TestHoldWithoutAPage: the phone shows its code, and goes on to the next, whether or not a window looks at it. So
+// it is after a restart, when a program holds the phone to a lane before anybody has opened the page.
+func TestHoldWithoutAPage(t *testing.T) {
+	p := newPurse()
+	srv, _ := serve(t, p)
+	for _, want := range []uint64{17, 18} {
+		resp, body := do(t, srv, "POST", "/phone/hold", url.Values{"lane": {"L01"}})
+		if want := "fresh aiko S0001; hold L01 ZY:1" + text(want)[4:6] + " 186"; resp.StatusCode != 204 || p.called() != want {
+			t.Errorf("%s %s, want %q", resp.Status, body, want)
+		}
+		p.pass(time.Minute)
+	}
+	p.err = payment.Errorf(payment.NotAllowed, "purse", "this phone must go online first")
+	if resp, body := do(t, srv, "POST", "/phone/hold", url.Values{"lane": {"L01"}}); resp.StatusCode != 409 {
+		t.Errorf("a phone that has no code: %s %s", resp.Status, body)
+	}
+}
+
+// TestNamesInTheReadersLanguage: a phone is called as people of the language call its owner, with money as they
+// write it.
+func TestNamesInTheReadersLanguage(t *testing.T) {
+	_, page := serve(t, newPurse())
+	v := views(t)["house"]
+	for lang, want := range map[string]string{"en": "Aiko, up to ¥10,000", "ja": "愛子（10,000円まで）", "zh-Hant": "愛子（上限 ¥10,000）"} {
+		var b bytes.Buffer
+		if err := page.pages.Fragment(&b, lang, "phone", v); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(b.String(), ">"+want+"</option>") {
+			t.Errorf("%s: no %q on the page", lang, want)
+		}
 	}
 }
 

@@ -157,9 +157,12 @@ func (s *screen) choose(ctx context.Context, phone, place string) error {
 	return nil
 }
 
-// hold holds what is on the screen to a lane's scanner. The lock is not held meanwhile: a scanner that
-// nobody reads must not stop the page.
+// hold holds what is on the screen to a lane's scanner; a screen that nobody has looked at yet, or for a while,
+// shows what it would show now. The lock is not held meanwhile: a scanner that nobody reads must not stop the page.
 func (s *screen) hold(ctx context.Context, lane string) error {
+	if _, err := s.look(ctx); err != nil {
+		return err
+	}
 	s.mu.Lock()
 	what, number := s.shown, s.number
 	s.mu.Unlock()

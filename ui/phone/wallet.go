@@ -9,12 +9,14 @@ package phone
 import (
 	"context"
 	"time"
+
+	"tilld/agent/payment"
 )
 
 // Phone is a customer's phone.
 type Phone struct {
-	ID   string
-	Name string // for people, such as "Aiko, up to ¥10,000 offline"
+	ID  string        // its owner's name is the catalogue's phone.who.ID, and the ID itself where that is missing
+	Cap payment.Money // the most that its owner may spend offline
 }
 
 // Kind says what a code is.

@@ -57,7 +57,7 @@ func (p *purse) called() string {
 }
 
 func (p *purse) Phones(context.Context) ([]Phone, error) {
-	return []Phone{{"aiko", "Aiko, up to ¥10,000 offline"}, {"ben", "Ben, blocked"}}, nil
+	return []Phone{{"aiko", payment.Of(10_000, "JPY")}, {"ben", payment.Of(3_000, "JPY")}}, nil
 }
 
 func (p *purse) Fresh(_ context.Context, phone, place string) (Code, error) {

@@ -45,6 +45,9 @@ const (
 	store  = "S001"
 	entity = "kita-foods"
 	lanes  = 2
+
+	currency = "JPY"
+	zone     = "Asia/Tokyo"
 )
 
 // Options say where the demo lives.
@@ -128,7 +131,7 @@ func (d *Demo) setUp(ctx context.Context) error {
 	data := d.path("hq")
 	_, err := hq.LoadKeys(data)
 	if errors.Is(err, hq.ErrNoOffice) {
-		err = hq.Init(ctx, data, chain, "JPY", "Asia/Tokyo", time.Now)
+		err = hq.Init(ctx, data, chain, currency, zone, time.Now)
 	}
 	if err != nil {
 		return err
@@ -216,7 +219,7 @@ func (d *Demo) openHQ(ctx context.Context) (err error) {
 	o := d.opts
 	d.hq, err = hq.Open(ctx, &config.HQ{
 		Data: d.path("hq"), Embedded: config.Embedded{Listen: o.addr(brokerPort)},
-		Settle: config.Settle{Zone: "Asia/Tokyo", Cut: "05:00"}, Serve: config.Serve{Address: o.addr(hqPort)},
+		Settle: config.Settle{Zone: zone, Cut: "05:00"}, Serve: config.Serve{Address: o.addr(hqPort)},
 	}, o.Software, o.Log.With("part", "hq"))
 	if err != nil {
 		return fmt.Errorf("HQ: %w", err)

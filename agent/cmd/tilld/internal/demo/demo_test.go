@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -125,6 +126,17 @@ func (b *begun) until(what string, ok func() bool) {
 	}
 }
 
+// storeClock is what the store's clocks may show now, as a JavaScript array: this minute's time and the last's.
+func storeClock(t *testing.T) string {
+	t.Helper()
+	at, err := time.LoadLocation(zone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now().In(at)
+	return fmt.Sprintf("[%q, %q]", now.Format("15:04"), now.Add(-time.Minute).Format("15:04"))
+}
+
 // TestDemo is what the README promises: sales through both lanes, an outage, recovery, a batch that balances, all by
 // the pages; and it continues after it was ended.
 func TestDemo(t *testing.T) {
@@ -157,6 +169,7 @@ func TestDemo(t *testing.T) {
 	lane(0)
 	cashier.Await(`document.body.innerText.includes("Scanner ready") && document.body.innerText.includes("connected")`)
 	sell(0, "700")
+	phone.Await(fmt.Sprintf(`%s.some(at => document.body.innerText.includes("held to L1 at " + at))`, storeClock(t)))
 	lane(1)
 	cashier.Await(`document.body.innerText.includes("Scanner ready") && document.body.innerText.includes("connected")`)
 	sell(1, "300")
@@ -171,6 +184,14 @@ func TestDemo(t *testing.T) {
 
 	b.end()
 	b = start(t, opts)
+	resp, err := http.PostForm("http://"+b.demo.page.Addr().String()+"/phone/hold", url.Values{"lane": {"L2"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusNoContent {
+		t.Errorf("a hold before anybody opened the page: %s", resp.Status)
+	}
 	lane(1)
 	phone.Open("http://" + b.demo.page.Addr().String())
 	phone.Await(`document.querySelector("img") !== null`)

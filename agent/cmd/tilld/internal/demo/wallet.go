@@ -36,20 +36,22 @@ type wallet struct {
 
 // customer is somebody with a phone. The key is new at every start, as on a new phone; the account is not.
 type customer struct {
-	id, name string
-	key      *wire.Signer
-	cert     []byte
-	until    time.Time // end of cert
-	counter  uint64
-	account  signed.Account
-	most     int64
+	id      string
+	key     *wire.Signer
+	cert    []byte
+	until   time.Time // end of cert
+	counter uint64
+	account signed.Account
+	most    int64
 }
+
+func (c *customer) cap() payment.Money { return payment.Of(c.most, currency) }
 
 func newWallet(d *Demo) (*wallet, error) {
 	w := &wallet{demo: d}
 	for _, c := range []*customer{
-		{id: "aiko", name: "Aiko, up to ¥10,000", most: 10_000},
-		{id: "ben", name: "Ben, up to ¥3,000", most: 3_000},
+		{id: "aiko", most: 10_000},
+		{id: "ben", most: 3_000},
 	} {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
@@ -69,7 +71,7 @@ func newWallet(d *Demo) (*wallet, error) {
 func (w *wallet) Phones(context.Context) ([]phone.Phone, error) {
 	var list []phone.Phone
 	for _, c := range w.phones {
-		list = append(list, phone.Phone{ID: c.id, Name: c.name})
+		list = append(list, phone.Phone{ID: c.id, Cap: c.cap()})
 	}
 	return list, nil
 }
@@ -104,7 +106,7 @@ func (w *wallet) certify(c *customer, now time.Time) error {
 		return nil
 	}
 	claims := signed.Claims{
-		Account: c.account, Phone: c.key.Public(), Cap: payment.Of(c.most, "JPY"), NotBefore: now.Add(-time.Minute), Hours: certHours,
+		Account: c.account, Phone: c.key.Public(), Cap: c.cap(), NotBefore: now.Add(-time.Minute), Hours: certHours,
 	}
 	cert, err := signed.Certify(w.demo.issuer, claims)
 	if err != nil {
@@ -208,9 +210,9 @@ func (w *wallet) State(context.Context) (phone.State, error) {
 	return s, nil
 }
 
-// site is the phone's page.
+// site is the phone's page. Its times are the store's, as on the lanes' screens beside it.
 func (d *Demo) site() (http.Handler, error) {
-	page, err := phone.New(d.wallet, time.Now, "en", time.Local, d.opts.Log)
+	page, err := phone.New(d.wallet, time.Now, "en", d.nodes[0].Lane().View().Place.Zone, d.opts.Log)
 	if err != nil {
 		return nil, err
 	}
