@@ -83,8 +83,10 @@ type View struct {
 	HQSince      time.Time
 	Works        Works
 	Risk         Risk
-	Unsent       int // entries that HQ has not got
-	Uncompleted  int // sales paid, and not completed by the POS
+	Twice        bool // this lane's journal exists twice
+	Lost         bool // HQ has lost what it had acknowledged
+	Unsent       int  // entries that HQ has not got
+	Uncompleted  int  // sales paid, and not completed by the POS
 }
 
 // RowState is what has become of a payment.

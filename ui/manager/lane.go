@@ -59,6 +59,8 @@ type Board struct {
 	ScannerAt   time.Time
 	Stopped     payment.Reason // why nothing is sold; ReasonNone: it is
 	Second      string         // second medium: off, ok or failed
+	Twice       bool           // this lane's journal exists twice
+	Lost        bool           // HQ has lost what it had acknowledged
 }
 
 // Hour is what was taken in one hour of the day.

@@ -87,8 +87,15 @@ func stopped() Board {
 	return b
 }
 
+// alarmed is a lane of which a copy lives, before an HQ that lost what it had acknowledged.
+func alarmed() Board {
+	b := calm()
+	b.Twice, b.Lost = true, true
+	return b
+}
+
 func boards() map[string]Board {
-	return map[string]Board{"busy": busy(), "calm": calm(), "over": over(), "stopped": stopped()}
+	return map[string]Board{"busy": busy(), "calm": calm(), "over": over(), "stopped": stopped(), "alarmed": alarmed()}
 }
 
 type memory struct{ b []byte }

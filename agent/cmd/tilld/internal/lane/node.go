@@ -310,7 +310,7 @@ func (n *Node) watch(ctx context.Context) error {
 		changed := n.journal.Changed()
 		n.uplink.Appended()
 		s := n.uplink.Status()
-		n.lane.SetOnline(lane.Online{Up: s.HQ, Since: s.Since})
+		n.lane.SetOnline(lane.Online{Up: s.HQ, Since: s.Since, Lost: s.Lost})
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

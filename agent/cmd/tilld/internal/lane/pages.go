@@ -83,7 +83,7 @@ func (s screen) View() cashier.View {
 		Already: v.Answer.Kind == checkout.Again, Notice: string(v.Notice), NoticeNo: v.NoticeNo,
 		Scanner: cashier.Scanner(v.Scanner.State), ScannerSince: v.Scanner.Since,
 		Online: v.Online.Up, HQSince: v.Online.Since, Works: works(v), Risk: risk(v),
-		Unsent: int(v.Stats.Pending), Uncompleted: int(v.Stats.NotCompleted),
+		Unsent: int(v.Stats.Pending), Uncompleted: int(v.Stats.NotCompleted), Twice: v.Twice, Lost: v.Online.Lost,
 	}
 	c.State = state(v, &c)
 	if c.State == cashier.Paid {
@@ -201,6 +201,7 @@ func (s screen) Board(ctx context.Context) (manager.Board, error) {
 		AtRisk: money(v.UsedSum), Share: money(v.ShareSum), RiskCount: v.UsedCount, ShareCount: v.ShareCount,
 		FullLeft: v.FullLeft, SmallLeft: v.SmallLeft, Unsent: int(v.Stats.Pending), UnsentSum: money(v.UsedSum),
 		Online: v.Online.Up, HQSince: v.Online.Since, Policy: v.Policy, Scanner: string(v.Scanner.State), ScannerAt: v.Scanner.Since, Second: "off",
+		Twice: v.Twice, Lost: v.Online.Lost,
 	}
 	if v.Stats.Second {
 		b.Second = "ok"
