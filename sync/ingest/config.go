@@ -35,6 +35,7 @@ type Publisher interface {
 type Config struct {
 	Ledger  Ledger
 	Publish Publisher
+	Linked  func() bool                       // whether anything can leave now; nil: always. See LinkUp
 	Root    wire.PublicKey                    // of the chain: the archived trust bundles must be its word
 	Signer  func() *wire.Signer               // signs Hello and Ack now
 	Unseal  func(wire.KID) *wire.ConfidantKey // HQ's sealing keys, those of the past too; nil: no such key
@@ -56,6 +57,9 @@ type Config struct {
 }
 
 func (c *Config) defaults(processors int) {
+	if c.Linked == nil {
+		c.Linked = func() bool { return true }
+	}
 	c.Workers = cmp.Or(c.Workers, processors)
 	c.Queue = cmp.Or(c.Queue, 256)
 	c.GroupEntries = cmp.Or(c.GroupEntries, 10_000)

@@ -88,6 +88,13 @@ func (r *road) Publish(_ context.Context, topic string, qos byte, payload []byte
 	return nil
 }
 
+// set lets the road fail from now on, or not.
+func (r *road) set(fail error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.fail = fail
+}
+
 func (r *road) take() []sent {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -31,6 +31,7 @@ type Ingest struct {
 	verified chan *item
 	answers  chan answer
 	wake     chan struct{} // to the poster: something was stored
+	linked   chan struct{} // to sayHello: the road has come up
 	turn     int64         // the poster's: the history after which it goes on
 	drained  atomic.Uint64 // batches of outboxes that are being emptied
 }
@@ -51,6 +52,7 @@ func New(ctx context.Context, cfg Config) (*Ingest, error) {
 		verified: make(chan *item, cfg.Queue),
 		answers:  make(chan answer, 16*cfg.Queue),
 		wake:     make(chan struct{}, 1),
+		linked:   make(chan struct{}, 1),
 	}
 	for range cfg.Workers {
 		g.inbox = append(g.inbox, make(chan message, cfg.Queue))
@@ -116,18 +118,31 @@ func (g *Ingest) Run(ctx context.Context) error {
 	return context.Cause(ctx)
 }
 
-// sayHello tells every lane that HQ reads: at the start, and now and then for those that came later.
+// LinkUp says that the road has come up; it may be called before Run. Every lane then hears of the session at
+// once, however long it has waited.
+func (g *Ingest) LinkUp() {
+	select {
+	case g.linked <- struct{}{}:
+	default: // it is about to be said
+	}
+}
+
+// sayHello tells every lane that HQ reads: at the start or as soon as there is a road, and now and then for
+// those that came later.
 func (g *Ingest) sayHello(ctx context.Context) error {
 	every := time.NewTicker(g.cfg.HelloEvery)
 	defer every.Stop()
 	for {
-		if err := g.hello(ctx); err != nil {
-			return err
+		if g.cfg.Linked() {
+			if err := g.hello(ctx); err != nil {
+				return err
+			}
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-every.C:
+		case <-g.linked:
 		}
 	}
 }

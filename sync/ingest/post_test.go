@@ -31,9 +31,13 @@ func TestGiveWay(t *testing.T) {
 				go func() {
 					every := time.NewTicker(5 * time.Millisecond)
 					defer every.Stop()
-					for time.Since(start) < tt.busy && ctx.Err() == nil {
-						<-every.C
-						g.drained.Add(1)
+					for time.Since(start) < tt.busy {
+						select {
+						case <-every.C:
+							g.drained.Add(1)
+						case <-ctx.Done():
+							return
+						}
 					}
 				}()
 			}

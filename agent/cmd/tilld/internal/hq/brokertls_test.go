@@ -85,6 +85,10 @@ func TestHQHearsItsOwnBroker(t *testing.T) {
 			r.run(n.Run)
 			r.until("HQ is connected", func() bool { up, _ := n.brokerState(); return up })
 
+			if said := log.String(); strings.Contains(said, "level=WARN") || strings.Contains(said, "level=ERROR") {
+				t.Errorf("at a start where all is well: %s", said)
+			}
+
 			_, port, err := net.SplitHostPort(n.BrokerAddr())
 			if err != nil {
 				t.Fatal(err)

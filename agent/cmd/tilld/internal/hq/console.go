@@ -98,7 +98,12 @@ func (l *link) note(up bool, now time.Time) (since time.Time) {
 }
 
 // noteLink is the client's OnState.
-func (n *Node) noteLink(up bool, _ error) { n.link.note(up, n.now()) }
+func (n *Node) noteLink(up bool, _ error) {
+	n.link.note(up, n.now())
+	if up {
+		n.ingest.LinkUp()
+	}
+}
 
 // brokerState says whether messages come in. An embedded broker whose store is off, because its disk is full
 // for example, has connections and takes nothing.

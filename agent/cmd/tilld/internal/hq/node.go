@@ -68,7 +68,7 @@ func Open(ctx context.Context, cfg *config.HQ, version string, log *slog.Logger)
 		return nil, err
 	}
 	n.ingest, err = ingest.New(ctx, ingest.Config{
-		Ledger: n.Books, Publish: n.client, Root: n.Keys.Root, Signer: func() *wire.Signer { return n.Keys.Ack },
+		Ledger: n.Books, Publish: n.client, Linked: func() bool { return n.client.Stats().Up }, Root: n.Keys.Root, Signer: func() *wire.Signer { return n.Keys.Ack },
 		Unseal: func(id wire.KID) *wire.ConfidantKey { return n.Keys.Seal[id] },
 		Now:    time.Now, Random: rand.Reader, Log: log,
 	})
