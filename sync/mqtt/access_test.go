@@ -156,7 +156,8 @@ func TestWhoGetsIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	named, guests := []User{laneA}, Rights{Subscribe: []string{"t/all"}}
+	const likeHash = "$2a$04$abcdefghijklmnopqrstuv0123456789012345678901234567890"
+	named, guests := []User{laneA, {Credential: Credential{"hashed", likeHash}}}, Rights{Subscribe: []string{"t/all"}}
 	for _, tt := range []struct {
 		name   string
 		broker BrokerConfig
@@ -187,6 +188,9 @@ func TestWhoGetsIn(t *testing.T) {
 			}
 			if got := try("A", "a"); got == tt.guest {
 				t.Errorf("by name: up %t", got)
+			}
+			if got := try("hashed", likeHash); got == tt.guest {
+				t.Errorf("with a password like a hash: up %t", got)
 			}
 			if try("A", "wrong") || try("A", "") || try("nobody", "a") {
 				t.Error("let in by a wrong name or password")

@@ -131,7 +131,6 @@ func (c *BrokerConfig) options(owner Credential) (*server.Options, error) {
 	if err := c.checkAccess(host); err != nil {
 		return nil, err
 	}
-	users, guest := c.users(owner)
 	o := &server.Options{
 		ServerName:         orElse(c.Name, "tilld"),
 		DontListen:         true, // no port for NATS clients
@@ -143,11 +142,12 @@ func (c *BrokerConfig) options(owner Credential) (*server.Options, error) {
 		SyncInterval:       brokerSync,
 		JetStreamMaxMemory: streamMemory,
 		JetStreamMaxStore:  c.MaxStore,
-		Users:              users,
+
+		CustomClientAuthentication: c.door(owner),
+
 		MQTT: server.MQTTOpts{
 			Host:          host,
 			Port:          int(port),
-			NoAuthUser:    guest,
 			TLSConfig:     c.TLS,
 			AckWait:       brokerAckWait,
 			MaxAckPending: brokerMaxUnacked,
