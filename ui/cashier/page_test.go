@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -84,9 +85,14 @@ func (l *till) Next(context.Context) error {
 func (l *till) Void(_ context.Context, id payment.ID, who string) error {
 	return l.call("void " + id.String() + " " + who)
 }
-func (l *till) SendNow()                             { _ = l.call("send") }
-func (l *till) Today(context.Context) ([]Row, error) { return l.rows, nil }
-func (l *till) Currency() payment.Currency           { return "JPY" }
+func (l *till) SendNow() { _ = l.call("send") }
+func (l *till) Today(context.Context) ([]Row, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Clone(l.rows), nil
+}
+func (l *till) Currency() payment.Currency { return "JPY" }
+func (l *till) list(rows []Row)            { l.mu.Lock(); defer l.mu.Unlock(); l.rows = slices.Clone(rows) }
 
 func (l *till) called() string { l.mu.Lock(); defer l.mu.Unlock(); return strings.Join(l.calls, "; ") }
 
@@ -292,7 +298,18 @@ func TestALostStreamCoversTheAnswer(t *testing.T) {
 	srv.CloseClientConnections()
 	b.Await(`!document.querySelector(".lost").hidden`)
 	b.WantText("lost its lane")
+	b.Legible()
 	b.Picture("cashier-lost-1024")
+}
+
+// rows are the states that a payment of today can be in.
+var rows = []Row{
+	{At: noon, Payment: payment.ID{2}, Amount: payment.Of(700, "JPY"), Wallet: "house", State: AtLane, Voidable: true, Uncompleted: true},
+	{At: noon, Payment: payment.ID{3}, Amount: payment.Of(820, "JPY"), Wallet: "house", State: AtHQ},
+	{At: noon, Payment: payment.ID{4}, Amount: payment.Of(90, "JPY"), Wallet: "house", State: Posted},
+	{At: noon, Payment: payment.ID{5}, Amount: payment.Of(91, "JPY"), Wallet: "house", State: Held, Note: "code_spent_twice"},
+	{At: noon, Payment: payment.ID{6}, Amount: payment.Of(92, "JPY"), Wallet: "house", State: Voided},
+	{At: noon, Amount: payment.Of(93, "JPY"), State: NotTaken, Reason: payment.CodeExpired},
 }
 
 func TestTodayListAndVoidByKeyboard(t *testing.T) {
@@ -301,14 +318,8 @@ func TestTodayListAndVoidByKeyboard(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.rows = []Row{
-		{At: noon, Payment: id, Amount: payment.Of(700, "JPY"), Wallet: "house", State: AtLane, Voidable: true, Uncompleted: true},
-		{At: noon, Payment: id, Amount: payment.Of(820, "JPY"), Wallet: "house", State: AtHQ},
-		{At: noon, Payment: id, Amount: payment.Of(90, "JPY"), Wallet: "house", State: Posted},
-		{At: noon, Payment: id, Amount: payment.Of(91, "JPY"), Wallet: "house", State: Held, Note: "code_spent_twice"},
-		{At: noon, Payment: id, Amount: payment.Of(92, "JPY"), Wallet: "house", State: Voided},
-		{At: noon, Amount: payment.Of(93, "JPY"), State: NotTaken, Reason: payment.CodeExpired},
-	}
+	l.list(rows)
+	l.rows[0].Payment = id
 	srv, _ := serve(t, l)
 	b := webtest.New(t, 1024, 768)
 	b.Open(srv.URL)
@@ -320,11 +331,35 @@ func TestTodayListAndVoidByKeyboard(t *testing.T) {
 	b.Type(webtest.Enter)
 	b.Await(`document.querySelector("dialog[open]") && document.activeElement.name === "supervisor"`)
 	b.Type("Abe" + webtest.Tab + "482915")
+	b.Legible()
 	b.Picture("cashier-void-1024")
 	b.Type(webtest.Enter)
 	b.Await(`!document.querySelector("dialog[open]")`)
 	if got := l.called(); got != "void "+id.String()+" Abe" {
 		t.Errorf("the lane was asked %q", got)
+	}
+}
+
+// TestTodayFits looks at the list of today, empty and full, in every language at both sizes.
+func TestTodayFits(t *testing.T) {
+	l := newTill()
+	long := Row{At: noon, Payment: payment.ID{1}, Amount: payment.Of(999_999_999, "JPY"), Wallet: "a-wallet-with-a-name-of-32-signs",
+		State: Held, Note: "code_spent_twice", Voidable: true, Uncompleted: true}
+	srv, _ := serve(t, l)
+	for _, size := range [][2]int{{1024, 768}, {1920, 1080}} {
+		b := webtest.New(t, size[0], size[1])
+		b.Open(srv.URL)
+		for _, lang := range web.Langs {
+			b.Await(fmt.Sprintf(`fetch("/lang", {method: "POST", body: new URLSearchParams({lang: %q})}).then(r => r.ok)`, lang))
+			for name, rows := range map[string][]Row{"empty": nil, "full": append(slices.Repeat([]Row{long}, 40), rows...)} {
+				l.list(rows)
+				b.Open(srv.URL + "/today")
+				b.Await(`document.querySelector("main .panel") !== null`)
+				b.Fits(false)
+				b.Legible()
+				b.Picture(fmt.Sprintf("cashier-today-%s-%s-%d", name, lang, size[0]))
+			}
+		}
 	}
 }
 
