@@ -30,7 +30,10 @@ type AckResult struct {
 // Acknowledge takes HQ's word, whose signature the caller has checked, and moves the outbox, the exposure
 // and the exceptions with it, in one transaction. Only an answer that names our own entry's hash moves it.
 // It goes back only on a higher HQ epoch: HQ was restored and has to be sent again what it had lost.
-func (j *Journal) Acknowledge(ctx context.Context, a *wire.Ack) (AckResult, error) {
+//
+// Sealed is the message that the answer was opened from. It is kept with the cursor that rests on it, for
+// whoever can write to this file could move a cursor that rests on nothing (see CheckAcks).
+func (j *Journal) Acknowledge(ctx context.Context, a *wire.Ack, sealed []byte) (AckResult, error) {
 	if a.Terminal != j.cfg.Terminal {
 		return AckResult{}, fmt.Errorf("%w: acknowledgement for %s", ErrOtherTerminal, a.Terminal)
 	}
@@ -43,6 +46,7 @@ func (j *Journal) Acknowledge(ctx context.Context, a *wire.Ack) (AckResult, erro
 		return AckResult{}, err
 	}
 	w, err := j.store.weigh(ctx, a)
+	w.sealed = sealed
 	if err != nil {
 		return AckResult{}, j.doubt(err)
 	}
@@ -79,12 +83,13 @@ type weighed struct {
 	about  branch
 	stale  bool // of an HQ that was restored from a backup since
 	repeat bool // it says nothing new
+	sealed []byte
 }
 
 // idle finds the answers that change nothing, such as most answers to heartbeats, and saves the disk a
 // write.
 func (w *weighed) idle(a *wire.Ack) bool {
-	return w.about == unknown || w.stale || (w.repeat && w.about == ours && !a.Forked)
+	return w.about == unknown || w.stale || (w.repeat && w.about == ours && !a.Forked && (w.epoch.Proven || len(w.sealed) == 0))
 }
 
 func (w *weighed) result() AckResult {
@@ -93,7 +98,7 @@ func (w *weighed) result() AckResult {
 
 // weigh reads what an answer is about; the caller holds j.mu, so nothing changes until it is taken.
 func (s *store) weigh(ctx context.Context, a *wire.Ack) (w weighed, err error) {
-	epochs, err := readEpochs(ctx, s.query)
+	epochs, err := readEpochs(ctx, s.query, schemaVersion)
 	if err != nil {
 		return w, err
 	}
@@ -147,20 +152,21 @@ func (s *store) acknowledge(ctx context.Context, a *wire.Ack, w weighed, current
 	if w.about == foreign || res.Behind || (!restored && w.about == unclear) {
 		return res, nil
 	}
-	return s.take(ctx, e, a, restored, res)
+	return s.take(ctx, w, a, restored, res)
 }
 
 // take moves the cursor. The answer is about our entries, or unclear in an HQ that was restored: that one has lost entries
 // which are pruned here, and gets what there is.
-func (s *store) take(ctx context.Context, e Epoch, a *wire.Ack, restored bool, res AckResult) (AckResult, error) {
+func (s *store) take(ctx context.Context, w weighed, a *wire.Ack, restored bool, res AckResult) (AckResult, error) {
+	e := w.epoch
 	to := max(a.Acked, e.Pruned)
 	res.Taken, res.Acked, res.Lost = true, to, to-a.Acked
 	judged := min(a.Judged, to)
 	if !restored {
 		judged = max(judged, e.Judged)
 	}
-	_, err := s.exec(ctx, `UPDATE epoch SET acked = ?, judged = ?, hq_epoch = ? WHERE epoch = ?`,
-		int64(to), int64(judged), int64(a.HQEpoch), int64(a.Epoch))
+	_, err := s.exec(ctx, `UPDATE epoch SET acked = ?, judged = ?, hq_epoch = ?, ack = ? WHERE epoch = ?`,
+		int64(to), int64(judged), int64(a.HQEpoch), orNull(w.sealed), int64(a.Epoch))
 	if err != nil {
 		return res, fmt.Errorf("moving the outbox: %w", err)
 	}

@@ -65,7 +65,7 @@ func TestAcknowledge(t *testing.T) {
 	if s := mustState(t, j); s.HQEpoch != 12 || s.Current.Epoch != epoch || s.Forked() {
 		t.Errorf("state %+v", s)
 	}
-	if _, err := j.Acknowledge(ctx, change(ackFor(r[0], 12), func(a *wire.Ack) { a.Terminal = payment.ID{7} })); !errors.Is(err, ErrOtherTerminal) {
+	if _, err := j.Acknowledge(ctx, change(ackFor(r[0], 12), func(a *wire.Ack) { a.Terminal = payment.ID{7} }), nil); !errors.Is(err, ErrOtherTerminal) {
 		t.Errorf("another terminal's answer: %v", err)
 	}
 }

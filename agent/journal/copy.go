@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -123,37 +122,16 @@ func (c *Copy) Rows(ctx context.Context, f Filter) iter.Seq2[Row, error] {
 
 // Epochs lists the epochs with their outbox as it was.
 func (c *Copy) Epochs(ctx context.Context) ([]Epoch, error) {
-	return readEpochs(ctx, c.tx.QueryContext)
+	version, err := readSchemaVersion(ctx, c.tx.QueryContext)
+	if err != nil {
+		return nil, err
+	}
+	return readEpochs(ctx, c.tx.QueryContext, version)
 }
 
 // Keys lists the keys that the journal says have signed, oldest first.
 func (c *Copy) Keys(ctx context.Context) ([]wire.PublicKey, error) {
 	return readKeys(ctx, c.tx.QueryContext)
-}
-
-// Verify checks the database's pages, every entry and body, and the heads against the entries.
-func (c *Copy) Verify(ctx context.Context, keys ...wire.PublicKey) (Report, error) {
-	var answer string
-	err := c.tx.QueryRowContext(ctx, `SELECT group_concat(integrity_check, '; ') FROM (SELECT * FROM pragma_integrity_check LIMIT 5)`).Scan(&answer)
-	if err != nil {
-		return Report{}, fmt.Errorf("checking the database: %w", err)
-	}
-	epochs, err := c.Epochs(ctx)
-	if err != nil {
-		return Report{}, err
-	}
-	begins, err := c.begins(ctx)
-	if err != nil {
-		return Report{}, err
-	}
-	report, err := VerifyAll(c.Rows(ctx, Filter{}), Trust{Terminal: c.terminal, Keys: keys, Start: begins})
-	if err != nil {
-		return report, err
-	}
-	if answer != "ok" { // said last: a fault names a row, this names a page
-		return report, corrupt("integrity check: %s", answer)
-	}
-	return report, sameHeads(epochs, report.Epochs)
 }
 
 // begins reads where the rows of each epoch begin, and what the first of them continues.
@@ -177,20 +155,4 @@ func (c *Copy) begins(ctx context.Context) (func(epoch uint64) (uint64, []byte),
 		}
 		return 0, nil
 	}, nil
-}
-
-// sameHeads holds the heads that a journal keeps against the entries that were seen.
-func sameHeads(kept []Epoch, seen []EpochRange) error {
-	for i, e := range kept {
-		if i >= len(seen) || seen[i].Epoch != e.Epoch {
-			return &Fault{Epoch: e.Epoch, Seq: e.Last, Part: "head", Err: errors.New("no entry of the epoch is there")}
-		}
-		if seen[i].Last != e.Last || !bytes.Equal(seen[i].Head, e.Head) {
-			return &Fault{Epoch: e.Epoch, Seq: e.Last, Part: "head", Err: fmt.Errorf("the last entry is %d", seen[i].Last)}
-		}
-	}
-	if len(seen) > len(kept) {
-		return &Fault{Epoch: seen[len(kept)].Epoch, Seq: seen[len(kept)].Last, Part: "epoch", Err: errors.New("is not in the list of epochs")}
-	}
-	return nil
 }

@@ -92,9 +92,9 @@ func (c *child) step() error {
 	}
 	switch c.sale % 12 {
 	case 3, 9:
-		_, err = c.j.Acknowledge(ctx, ackFor(r[1], 1))
+		_, err = c.j.Acknowledge(ctx, ackFor(r[1], 1), nil)
 	case 5:
-		if _, err = c.j.Acknowledge(ctx, ackFor(r[1], 1)); err == nil {
+		if _, err = c.j.Acknowledge(ctx, ackFor(r[1], 1), nil); err == nil {
 			err = c.j.EraseBody(ctx, r[1].Entry.Epoch, r[1].Entry.Seq)
 		}
 	case 7:

@@ -36,6 +36,7 @@ var (
 	ErrVersion         = errors.New("versions never go back")                                // of a policy or trust bundle
 	ErrUnknownEpoch    = errors.New("the journal holds no such epoch")                       // nor ever did
 	ErrKeyFile         = errors.New("not a usable key file")                                 // see LoadOrCreateKey
+	ErrUnproven        = errors.New("no word of HQ's proves the acknowledgement")            // see CheckAcks
 	ErrGone            = errors.New("the entries asked for have been pruned")                // retention was too short
 	ErrEmpty           = errors.New("nothing that a journal could be recovered from")        // see Recover
 	ErrNotEmpty        = errors.New("the data directory holds a journal already")            // see Recover

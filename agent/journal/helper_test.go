@@ -139,7 +139,7 @@ func ackFor(r Record, hqEpoch uint64) *wire.Ack {
 
 func mustAck(t testing.TB, j *Journal, a *wire.Ack) AckResult {
 	t.Helper()
-	res, err := j.Acknowledge(ctx, a)
+	res, err := j.Acknowledge(ctx, a, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -112,6 +112,9 @@ func (j *Journal) load(ctx context.Context) error {
 	if err := j.catchUp(ctx, h.pos); err != nil {
 		return err
 	}
+	if err := j.checkOpen(ctx, h); err != nil {
+		return err
+	}
 	j.setHead(h)
 	return nil
 }

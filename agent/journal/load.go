@@ -65,14 +65,17 @@ func (s *store) readHead(ctx context.Context) (head, error) {
 
 // hashAt is the hash of an entry, or of the last one that was pruned; nil when it is not known.
 func (s *store) hashAt(ctx context.Context, epoch, seq uint64) ([]byte, error) {
-	var hash []byte
-	err := s.row(ctx, `SELECT hash FROM entry WHERE epoch = ?1 AND seq = ?2
-		UNION ALL SELECT pruned_head FROM epoch WHERE epoch = ?1 AND pruned = ?2 AND pruned > 0 LIMIT 1`,
-		[]any{int64(epoch), int64(seq)}, &hash)
-	if isNoRows(err) {
-		return nil, nil
+	return readHash(ctx, s.query, epoch, seq)
+}
+
+func readHash(ctx context.Context, query queryFunc, epoch, seq uint64) ([]byte, error) {
+	list, err := collect(ctx, query, func(rows *sql.Rows) (b []byte, err error) { err = rows.Scan(&b); return b, err },
+		`SELECT hash FROM entry WHERE epoch = ?1 AND seq = ?2
+		UNION ALL SELECT pruned_head FROM epoch WHERE epoch = ?1 AND pruned = ?2 AND pruned > 0 LIMIT 1`, int64(epoch), clampInt(seq))
+	if err != nil || len(list) == 0 {
+		return nil, err
 	}
-	return hash, err
+	return list[0], nil
 }
 
 func (s *store) checkTerminal(ctx context.Context, want payment.ID) error {
@@ -151,9 +154,9 @@ func (j *Journal) verifyTail(ctx context.Context, h head) error {
 // catchUp projects the entries that the projections have not seen: an earlier release wrote them, or made
 // no such projection.
 func (j *Journal) catchUp(ctx context.Context, last int64) error {
-	var mark int64
-	if err := j.store.row(ctx, `SELECT pos FROM projection WHERE name = 'base'`, nil, &mark); err != nil {
-		return fmt.Errorf("reading the projections' mark: %w", err)
+	mark, err := readMark(ctx, j.store.query)
+	if err != nil {
+		return err
 	}
 	if mark > last {
 		return corrupt("the projections have seen entry %d, the last is %d", mark, last)

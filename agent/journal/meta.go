@@ -16,6 +16,10 @@ const (
 	metaBeat     = "beat-count"
 	metaSecond   = "second-medium"
 
+	// Business dates, as numbers: retention has taken away what is older.
+	metaBodiesFrom   = "bodies-from"
+	metaCountersFrom = "counters-from"
+
 	// Not zero: the second medium may still hold what was pruned or erased here.
 	metaSecondStale = "second-medium-stale"
 )
@@ -44,6 +48,10 @@ func (s *store) number(ctx context.Context, key string) (uint64, error) {
 	if err != nil || v == nil {
 		return 0, err
 	}
+	return numberOf(key, v)
+}
+
+func numberOf(key string, v []byte) (uint64, error) {
 	if len(v) != 8 {
 		return 0, corrupt("%s has %d bytes", key, len(v))
 	}

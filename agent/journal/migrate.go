@@ -16,12 +16,20 @@ var migrations embed.FS
 // applicationID is in the header of every journal's database file: "TILL".
 const applicationID = 0x54494c4c
 
+// schemaVersion is the last of the files in migration/.
+const schemaVersion = 2
+
 // migrate brings the schema to this release's. A schema of a later release is left as it is: a later one
 // only expands what an earlier one needs (DESIGN.md, "Schema").
 func migrate(ctx context.Context, db *sql.DB) error {
 	if err := checkApplication(ctx, db); err != nil {
 		return err
 	}
+	return migrateTo(ctx, db, schemaVersion)
+}
+
+// migrateTo brings the schema up to a version.
+func migrateTo(ctx context.Context, db *sql.DB, version int64) error {
 	dir, err := fs.Sub(migrations, "migration")
 	if err != nil {
 		return fmt.Errorf("reading the schema: %w", err)
@@ -30,7 +38,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return fmt.Errorf("reading the schema: %w", err)
 	}
-	if _, err := p.Up(ctx); err != nil {
+	if _, err := p.UpTo(ctx, version); err != nil {
 		return fmt.Errorf("bringing the schema up to date: %w", err)
 	}
 	return nil

@@ -229,7 +229,7 @@ func (m *model) Acknowledge(t *rapid.T) {
 	}
 	restored := e.hqEpoch != 0 && a.HQEpoch > e.hqEpoch
 	taken := a.HQEpoch >= highest && !foreign && (restored || a.Acked >= e.acked)
-	got, err := m.j.Acknowledge(ctx, a)
+	got, err := m.j.Acknowledge(ctx, a, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

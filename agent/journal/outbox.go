@@ -20,6 +20,8 @@ type Epoch struct {
 	HQEpoch uint64 `json:"hq_epoch"` // the HQ epoch that Acked is the word of; a higher one may know less
 	Forked  bool   `json:"forked"`   // HQ holds another history of this epoch
 	Pruned  uint64 `json:"pruned"`   // entries up to here are deleted at this lane
+	Erased  uint64 `json:"erased"`   // bodies of entries up to here may be erased at this lane
+	Proven  bool   `json:"proven"`   // HQ's signed word that Acked is of is kept
 }
 
 // State is where the journal stands towards HQ.
@@ -36,7 +38,7 @@ func (s *State) Forked() bool { return s.Current.Forked }
 func (j *Journal) State(ctx context.Context) (State, error) {
 	var st State
 	err := j.read(ctx, func(ctx context.Context, db *sql.DB) (err error) {
-		if st.Epochs, err = readEpochs(ctx, db.QueryContext); err != nil {
+		if st.Epochs, err = readEpochs(ctx, db.QueryContext, schemaVersion); err != nil {
 			return err
 		}
 		st.HQEpoch, err = readHQEpoch(ctx, db)
@@ -48,9 +50,14 @@ func (j *Journal) State(ctx context.Context) (State, error) {
 	return st, err
 }
 
-func readEpochs(ctx context.Context, query queryFunc) ([]Epoch, error) {
+// readEpochs reads the epochs of a schema's version.
+func readEpochs(ctx context.Context, query queryFunc, version int64) ([]Epoch, error) {
+	later := `0, 0`
+	if version >= 2 {
+		later = `erased, ack IS NOT NULL`
+	}
 	list, err := collect(ctx, query, scanEpoch,
-		`SELECT epoch, last, head, acked, judged, hq_epoch, forked, pruned FROM epoch ORDER BY id`)
+		`SELECT epoch, last, head, acked, judged, hq_epoch, forked, pruned, `+later+` FROM epoch ORDER BY id`)
 	if err != nil {
 		return nil, fmt.Errorf("reading the epochs: %w", err)
 	}
@@ -59,10 +66,10 @@ func readEpochs(ctx context.Context, query queryFunc) ([]Epoch, error) {
 
 func scanEpoch(rows *sql.Rows) (Epoch, error) {
 	var e Epoch
-	var n [6]int64
-	err := rows.Scan(&n[0], &n[1], &e.Head, &n[2], &n[3], &n[4], &e.Forked, &n[5])
+	var n [7]int64
+	err := rows.Scan(&n[0], &n[1], &e.Head, &n[2], &n[3], &n[4], &e.Forked, &n[5], &n[6], &e.Proven)
 	e.Epoch, e.Last, e.Acked, e.Judged = uint64(n[0]), uint64(n[1]), uint64(n[2]), uint64(n[3])
-	e.HQEpoch, e.Pruned = uint64(n[4]), uint64(n[5])
+	e.HQEpoch, e.Pruned, e.Erased = uint64(n[4]), uint64(n[5]), uint64(n[6])
 	return e, err
 }
 

@@ -11,7 +11,8 @@ import (
 // pruneChunk bounds how many entries one transaction deletes, so that a sale waits for no more than that.
 const pruneChunk = 500
 
-// Retention says what may go. A zero date keeps everything of its kind.
+// Retention says what may go. A zero date keeps everything of its kind. Bodies and Counters of the last entry's
+// business date are kept whatever the dates say: a clock that jumped must not let a code of today pay again.
 type Retention struct {
 	Entries payment.Date // acknowledged entries of business dates before this one
 	Bodies  payment.Date // bodies of acknowledged entries before, and what accounts spent before
@@ -46,6 +47,11 @@ func (j *Journal) Prune(ctx context.Context, keep Retention) (Pruned, error) {
 	defer j.mu.Unlock()
 	var accounts int64
 	err := j.write(ctx, func(ctx context.Context, s *store) (err error) {
+		var last int64
+		if err := s.row(ctx, `SELECT business_date FROM entry ORDER BY pos DESC LIMIT 1`, nil, &last); err != nil {
+			return fmt.Errorf("reading the last business date: %w", err)
+		}
+		keep.Bodies, keep.Counters = min(keep.Bodies, payment.Date(last)), min(keep.Counters, payment.Date(last))
 		if sum.Bodies, err = s.eraseBodies(ctx, keep.Bodies); err != nil {
 			return err
 		}
@@ -67,7 +73,7 @@ func (j *Journal) pruneEntries(ctx context.Context, before payment.Date) (n int6
 		return 0, nil
 	}
 	err = j.locked(ctx, func(ctx context.Context, s *store) error {
-		epochs, err := readEpochs(ctx, s.query)
+		epochs, err := readEpochs(ctx, s.query, schemaVersion)
 		if err != nil {
 			return err
 		}
@@ -136,6 +142,15 @@ func (s *store) eraseBodies(ctx context.Context, before payment.Date) (n int64, 
 	return n, s.setNumber(ctx, metaSecondStale, 1)
 }
 
+// raise notes a date that retention has come to. It never goes back.
+func (s *store) raise(ctx context.Context, key string, to payment.Date) error {
+	was, err := s.number(ctx, key)
+	if err != nil || uint64(to) <= was {
+		return err
+	}
+	return s.setNumber(ctx, key, uint64(to))
+}
+
 // eraseAccounts erases what names accounts beside the bodies, before a date.
 func (s *store) eraseAccounts(ctx context.Context, before payment.Date) (n int64, err error) {
 	if before == 0 {
@@ -149,6 +164,9 @@ func (s *store) eraseAccounts(ctx context.Context, before payment.Date) (n int64
 	spent, err := s.exec(ctx, `DELETE FROM spend WHERE business_date < ?`, int64(before))
 	if err != nil {
 		return 0, fmt.Errorf("erasing accounts: %w", err)
+	}
+	if err := s.raise(ctx, metaBodiesFrom, before); err != nil {
+		return 0, err
 	}
 	return paid + spent, nil
 }
@@ -166,7 +184,7 @@ func (s *store) dropCounters(ctx context.Context, before payment.Date) (n int64,
 	if err != nil {
 		return n, fmt.Errorf("dropping counters: %w", err)
 	}
-	return n, nil
+	return n, s.raise(ctx, metaCountersFrom, before)
 }
 
 // EraseBody erases the body of one entry that HQ has acknowledged (ErrNotAcknowledged otherwise), here and

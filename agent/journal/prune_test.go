@@ -132,6 +132,11 @@ func TestCountersOutliveEntries(t *testing.T) {
 		t.Errorf("a phone that paid on the last day: %+v, %v", k, err)
 	}
 	p, err := j.Prune(ctx, Retention{Counters: dates[3].Next()})
+	if err != nil || p.Counters != 0 {
+		t.Errorf("the last day's counters: %+v, %v", p, err)
+	}
+	mustAppend(t, j, on(draft(&payment.DayOpened{}), dates[3].Next()))
+	p, err = j.Prune(ctx, Retention{Counters: dates[3].Next()})
 	if err != nil || p.Counters != 3 {
 		t.Errorf("pruned %+v, %v", p, err)
 	}
@@ -152,6 +157,7 @@ func TestErasedBytesAreGone(t *testing.T) {
 			a.Body.Account = secret
 			r := mustAppend(t, j, d, a)
 			sell(t, j, 2, 2)
+			mustAppend(t, j, on(opened(9, 100), today.Next()))
 			mustAck(t, j, ackFor(r[1], 1))
 			if len(where(t, j, secret)) == 0 {
 				t.Fatal("the secret is nowhere to begin with")

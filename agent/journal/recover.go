@@ -161,8 +161,11 @@ func (t *takeover) write(ctx context.Context, s *store, chunk []Row) error {
 		if err := s.mark(ctx, w.Pos); err != nil {
 			return err
 		}
+		if err := t.noteNext(ctx, s, &chunk[i]); err != nil {
+			return err
+		}
 	}
-	return t.noteNext(ctx, s, &chunk[len(chunk)-1])
+	return nil
 }
 
 // begin makes the row of an epoch that begins; what was pruned before its first entry had been
@@ -194,7 +197,7 @@ func (t *takeover) noteSigner(ctx context.Context, s *store, r *Row) error {
 	return t.note(ctx, s, fit[0], wire.Name{Epoch: r.Epoch, Seq: r.Seq})
 }
 
-// noteNext notes the key that a change at the very end brings in: it has signed nothing yet.
+// noteNext notes the key that a change brings in, whether it has signed anything yet or not.
 func (t *takeover) noteNext(ctx context.Context, s *store, r *Row) error {
 	if r.Kind != payment.KindKeyChanged {
 		return nil

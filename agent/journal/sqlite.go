@@ -136,7 +136,10 @@ func openStore(ctx context.Context, path string, wrap func(driver.Connector) dri
 	if err := migrate(ctx, s.writers); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
-	if s.conn, err = s.writers.Conn(ctx); err != nil {
+	if s.conn, err = s.writers.Conn(ctx); err == nil {
+		err = s.checkSchema(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil

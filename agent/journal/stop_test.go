@@ -171,7 +171,7 @@ func TestCommitInDoubt(t *testing.T) {
 func stopped(t *testing.T, j *Journal) {
 	t.Helper()
 	_, appendErr := j.Append(ctx, opened(9, 100))
-	_, ackErr := j.Acknowledge(ctx, ackFor(Record{Entry: mustEntry(t, j)}, 9))
+	_, ackErr := j.Acknowledge(ctx, ackFor(Record{Entry: mustEntry(t, j)}, 9), nil)
 	_, epochErr := j.NewEpoch(ctx, payment.CauseFork)
 	_, keyErr := j.ChangeKey(ctx, newSigner(t, 8))
 	_, batchErr := j.NextBatch(ctx, j.currentEpoch(), 0, 1, 1)
@@ -423,7 +423,7 @@ func TestConcurrentUse(t *testing.T) {
 	})
 	wg.Go(func() {
 		for r := range acks {
-			if _, err := j.Acknowledge(ctx, ackFor(r, 1)); err != nil {
+			if _, err := j.Acknowledge(ctx, ackFor(r, 1), nil); err != nil {
 				t.Error(err)
 			}
 		}

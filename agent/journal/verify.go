@@ -193,6 +193,8 @@ func (v *verifier) fact(e *wire.Entry, m *wire.Message) (part string, err error)
 			return "key", err
 		}
 		v.active, v.found = next, append(v.found, next)
+		v.signs(m.Key, e.Epoch, e.Seq)
+		v.signs(next, e.Epoch, e.Seq+1)
 		return "", nil
 	}
 	v.active = m.Key
@@ -217,9 +219,10 @@ func (v *verifier) epochOpened(f *payment.EpochOpened, e *wire.Entry, m *wire.Me
 
 // step counts the row and makes it what the next one continues.
 func (v *verifier) step(r *Row, m *wire.Message, aside bool) {
-	if aside && v.active.IsZero() {
+	if aside {
 		v.active = m.Key
 	}
+	v.signs(v.active, r.Epoch, r.Seq) // of a change of key the new one, which is noted already
 	v.pos = r.Pos
 	v.report.Entries++
 	if r.HasBody {
@@ -234,6 +237,13 @@ func (v *verifier) step(r *Row, m *wire.Message, aside bool) {
 	}
 	last := &v.report.Epochs[len(v.report.Epochs)-1]
 	last.Last, last.Head = r.Seq, hash[:]
+}
+
+// signs notes a key from the first entry on that it signs.
+func (v *verifier) signs(key wire.PublicKey, epoch, first uint64) {
+	if n := len(v.report.Keys); n == 0 || !bytes.Equal(v.report.Keys[n-1].Key.Bytes(), key.Bytes()) {
+		v.report.Keys = append(v.report.Keys, KeyUse{key, epoch, first})
+	}
 }
 
 func idOrZero(id *payment.ID) payment.ID {

@@ -143,7 +143,8 @@ func flip(column string) string {
 	return fmt.Sprintf(`UPDATE entry SET %s = unhex(iif(substr(hex(%[1]s), 1, 2) = '00', '01', '00') || substr(hex(%[1]s), 3)) WHERE pos = 7`, column)
 }
 
-// tamper changes a copy as somebody would who has the file: no triggers, no checks.
+// tamper changes a copy as somebody would who has the file: no triggers, no checks, and afterwards the triggers
+// stand there as before.
 func tamper(t testing.TB, from, text string) string {
 	t.Helper()
 	path := copyFile(t, from)
@@ -151,15 +152,18 @@ func tamper(t testing.TB, from, text string) string {
 	for _, off := range []string{"foreign_keys = OFF", "ignore_check_constraints = ON", "synchronous = OFF"} {
 		mustExec(t, db, "PRAGMA "+off)
 	}
-	triggers, err := collect(ctx, db.QueryContext, func(rows *sql.Rows) (s string, err error) { err = rows.Scan(&s); return s, err },
-		`SELECT name FROM sqlite_schema WHERE type = 'trigger'`)
+	triggers, err := collect(ctx, db.QueryContext, func(rows *sql.Rows) (o object, err error) { err = rows.Scan(&o.name, &o.text); return o, err },
+		`SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range triggers {
-		mustExec(t, db, "DROP TRIGGER "+name)
+	for _, o := range triggers {
+		mustExec(t, db, "DROP TRIGGER "+o.name)
 	}
 	mustExec(t, db, text)
+	for _, o := range triggers {
+		mustExec(t, db, o.text)
+	}
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}

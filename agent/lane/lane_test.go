@@ -160,7 +160,7 @@ func TestShareIsSetBackByHQAlone(t *testing.T) {
 	at, err := r.journal.State(t.Context())
 	r.ok(err)
 	ack := &wire.Ack{Version: 1, HQEpoch: 5, Terminal: r.id, Epoch: at.Current.Epoch, Acked: at.Current.Last, Head: at.Current.Head}
-	_, err = r.journal.Acknowledge(t.Context(), ack)
+	_, err = r.journal.Acknowledge(t.Context(), ack, nil)
 	r.ok(err)
 	r.lane.Acked(t.Context(), ack)
 	if v := r.scan(r.phone(2).code()); v.Phase != checkout.Paid {

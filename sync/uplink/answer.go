@@ -79,7 +79,7 @@ func (u *Uplink) ack(ctx context.Context, sealed []byte) error {
 	if a.Version != wire.MessageVersion || a.Terminal != u.cfg.Terminal {
 		return u.refuse("acknowledgement", fmt.Errorf("version %d, terminal %s", a.Version, a.Terminal))
 	}
-	v, err := u.cfg.Outbox.Acknowledge(ctx, &a)
+	v, err := u.cfg.Outbox.Acknowledge(ctx, &a, sealed)
 	if err != nil {
 		return fmt.Errorf("taking an acknowledgement: %w", err)
 	}

@@ -51,11 +51,11 @@ type Verdict struct {
 }
 
 // Outbox is the part of the journal that the uplink reads. Acknowledge alone moves the cursor, and is given
-// only acknowledgements whose signature held.
+// only acknowledgements whose signature held, with the message that they were opened from.
 type Outbox interface {
 	State(ctx context.Context) (State, error)
 	Batch(ctx context.Context, epoch, after uint64, maxEntries, maxBytes int) (*wire.Batch, error)
-	Acknowledge(ctx context.Context, ack *wire.Ack) (Verdict, error)
+	Acknowledge(ctx context.Context, ack *wire.Ack, sealed []byte) (Verdict, error)
 	// NextBeat numbers a beat: above every number before it, whatever the wall clock (in Unix ms) says.
 	NextBeat(ctx context.Context, wall int64) (uint64, error)
 }

@@ -119,7 +119,7 @@ func (l *lane) Batch(_ context.Context, id, after uint64, most, _ int) (*wire.Ba
 	return nil, nil
 }
 
-func (l *lane) Acknowledge(_ context.Context, a *wire.Ack) (Verdict, error) {
+func (l *lane) Acknowledge(_ context.Context, a *wire.Ack, _ []byte) (Verdict, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range l.epochs {

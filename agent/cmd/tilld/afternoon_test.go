@@ -156,7 +156,7 @@ func (a *afternoon) note(ctx context.Context, payload []byte) {
 	a.must(err)
 	var ack wire.Ack
 	a.must(wire.UnmarshalKnown(m.Payload, &ack))
-	res, err := a.outbox.Acknowledge(ctx, &ack)
+	res, err := a.outbox.Acknowledge(ctx, &ack, sealed)
 	a.must(err)
 	if !res.Taken {
 		a.b.Errorf("an answer was not taken: %+v", res)

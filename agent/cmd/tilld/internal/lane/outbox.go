@@ -32,8 +32,8 @@ func (o outbox) Batch(ctx context.Context, epoch, after uint64, maxEntries, maxB
 	return o.journal.NextBatch(ctx, epoch, after, maxEntries, maxBytes)
 }
 
-func (o outbox) Acknowledge(ctx context.Context, a *wire.Ack) (uplink.Verdict, error) {
-	r, err := o.journal.Acknowledge(ctx, a)
+func (o outbox) Acknowledge(ctx context.Context, a *wire.Ack, sealed []byte) (uplink.Verdict, error) {
+	r, err := o.journal.Acknowledge(ctx, a, sealed)
 	if err != nil {
 		// An answer that contradicts itself is no fault of the journal's; a stop is.
 		if errors.Is(err, journal.ErrStopped) || errors.Is(err, journal.ErrClosed) {
