@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .NOTPARALLEL: # the steps of `test` share two cores and the build cache
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
-BUILD   := -trimpath -ldflags '-X main.version=$(VERSION)'
+BUILD   := -trimpath -buildvcs=false -ldflags '-X main.version=$(VERSION)'
 
 # Tools by exact version, run without touching go.mod: their dependencies are not ours.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
@@ -23,8 +23,12 @@ ROUNDS   ?= 500
 help: ## print the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+.PHONY: need
+need:
+	@.ci/need build
+
 .PHONY: build
-build: ## build bin/tilld: one static binary
+build: need ## build bin/tilld: one static binary
 	CGO_ENABLED=0 go build $(BUILD) -o bin/tilld ./agent/cmd/tilld
 
 .PHONY: demo
@@ -35,12 +39,13 @@ demo: build ## HQ, a broker and two lanes on this machine; ARGS="--help" for mor
 test: deps lint unit fuzz ## all that must pass before a commit is pushed (under 20 minutes on 2 cores)
 
 .PHONY: deps
-deps: ## install what the tests need and this machine lacks
+deps: need ## install what the tests need and this machine lacks (Debian; as root, or with sudo)
 	@.ci/deps
+	@STATICCHECK=$(STATICCHECK) .ci/need test
 
 .PHONY: lint
 lint: ## gofmt, go vet, staticcheck
-	@bad=$$(git ls-files -co --exclude-standard '*.go' | xargs -r gofmt -l); \
+	@bad=$$(gofmt -l agent drivers firmware-configs sync ui); \
 	if [ -n "$$bad" ]; then echo "gofmt would change:"; echo "$$bad"; exit 1; fi
 	go vet ./...
 	go run $(STATICCHECK) ./...

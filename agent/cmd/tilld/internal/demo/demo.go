@@ -88,6 +88,28 @@ const (
 
 func (o *Options) addr(n int) string { return fmt.Sprintf("127.0.0.1:%d", o.Port+n) }
 
+// ErrPort says that a port of the demo's is taken.
+var ErrPort = errors.New("a port of the demo's is taken")
+
+// free says whether the ports are, before anything is made: most often a demo runs already.
+func (o *Options) free() error {
+	ports := []int{phonePort, brokerPort, hqPort}
+	for i := range lanes {
+		ports = append(ports, lanePort*(i+1), lanePort*(i+1)+1)
+	}
+	for _, n := range ports {
+		l, err := net.Listen("tcp", o.addr(n))
+		if err != nil {
+			return fmt.Errorf("%w: %w. Does a demo run already? If not, choose other ports: tilld demo --port %d (or: make demo ARGS=\"--port %d\")",
+				ErrPort, err, o.Port+1000, o.Port+1000)
+		}
+		if err := l.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func laneName(i int) string { return fmt.Sprintf("L%d", i+1) }
 
 func (d *Demo) path(name string) string { return filepath.Join(d.opts.Dir, name) }
@@ -100,6 +122,9 @@ func Open(ctx context.Context, opts Options) (_ *Demo, err error) {
 			d.close()
 		}
 	}()
+	if err := opts.free(); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
 		return nil, err
 	}

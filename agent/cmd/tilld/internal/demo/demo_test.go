@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -198,6 +201,27 @@ func TestDemo(t *testing.T) {
 	cashier.Await(`document.body.innerText.includes("Scanner ready") && document.body.innerText.includes("connected")`)
 	sell(1, "50")
 	b.until("all is settled", func() bool { n, sum := b.settled(); return n == 4 && sum == 1300 })
+}
+
+// TestPortsThatAreTaken: whichever it is, the reader is told what to do, and nothing is made.
+func TestPortsThatAreTaken(t *testing.T) {
+	for _, n := range []int{phonePort, lanePort, 2*lanePort + 1, brokerPort, hqPort} {
+		opts := Options{Dir: filepath.Join(t.TempDir(), "demo"), Port: freePorts(t), Log: slog.New(slog.DiscardHandler)}
+		l, err := net.Listen("tcp", opts.addr(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Open(t.Context(), opts)
+		if want := fmt.Sprintf("--port %d", opts.Port+1000); !errors.Is(err, ErrPort) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), l.Addr().String()) {
+			t.Errorf("port %d: %v", n, err)
+		}
+		if _, err := os.Stat(opts.Dir); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("port %d: a demo was begun: %v", n, err)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestForgetLeavesOthersAlone(t *testing.T) {
