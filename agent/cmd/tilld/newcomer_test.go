@@ -18,7 +18,7 @@ type machine struct {
 func newMachine(t *testing.T, scripts map[string]string) machine {
 	t.Helper()
 	m := machine{t, t.TempDir()}
-	for _, name := range []string{"bash", "awk", "cat", "cut", "dirname", "env", "head", "id", "sort", "tail", "uname"} {
+	for _, name := range []string{"bash", "awk", "cat", "cut", "dirname", "env", "grep", "head", "id", "sort", "tail", "uname"} {
 		path, err := exec.LookPath(name)
 		if err != nil {
 			t.Fatal(err)
