@@ -19,12 +19,20 @@ type EpochView struct {
 	Judged  uint64       `json:"judged_seq" doc:"Every entry up to here is posted or in an exception."`
 	Missing *GapView     `json:"missing,omitempty" doc:"Entries that HQ does not hold."`
 	Forked  bool         `json:"forked" doc:"HQ holds two histories of this epoch."`
+	Lost    *LostView    `json:"lost,omitempty" doc:"Entries that HQ had acknowledged and does not hold: its books were put back to an older state."`
 }
 
 // GapView is a range of sequences, both ends included.
 type GapView struct {
 	From uint64 `json:"from_seq"`
 	To   uint64 `json:"to_seq"`
+}
+
+// LostView is a range of sequences that HQ had acknowledged, both ends included. From is above to when HQ's books
+// are merely older than the terminal knows.
+type LostView struct {
+	GapView
+	Restored bool `json:"restored" doc:"HQ was declared restored since: the terminal sends them again."`
 }
 
 // TerminalView is how far HQ is with a terminal.
@@ -45,6 +53,7 @@ type TerminalView struct {
 	Behind     uint64       `json:"behind" doc:"Entries that HQ knows of and does not hold, over all epochs."`
 	Waiting    uint64       `json:"waiting" doc:"Entries that HQ holds and has not posted yet."`
 	Exceptions int          `json:"open_exceptions"`
+	Twice      bool         `json:"alive_twice" doc:"Two journals of this terminal are alive: its data directory was copied."`
 	Epochs     []EpochView  `json:"epochs" nullable:"false" doc:"The latest last."`
 }
 
@@ -52,13 +61,16 @@ func viewTerminal(t *ledger.TerminalStatus) TerminalView {
 	v := TerminalView{
 		ID: t.ID, Entity: t.Entity, Store: t.Store, Lane: t.Lane, AddedAt: stamp(t.AddedAt), RevokedAt: stamp(t.RevokedAt),
 		RevokedBy: t.RevokedBy, RevokedWhy: t.RevokedWhy, LastSeen: stamp(t.LastSeen), SkewMS: t.Skew.Milliseconds(),
-		Software: t.Software, Policy: t.Policy, LastClosed: t.LastClosed, Exceptions: t.Exceptions, Epochs: []EpochView{},
+		Software: t.Software, Policy: t.Policy, LastClosed: t.LastClosed, Exceptions: t.Exceptions, Twice: t.Twice, Epochs: []EpochView{},
 	}
 	for _, e := range t.Epochs {
 		view := EpochView{Epoch: e.Epoch, Known: e.Known, Held: e.Held, Judged: e.Judged, Forked: e.Forked}
 		if e.Known > e.Held {
 			v.Behind += e.Known - e.Held
 			view.Missing = &GapView{From: e.Held + 1, To: e.Known}
+		}
+		if e.Lost > 0 {
+			view.Lost = &LostView{GapView{From: e.Held + 1, To: e.Lost}, e.Restored}
 		}
 		if e.Held > e.Judged {
 			v.Waiting += e.Held - e.Judged

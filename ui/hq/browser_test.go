@@ -153,7 +153,7 @@ func TestEveryPageFits(t *testing.T) {
 
 // TestEmptyAndLong looks at lists without a row, and at rows with names and sums as long as they get.
 func TestEmptyAndLong(t *testing.T) {
-	for name, d := range map[string]*desk{"calm": calm(), "long": long()} {
+	for name, d := range map[string]*desk{"calm": calm(), "long": long(), "alarmed": alarmed()} {
 		at := newBench(t, d)
 		for _, size := range [][2]int{{1024, 768}, {1920, 1080}} {
 			b := webtest.New(t, size[0], size[1])

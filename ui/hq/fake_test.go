@@ -269,6 +269,9 @@ func long() *desk {
 		t := &d.terminals.Rows[i]
 		t.Store, t.Lane, t.Software = store, lane, "v1.12.103-1204-gdeadbeef-dirty"
 	}
+	d.terminals.Rows[1].Twice = true
+	d.terminals.Rows[1].Gone = []Gone{{Gap: Gap{0xa1b2c3d4e5f60718, 999_999_990, 999_999_999}}}
+	d.overview.Lost, d.overview.Awaited, d.overview.Twice = 60_000, 60_000, 60_000
 	d.overview.Worst = d.terminals.Rows[1:3]
 	d.overview.OpenMoney = []payment.Money{much, payment.Of(99_999_999_900, "TWD")}
 	d.overview.Wallets = append(d.overview.Wallets, WalletDay{wallet, Total{999_999, much}, Total{999_999, much}, Total{999_999, much}})
@@ -284,6 +287,24 @@ func long() *desk {
 	for i := range d.exceptions.Rows {
 		x := &d.exceptions.Rows[i]
 		x.Store, x.Lane, x.Amount, x.Why = store, lane, much, strings.Repeat("理由", 65)
+	}
+	return d
+}
+
+// alarmed is an Office whose books were put back, and whose lanes live twice.
+func alarmed() *desk {
+	d := busy()
+	d.overview.Lost, d.overview.Awaited, d.overview.Twice = 2, 1, 1
+	rows := d.terminals.Rows
+	rows[0].Gone = []Gone{{Gap: Gap{0xa1b2c3d4e5f60718, 58, 98}}, {Gap: Gap{0xa1b2c3d4e5f60719, 8, 7}}}
+	rows[1].Gone = []Gone{{Gap: Gap{0xa1b2c3d4e5f60718, 58, 98}, Again: true}}
+	rows[2].Twice = true
+	d.overview.Worst = rows[:3]
+	d.exceptions.Rows = []Exception{
+		{ID: id('X', 4), Kind: "hq_lost", Owner: OwnerOperations, Store: "S0001", Lane: "L01", Entry: wire.Name{Seq: 58}, Opened: noon,
+			Detail: "HQ acknowledged entries up to 98 and holds them up to 57: its books were put back to an older state."},
+		{ID: id('X', 5), Kind: "terminal_twice", Owner: OwnerOperations, Store: "S0002", Lane: "L01", Entry: wire.Name{Seq: 7}, Opened: noon,
+			Detail: "the terminal's data directory was copied, or an older copy of its disk put back, and two tills go on from it."},
 	}
 	return d
 }

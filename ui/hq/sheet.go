@@ -41,7 +41,7 @@ func (p *Page) overview(r *http.Request, _ *form) (any, string, error) {
 func (p *Page) terminals(r *http.Request, f *form) (any, string, error) {
 	q := TerminalQuery{
 		Store: f.text("store"), After: f.text("after"), Limit: rowsShown,
-		Only: Only(f.one("only", string(OnlyBehind), string(OnlySilent), string(OnlyForked), string(OnlyOpen), string(OnlyRevoked))),
+		Only: Only(f.one("only", string(OnlyBehind), string(OnlySilent), string(OnlyForked), string(OnlyLost), string(OnlyOpen), string(OnlyRevoked))),
 	}
 	if f.err != nil {
 		return nil, "", f.err

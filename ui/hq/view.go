@@ -22,6 +22,9 @@ type Overview struct {
 	Heard      int // of them, heard from lately
 	Behind     int // HQ knows of entries that it does not hold
 	Forked     int
+	Twice      int        // alive twice: two tills go on from one journal
+	Lost       int        // HQ lacks entries that it had acknowledged, and was not declared restored
+	Awaited    int        // the same, and it was: they are to come again
 	Worst      []Terminal // the few that are most behind
 	Unjudged   uint64     // entries that HQ holds and has not judged yet
 	Open       int        // exceptions
@@ -55,7 +58,9 @@ type Terminal struct {
 	BehindFor   time.Duration // how long it has been behind, as near as HQ can tell; zero: not known
 	Waiting     uint64        // entries that HQ holds and has not judged
 	Gaps        []Gap
+	Gone        []Gone
 	Forked      bool
+	Twice       bool   // alive twice
 	Revoked     string // why; empty: not revoked
 	Exceptions  int    // open ones
 	Software    string
@@ -67,6 +72,13 @@ type Terminal struct {
 type Gap struct {
 	Epoch    uint64
 	From, To uint64
+}
+
+// Gone is a range that HQ had acknowledged and does not hold. From is above To when HQ's books are merely older
+// than the terminal knows.
+type Gone struct {
+	Gap
+	Again bool // HQ was declared restored: the terminal sends it again
 }
 
 // TerminalQuery narrows the list of terminals; an empty field does not.
@@ -85,6 +97,7 @@ const (
 	OnlyBehind  Only = "behind"
 	OnlySilent  Only = "silent" // not heard from lately
 	OnlyForked  Only = "forked"
+	OnlyLost    Only = "lost" // HQ lacks what it had acknowledged
 	OnlyOpen    Only = "open" // with an open exception
 	OnlyRevoked Only = "revoked"
 )

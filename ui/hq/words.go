@@ -13,7 +13,8 @@ var (
 		"code_spent_twice", "payment_repeated", "fork", "terminal_revoked", "evidence_missing", "evidence_unreadable",
 		"bad_code", "unknown_issuer", "claims_differ", "policy_unknown", "over_cap", "over_account_cap", "over_share",
 		"after_expiry", "other_place", "wrong_place", "revoked", "currency_mismatch", "wallet_not_taken", "malformed",
-		"set_aside", "void_unmatched", "void_repeated", "day_differs", "key_refused", "epoch_forked", "epoch_sibling",
+		"set_aside", "unpostable", "void_unmatched", "void_repeated", "day_differs", "key_refused", "epoch_forked", "epoch_sibling",
+		"terminal_twice", "hq_lost",
 	}
 )
 
@@ -39,7 +40,7 @@ func (t Terminal) SeenTone() string {
 // Fine says that nothing is wrong with what HQ holds of the terminal. A closed shop is silent: that alone
 // is nothing wrong.
 func (t Terminal) Fine() bool {
-	return t.Revoked == "" && !t.Forked && len(t.Gaps) == 0 && t.Behind == 0 && t.Waiting == 0 && t.Exceptions == 0 && !t.LastSeen.IsZero()
+	return t.Revoked == "" && !t.Forked && !t.Twice && len(t.Gaps) == 0 && len(t.Gone) == 0 && t.Behind == 0 && t.Waiting == 0 && t.Exceptions == 0 && !t.LastSeen.IsZero()
 }
 
 // JustNow says that the terminal was heard within the last seconds: counting them would only make the page

@@ -34,6 +34,7 @@ func (c *console) Overview(ctx context.Context) (v pages.Overview, err error) {
 		return v, err
 	}
 	v.Terminals, v.Heard, v.Behind, v.Forked = st.Terminals, st.Heard, st.Behind, st.Forked
+	v.Twice, v.Lost, v.Awaited = st.Twice, st.Lost, st.Awaited
 	v.Unjudged, v.Open, v.OpenMoney = st.Unjudged, st.Open, st.Waiting
 	for i := range st.worst {
 		v.Worst = append(v.Worst, c.viewTerminal(&st.worst[i]))

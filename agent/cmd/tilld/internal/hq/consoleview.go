@@ -13,13 +13,16 @@ func (c *console) viewTerminal(t *ledger.TerminalStatus) pages.Terminal {
 	now := c.now()
 	v := pages.Terminal{
 		ID: t.ID, Entity: t.Entity, Store: t.Store, Lane: t.Lane, LastSeen: t.LastSeen, Behind: t.Behind(), BehindFor: c.lag.of(t, now),
-		Forked: t.Forked(), Revoked: t.RevokedWhy, Exceptions: t.Exceptions, Software: t.Software, Policy: t.Policy, LastClosed: t.LastClosed,
+		Forked: t.Forked(), Twice: t.Twice, Revoked: t.RevokedWhy, Exceptions: t.Exceptions, Software: t.Software, Policy: t.Policy, LastClosed: t.LastClosed,
 	}
 	if !t.LastSeen.IsZero() {
 		v.Silent = max(now.Sub(t.LastSeen), 0)
 	}
 	for _, e := range t.Epochs {
-		if e.Known > e.Held {
+		if e.Lost > 0 {
+			v.Gone = append(v.Gone, pages.Gone{Gap: pages.Gap{Epoch: uint64(e.Epoch), From: e.Held + 1, To: e.Lost}, Again: e.Restored})
+		}
+		if e.Known > max(e.Held, e.Lost) {
 			v.Gaps = append(v.Gaps, pages.Gap{Epoch: uint64(e.Epoch), From: e.Held + 1, To: e.Known})
 		}
 		v.Waiting += e.Held - min(e.Judged, e.Held)
