@@ -25,6 +25,7 @@ type Ingest struct {
 	log     *quiet
 	keys    *registry
 	papers  *papers
+	erased  erased
 
 	seed     maphash.Seed
 	inbox    []chan message // one for each verifier; a terminal's messages stay in order

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/fxamacker/cbor/v2"
 
@@ -81,12 +80,14 @@ func (g *Ingest) check(ctx context.Context, m message) (*item, error) {
 	}
 	it := &item{size: len(m.payload)}
 	if wire.IsBatch(m.payload) {
-		it.arrival, err = openBatch(m, keys, g.cfg.Now())
+		it.arrival, err = openBatch(m, keys, &g.erased)
 		if err == nil && len(it.arrival.Hashes) >= drainBatch {
 			g.drained.Add(1)
 		}
 	} else {
-		it.beat, err = openBeat(m, keys)
+		if it.beat, err = openBeat(m, keys); err == nil {
+			g.erased.note(it.beat)
+		}
 	}
 	if err != nil {
 		g.refuse(ctx, m.terminal, err)
@@ -135,7 +136,7 @@ func openBeat(m message, keys []ledger.Key) (*wire.Beat, error) {
 	return b, nil
 }
 
-func openBatch(m message, keys []ledger.Key, now time.Time) (*ledger.Arrival, error) {
+func openBatch(m message, keys []ledger.Key, gone *erased) (*ledger.Arrival, error) {
 	b, err := wire.DecodeBatch(m.payload)
 	if err != nil {
 		return nil, err
@@ -147,9 +148,10 @@ func openBatch(m message, keys []ledger.Key, now time.Time) (*ledger.Arrival, er
 	if a.Hashes, a.Key, err = verifyBatch(b, keys); err != nil {
 		return nil, err
 	}
+	upTo := gone.upTo(b.Terminal, b.Epoch)
 	for i, p := range b.Payloads {
 		o := outlineOf(p)
-		if err := o.checkBody(b.Bodies[i], now); err != nil {
+		if err := o.checkBody(b.Bodies[i], b.First+uint64(i) <= upTo); err != nil {
 			return nil, fmt.Errorf("entry %d: %w", b.First+uint64(i), err)
 		}
 		a.Kinds[i] = o.Kind
@@ -188,7 +190,6 @@ var partial = func() cbor.DecMode {
 type outline struct {
 	Version  uint64       `cbor:"1,keyasint"`
 	Kind     payment.Kind `cbor:"6,keyasint"`
-	Wall     int64        `cbor:"13,keyasint"`
 	BodyHash []byte       `cbor:"20,keyasint"`
 }
 
@@ -201,19 +202,16 @@ func outlineOf(payload []byte) outline {
 	return o
 }
 
-// unlawful is how old an entry is, by its own clock, before its lane may have erased its body.
-const unlawful = 24 * time.Hour
-
 // checkBody asks whether a body is the entry's. No signature covers it, only its hash in the entry: taken as it
 // comes, a broker could swap or drop the evidence, and it would be acknowledged and gone. Entries of later
 // releases keep theirs as it is.
-func (o *outline) checkBody(body []byte, now time.Time) error {
+func (o *outline) checkBody(body []byte, mayBeErased bool) error {
 	switch {
 	case o.Version != wire.Version:
 		return nil
 	case len(body) > 0:
 		return wire.CheckBody(body, o.BodyHash)
-	case len(o.BodyHash) > 0 && now.Sub(time.UnixMilli(o.Wall)) < unlawful:
+	case len(o.BodyHash) > 0 && !mayBeErased:
 		return fmt.Errorf("%w: it is missing", wire.ErrBody)
 	}
 	return nil

@@ -327,6 +327,7 @@ func (u *Uplink) beatOf(s State, e Epoch, c challenge) *wire.Beat {
 	b := &wire.Beat{
 		Version: wire.MessageVersion, Terminal: u.cfg.Terminal, Epoch: e.Epoch, Last: e.Last, Acked: e.Acked,
 		HQEpoch: wordOf(s, e), Policy: u.cfg.Policy(), Challenge: c.nonce, Wall: u.cfg.Now().UnixMilli(), Software: u.cfg.Software,
+		Erased: e.Erased,
 	}
 	if e.Epoch == s.Current {
 		b.Head = s.Head

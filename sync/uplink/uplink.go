@@ -27,6 +27,7 @@ type Epoch struct {
 	Last    uint64 // highest sequence written
 	Acked   uint64 // highest sequence that HQ acknowledged
 	HQEpoch uint64 // whose word Acked is; a later HQ epoch may know less
+	Erased  uint64 // entries up to here may have lost their bodies
 }
 
 // State is the outbox's present state.

@@ -34,6 +34,7 @@ type epoch struct {
 	hashes   [][]byte
 	acked    uint64
 	hqEpoch  uint64 // whose word acked is
+	erased   uint64
 }
 
 func newSigner(t testing.TB, seed byte) *wire.Signer {
@@ -90,7 +91,7 @@ func (l *lane) State(context.Context) (State, error) {
 		s.Head = cur.hashes[n-1]
 	}
 	for _, e := range l.epochs {
-		s.Epochs = append(s.Epochs, Epoch{Epoch: e.id, Last: uint64(len(e.payloads)), Acked: e.acked, HQEpoch: e.hqEpoch})
+		s.Epochs = append(s.Epochs, Epoch{Epoch: e.id, Last: uint64(len(e.payloads)), Acked: e.acked, HQEpoch: e.hqEpoch, Erased: e.erased})
 	}
 	return s, nil
 }
@@ -156,6 +157,7 @@ type office struct {
 	held   map[uint64][][]byte // hashes by epoch
 	forked map[uint64]bool
 	beats  int
+	erased uint64 // as the last beat said
 }
 
 func newOffice(t testing.TB, lane wire.PublicKey) *office {
@@ -209,6 +211,7 @@ func (o *office) take(msg []byte) []byte {
 			o.t.Fatal(err)
 		}
 		a.Terminal, a.Epoch, a.Echo = beat.Terminal, beat.Epoch, beat.Challenge
+		o.erased = beat.Erased
 	}
 	a.Acked = uint64(len(o.held[a.Epoch]))
 	if a.Acked > 0 {
@@ -550,6 +553,23 @@ func TestForgedAndStaleWordsChangeNothing(t *testing.T) {
 		}
 		if n := s.up.Status().Published; n != 0 {
 			t.Errorf("%d batches left on a forger's hello", n)
+		}
+	})
+}
+
+// TestBeatsSayWhatWasErased: no batch could, for nobody signs it.
+func TestBeatsSayWhatWasErased(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := begin(t)
+		defer s.stop()
+		s.lane.write(t, 5)
+		s.lane.mu.Lock()
+		s.lane.epochs[0].erased = 3
+		s.lane.mu.Unlock()
+		s.up.LinkUp()
+		s.carry()
+		if s.hq.erased != 3 {
+			t.Errorf("HQ is told of %d", s.hq.erased)
 		}
 	})
 }

@@ -27,6 +27,9 @@ type Beat struct {
 	Wall      int64      `cbor:"10,keyasint"`
 	Software  string     `cbor:"11,keyasint"`
 	Count     uint64     `cbor:"12,keyasint"` // rises with every beat: the larger of the wall clock in ms and the last count plus one
+	// Erased: entries of the epoch up to here may come without their bodies, which were erased when an HQ had
+	// acknowledged them. No signature covers a body on the road, so HQ takes no entry behind it without.
+	Erased uint64 `cbor:"-1,keyasint,omitempty"`
 }
 
 // Hello tells every lane that HQ reads: a lane with something to send begins after it. Nonce is new for

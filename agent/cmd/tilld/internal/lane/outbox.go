@@ -23,7 +23,7 @@ func (o outbox) State(ctx context.Context) (uplink.State, error) {
 	}
 	u := uplink.State{Current: s.Current.Epoch, Last: s.Current.Last, Head: s.Current.Head, HQEpoch: s.HQEpoch}
 	for _, e := range s.Epochs {
-		u.Epochs = append(u.Epochs, uplink.Epoch{Epoch: e.Epoch, Last: e.Last, Acked: e.Acked, HQEpoch: e.HQEpoch})
+		u.Epochs = append(u.Epochs, uplink.Epoch{Epoch: e.Epoch, Last: e.Last, Acked: e.Acked, HQEpoch: e.HQEpoch, Erased: e.Erased})
 	}
 	return u, nil
 }
