@@ -22,6 +22,7 @@ type hqCmd struct {
 	Terminal hqTerminalCmd `cmd:"" help:"Enrol, list and revoke terminals."`
 	Issuer   hqIssuerCmd   `cmd:"" help:"Believe a wallet's issuer."`
 	Token    hqTokenCmd    `cmd:"" help:"Make, list and revoke API tokens."`
+	Backup   hqBackupCmd   `cmd:"" help:"Copy the books and the archive of batches, while HQ runs."`
 	Restored hqRestoredCmd `cmd:"" help:"Say that the books were restored from a backup, before HQ runs again."`
 	Check    hqCheckCmd    `cmd:"" help:"Check the books: every lane and date balances, and what is missing is named."`
 }
