@@ -70,6 +70,27 @@ func TestTheChartFollowsTheWindow(t *testing.T) {
 	}
 }
 
+// TestEscapeLeavesAnyField: the page's own keys work again, whatever was typed and wherever the cursor stood.
+func TestEscapeLeavesAnyField(t *testing.T) {
+	at := newBench(t, busy())
+	b := webtest.New(t, 1024, 768)
+	signIn(b, at, "read")
+	b.Type("3")
+	arrive(b, "/hq/payments")
+	b.Type("s" + "S0001" + webtest.Escape)
+	b.Await(`document.activeElement.name === "store" && document.activeElement.value === ""`)
+	for range 4 { // to the calendar inside the date
+		b.Type(webtest.Tab)
+		b.Await(`document.activeElement.name === "date"`)
+	}
+	b.Type(webtest.Escape + "5")
+	arrive(b, "/hq/exceptions")
+	b.Type("/")
+	b.Await(`document.activeElement.name === "state"`)
+	b.Type(webtest.Escape + "1")
+	arrive(b, "/hq")
+}
+
 // arrive waits until a page is there with its script.
 func arrive(b *webtest.Browser, path string) {
 	b.Await(fmt.Sprintf(`location.pathname === %q && location.search.length < 2 && document.querySelector(".tabs") && document.readyState === "complete"`, path))

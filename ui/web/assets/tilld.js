@@ -82,6 +82,9 @@ document.addEventListener("keydown", (e) => {
 function leave(el) {
   if (el.matches("input:not([type=date])") && el.value) el.value = "";
   else if (el.id !== "amount") el.blur();
+  if (document.activeElement !== el || el.type !== "date") return;
+  document.body.tabIndex = -1; // Chromium leaves the calendar's key inside a date by no other way
+  document.body.focus();
 }
 
 function typing() {
