@@ -23,6 +23,8 @@ type laneCmd struct {
 	Join laneJoinCmd `cmd:"" help:"Take HQ's answer to the request."`
 	PIN  lanePINCmd  `cmd:"" name:"pin" help:"Set the manager's PIN, read from standard input."`
 	Key  laneKeyCmd  `cmd:"" help:"Change the terminal's key. The lane must not be running."`
+
+	Recover laneRecoverCmd `cmd:"" help:"Make the journal anew from the second medium, after its own disk was lost."`
 }
 
 // Help says how the lane is run, since the flags of the default command are not listed.
@@ -128,6 +130,21 @@ func (c laneKeyCmd) Run(ctx context.Context, std streams) error {
 		return err
 	}
 	_, err = fmt.Fprintf(std.out, "the key has changed with entry %s; HQ learns it from there\n", name)
+	return err
+}
+
+type laneRecoverCmd struct {
+	Data   string `required:"" type:"path" placeholder:"DIR" help:"Data directory of the lane, with the files terminal.* that were kept, and no journal."`
+	Second string `required:"" type:"path" placeholder:"DIR" help:"The second medium, as the lane's configuration names it."`
+}
+
+// Run makes the journal and says how far it goes.
+func (c laneRecoverCmd) Run(ctx context.Context, std streams) error {
+	last, err := lane.Recover(ctx, c.Data, c.Second, software(), slog.New(slog.NewTextHandler(std.err, nil)))
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(std.out, "the journal is there again, in a new epoch (%s); when the lane runs it sends HQ what HQ lacks\n", last)
 	return err
 }
 
