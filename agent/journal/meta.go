@@ -113,16 +113,28 @@ const (
 
 // Document gives the signed bytes kept last and their version; version 0 when there are none.
 func (j *Journal) Document(ctx context.Context, kind Document) (version uint64, raw []byte, err error) {
-	err = j.read(ctx, func(ctx context.Context, db *sql.DB) error {
-		var v int64
-		err := db.QueryRowContext(ctx, `SELECT version, raw FROM document WHERE kind = ?`, string(kind)).Scan(&v, &raw)
-		if isNoRows(err) {
-			return nil
-		}
-		version = uint64(v)
+	err = j.read(ctx, func(ctx context.Context, db *sql.DB) (err error) {
+		version, raw, err = readDocument(ctx, db, kind)
 		return err
 	})
 	return version, raw, err
+}
+
+// Document gives the signed bytes that the copy holds, which nobody has checked, and the version that stands
+// beside them.
+func (c *Copy) Document(ctx context.Context, kind Document) (version uint64, raw []byte, err error) {
+	return readDocument(ctx, c.tx, kind)
+}
+
+func readDocument(ctx context.Context, db interface {
+	QueryRowContext(ctx context.Context, text string, args ...any) *sql.Row
+}, kind Document) (version uint64, raw []byte, err error) {
+	var v int64
+	err = db.QueryRowContext(ctx, `SELECT version, raw FROM document WHERE kind = ?`, string(kind)).Scan(&v, &raw)
+	if isNoRows(err) {
+		return 0, nil, nil
+	}
+	return uint64(v), raw, err
 }
 
 // SetDocument keeps a signed document whose signature the caller has checked. A lower version than the one

@@ -16,7 +16,7 @@ import (
 type journalCmd struct {
 	List   journalListCmd   `cmd:"" help:"List entries, one a line."`
 	Show   journalShowCmd   `cmd:"" help:"Show all of an entry, a payment or a sale."`
-	Verify journalVerifyCmd `cmd:"" help:"Check every signature, hash and body, and name the first bad row."`
+	Verify journalVerifyCmd `cmd:"" help:"Check every signature, hash and body, and what is computed from them; name the first bad row."`
 	Export journalExportCmd `cmd:"" help:"Write the signed entries for somebody else to check."`
 }
 
@@ -47,7 +47,11 @@ func (s journalSource) open(ctx context.Context) (journal.Source, error) {
 	}
 	switch {
 	case string(head) == databaseMagic:
-		return journal.OpenCopy(ctx, path)
+		src, err := journal.OpenCopy(ctx, path)
+		if err != nil {
+			return nil, inlineError{err} // a typed nil would be a source
+		}
+		return src, nil
 	case len(head) >= len(secondMagic) && string(head[:len(secondMagic)]) == secondMagic:
 		return journal.OpenSecondCopy(path)
 	}
@@ -90,6 +94,9 @@ func (s journalSource) with(ctx context.Context, act func(journal.Source) error)
 		return err
 	}
 	err = act(src)
+	if err != nil && !errors.Is(err, errNegative) {
+		err = inlineError{err}
+	}
 	if _, torn := errors.AsType[*journal.Damage](err); torn {
 		err = fmt.Errorf("%w: %w", errNegative, err) // all before it has been told
 	}
@@ -98,6 +105,13 @@ func (s journalSource) with(ctx context.Context, act func(journal.Source) error)
 	}
 	return err
 }
+
+// inlineError is an error whose text may be a file's own, such as a name in a broken schema: it could pretend to
+// be a line of ours.
+type inlineError struct{ error }
+
+func (e inlineError) Error() string { return inline(e.error.Error()) }
+func (e inlineError) Unwrap() error { return e.error }
 
 // journalFilter chooses entries.
 type journalFilter struct {

@@ -119,3 +119,15 @@ func flipped(t *testing.T, file string, at int) string {
 
 // canSteer says whether a text could steer a terminal.
 func canSteer(s string) bool { return strings.ContainsAny(s, "\x1b\u009b\u202e") }
+
+// filesIn writes files into a directory.
+func filesIn(t *testing.T, dir string) func(name string, b []byte) string {
+	return func(name string, b []byte) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+}

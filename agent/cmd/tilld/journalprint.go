@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
+	"unicode/utf8"
 
 	"tilld/agent/journal"
 )
@@ -42,7 +44,7 @@ func (p *journalPrinter) view(row *journal.Row) (*journal.View, error) {
 	if p.json {
 		return nil, writeJSON(p.std.out, map[string]any{"pos": row.Pos, "error": err.Error()})
 	}
-	_, err = fmt.Fprintf(p.std.out, "%6d  %s\n", row.Seq, plain("CAN'T BE READ: "+err.Error()))
+	_, err = fmt.Fprintf(p.std.out, "%6d  CAN'T BE READ: %s\n", row.Seq, inline(err.Error()))
 	return nil, err
 }
 
@@ -61,7 +63,7 @@ func (p *journalPrinter) line(row *journal.Row) error {
 			return err
 		}
 	}
-	_, err = fmt.Fprintln(p.std.out, plain(strings.TrimRight(fmt.Sprintf("%6d  %-10s  %s  %-14s  %-26s  %s%s",
+	_, err = fmt.Fprintln(p.std.out, inline(strings.TrimRight(fmt.Sprintf("%6d  %-10s  %s  %-14s  %-26s  %s%s",
 		v.Seq, v.BusinessDate, v.Wall.Format(time.RFC3339), v.Kind, about(v), v.Summary(), trainingMark(v)), " ")))
 	return err
 }
@@ -94,10 +96,10 @@ func (p *journalPrinter) whole(row *journal.Row) error {
 		return writeJSON(p.std.out, v)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "entry %d of epoch %s, terminal %s: %s%s\n", v.Seq, v.Epoch, v.Terminal, v.Kind, trainingMark(v))
+	fmt.Fprintf(&b, "entry %d of epoch %s, terminal %s: %s%s\n", v.Seq, v.Epoch, v.Terminal, inline(v.Kind), trainingMark(v))
 	line := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(&b, "  %-14s %s\n", name, value)
+			fmt.Fprintf(&b, "  %-14s %s\n", name, inline(value))
 		}
 	}
 	line("set aside", v.SetAside)
@@ -154,14 +156,33 @@ func details(b *strings.Builder, name string, v any) error {
 // steers says whether a character could steer a terminal, or turn around what is written behind it.
 func steers(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
 
-// plain puts a mark in the place of what could steer a terminal.
-func plain(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r != '\n' && steers(r) {
-			return unicode.ReplacementChar
+// inline is a text as a part of a line: what could steer a terminal, begin a line, or is no text at all stands
+// escaped as in a Go string.
+func inline(s string) string {
+	var b strings.Builder
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		switch {
+		case r == utf8.RuneError && n == 1:
+			fmt.Fprintf(&b, `\x%02x`, s[0])
+		case steers(r):
+			quoted := strconv.QuoteRuneToASCII(r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		default:
+			b.WriteString(s[:n])
 		}
-		return r
-	}, s)
+		s = s[n:]
+	}
+	return b.String()
+}
+
+// plain is inline for a text of several lines.
+func plain(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = inline(lines[i])
+	}
+	return strings.Join(lines, "\n")
 }
 
 // writeJSON writes one object and a line's end. What could steer a terminal stands in it escaped.

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -18,6 +19,7 @@ import (
 type journalVerifyCmd struct {
 	journalSource
 	Key  []string `placeholder:"FILE|HEX" sep:"none" help:"A public key of the terminal, as HQ knows it: hexadecimal COSE_Key, a file of such lines, or the terminal's join request. Again for more; those that the journal brings in itself are found. Without any, the journal's own word is taken, which proves little."`
+	HQ   string   `name:"hq" placeholder:"FILE|HEX" help:"HQ's root key: hexadecimal COSE_Key, root.pub of HQ's data directory, or HQ's answer to the terminal's request (terminal.join of a lane's data directory). With it HQ's signed acknowledgements, trust bundle and policy are checked too."`
 	JSON bool     `name:"json" help:"Print one JSON object."`
 }
 
@@ -33,6 +35,13 @@ type verifyAnswer struct {
 	SetAside int           `json:"set_aside"` // entries of a later release
 	Epochs   []verifyEpoch `json:"epochs"`
 	Fault    *verifyFault  `json:"fault,omitempty"`
+	// Projected is what was computed from the entries once more and compared; null for a second medium, which
+	// has nothing beside its entries.
+	Projected   *journal.Projected   `json:"projected"`
+	Differences []journal.Difference `json:"differences,omitempty"` // beside the entries, which hold
+	More        int                  `json:"more_differences,omitempty"`
+	Acks        []verifyAck          `json:"acks,omitempty"` // by HQ's keys; absent without --hq
+	NotChecked  []string             `json:"not_checked"`
 }
 
 type verifyEpoch struct {
@@ -62,8 +71,12 @@ func (c journalVerifyCmd) Run(ctx context.Context, std streams) error {
 	if err != nil {
 		return err
 	}
+	hq, err := readHQ(c.HQ)
+	if err != nil {
+		return err
+	}
 	return c.with(ctx, func(src journal.Source) error {
-		a := verifyAnswer{Trusted: "given", Keys: []verifyKey{}, Epochs: []verifyEpoch{}, Terminal: src.Terminal()}
+		a := verifyAnswer{Trusted: "given", Keys: []verifyKey{}, Epochs: []verifyEpoch{}, NotChecked: []string{}, Terminal: src.Terminal()}
 		keys, err := given.of(src.Terminal())
 		if err == nil && len(c.Key) == 0 {
 			a.Trusted = "own"
@@ -81,6 +94,12 @@ func (c journalVerifyCmd) Run(ctx context.Context, std streams) error {
 			a.Keys = append(a.Keys, verifyKey{k.KID().String(), k.Bytes()})
 		}
 		a.Verified, a.Fault = err == nil, faultOf(err)
+		if e, ok := errors.AsType[*journal.DifferError](err); ok {
+			a.Differences, a.More = e.List, e.More
+		}
+		if err := a.beside(ctx, src, hq, c.Data+c.Path); err != nil {
+			return err
+		}
 		if err := a.print(std, c.JSON); err != nil {
 			return err
 		}
@@ -91,8 +110,31 @@ func (c journalVerifyCmd) Run(ctx context.Context, std streams) error {
 	})
 }
 
+// beside checks what rests on HQ's word, and says what nothing was checked of. Entries that do not hold leave
+// nothing to check it by. Dir is where HQ's answer may lie.
+func (a *verifyAnswer) beside(ctx context.Context, src journal.Source, hq *hqTrust, dir string) error {
+	db, ok := src.(*journal.Copy)
+	if !ok {
+		return nil
+	}
+	const answers = "HQ's answers about single entries, the clock's anchor: nothing here signs them"
+	if hq == nil {
+		a.NotChecked = append(a.NotChecked, "what HQ has acknowledged, and its trust bundle and policy: give HQ's root key (--hq)", answers)
+		return nil
+	}
+	a.NotChecked = append(a.NotChecked, answers)
+	if a.Projected == nil {
+		return nil
+	}
+	listed, err := src.Keys(ctx)
+	if err != nil || len(listed) == 0 {
+		return err
+	}
+	return a.checkHQ(ctx, db, hq, dir, listed[0].KID())
+}
+
 func (a *verifyAnswer) take(r *journal.Report) {
-	a.Entries, a.Bodies, a.Erased, a.SetAside = r.Entries, r.Bodies, r.Erased, r.SetAside
+	a.Entries, a.Bodies, a.Erased, a.SetAside, a.Projected = r.Entries, r.Bodies, r.Erased, r.SetAside, r.Projected
 	for _, e := range r.Epochs {
 		a.Epochs = append(a.Epochs, verifyEpoch{fmt.Sprintf("%016x", e.Epoch), e.First, e.Last, e.Head})
 	}
@@ -107,6 +149,9 @@ func faultOf(err error) *verifyFault {
 	}
 	if _, ok := errors.AsType[*journal.Damage](err); ok {
 		return &verifyFault{Part: "end", Error: err.Error()}
+	}
+	if e, ok := errors.AsType[*journal.DifferError](err); ok {
+		return &verifyFault{Part: e.List[0].Table, Error: e.List[0].Error()}
 	}
 	return &verifyFault{Part: "file", Error: err.Error()}
 }
@@ -123,23 +168,7 @@ func (a *verifyAnswer) print(std streams, asJSON bool) error {
 	if asJSON {
 		return writeJSON(std.out, a)
 	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "terminal %s\n", a.Terminal)
-	for _, e := range a.Epochs {
-		fmt.Fprintf(&b, "epoch %s: entries %d to %d hold, head %s\n", e.Epoch, e.First, e.Last, e.Head)
-	}
-	fmt.Fprintf(&b, "%d entries and %d bodies (%d erased) hold; %d entries are of a later release\n", a.Entries, a.Bodies, a.Erased, a.SetAside)
-	switch f := a.Fault; {
-	case f == nil && a.Trusted == "own":
-		b.WriteString("VERIFIED BY ITS OWN KEY ALONE\n")
-	case f == nil:
-		b.WriteString("VERIFIED\n")
-	case f.Epoch != "":
-		fmt.Fprintf(&b, "NOT VERIFIED: row %d, entry %d of epoch %s: %s: %s\n", f.Pos, f.Seq, f.Epoch, f.Part, f.Error)
-	default:
-		fmt.Fprintf(&b, "NOT VERIFIED: %s: %s\n", f.Part, f.Error)
-	}
-	_, err := fmt.Fprint(std.out, plain(b.String()))
+	_, err := io.WriteString(std.out, a.text())
 	return err
 }
 

@@ -17,14 +17,7 @@ import (
 
 func TestJournalVerify(t *testing.T) {
 	m := makeJournal(t)
-	dir := t.TempDir()
-	file := func(name string, b []byte) string {
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
+	file := filesIn(t, t.TempDir())
 	now := time.Now()
 	other := m.signer()
 	newer := hex.EncodeToString(m.new.Public().Bytes())

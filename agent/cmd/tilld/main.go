@@ -126,13 +126,13 @@ func report(err error, w io.Writer) int {
 		return exitOK
 	case errors.Is(err, errNegative):
 		if err.Error() != errNegative.Error() { // kong has wrapped it
-			fmt.Fprintln(w, "tilld:", err)
+			fmt.Fprintln(w, "tilld:", plain(err.Error()))
 		}
 		return exitNegative
 	case errors.Is(err, context.Canceled):
 		return exitAborted
 	}
-	fmt.Fprintln(w, "tilld:", worded(err))
+	fmt.Fprintln(w, "tilld:", plain(worded(err)))
 	if _, ok := errors.AsType[usageError](err); ok {
 		return exitUsage
 	}
