@@ -76,7 +76,7 @@ func adviceFor(r payment.Reason) (a Advice, listed bool) {
 		payment.AccountRevoked, payment.KeyRevoked, payment.IssuerRevoked, payment.WalletDisabled, payment.CurrencyMismatch,
 		payment.OverShareSum, payment.OverShareCount, payment.OfflineTooLong:
 		return PayOtherwise, true
-	case payment.ClockUntrusted, payment.NoPolicy, payment.JournalStopped, payment.TerminalRevoked:
+	case payment.ClockUntrusted, payment.NoPolicy, payment.JournalStopped, payment.StorageFull, payment.TerminalRevoked:
 		return CallManager, true
 	}
 	return NoAdvice, false

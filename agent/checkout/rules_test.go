@@ -179,7 +179,8 @@ func TestReasons(t *testing.T) {
 	for _, b := range breaches {
 		produced[b.want] = true
 	}
-	produced[payment.NoPolicy] = true // TestNoPolicy
+	produced[payment.NoPolicy] = true    // TestNoPolicy
+	produced[payment.StorageFull] = true // of a sale that can't begin; agent/lane looks at the disks
 	for _, r := range payment.Reasons() {
 		if a, listed := adviceFor(r); !listed || a == NoAdvice || a.String() == "" {
 			t.Errorf("%v: no advice", r)

@@ -40,6 +40,8 @@ type Config struct {
 	Random io.Reader     // for salts and epochs: crypto/rand.Reader
 	Log    *slog.Logger  // nil: nothing is logged
 
+	Free func(dir string) (uint64, error) // bytes that may still be written under a directory; nil: as the system says
+
 	wrap     func(driver.Connector) driver.Connector // tests put faults between the journal and SQLite
 	openFile func(path string) (file, error)         // and between it and the second medium
 }
@@ -81,6 +83,9 @@ func (c *Config) check() error {
 func (c *Config) defaults() {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Free == nil {
+		c.Free = freeBytes
 	}
 	if c.Cause == 0 {
 		c.Cause = payment.CauseFirst

@@ -69,6 +69,8 @@ type Lane struct {
 	reopenAt time.Time
 	reopenIn time.Duration
 	savedAt  time.Time
+	room     error         // why no sale can begin; nil: there is room on the disks
+	probedAt time.Duration // when they were last tried, by the boot-time clock
 }
 
 // shown is what the screen shows beside the state.
@@ -95,7 +97,8 @@ func New(ctx context.Context, cfg Config) (*Lane, error) {
 		cfg: cfg, jobs: make(chan job), feed: newFeed(), watch: map[chan struct{}]bool{}, bundle: cfg.Bundle,
 		scanner: Scanner{State: ScannerStart, Since: cfg.Clock.Wall()}, online: Online{Since: cfg.Clock.Wall()},
 	}
-	if err := l.load(ctx); err != nil {
+	_ = l.probe()                                                              // noted, and shown
+	if err := l.load(ctx); err != nil && !errors.Is(err, journal.ErrStopped) { // stopped: Run ends that, as at any other time
 		return nil, err
 	}
 	if err := l.recallFork(ctx); err != nil {
@@ -160,6 +163,7 @@ func (l *Lane) onTick(ctx context.Context) {
 		l.reopen(ctx, now)
 		return
 	}
+	l.checkRoom()
 	c := l.context()
 	if l.state.Day != 0 && checkout.RollDue(l.state, c) {
 		if err := l.roll(ctx, c); err != nil {
@@ -179,12 +183,17 @@ func (l *Lane) reopen(ctx context.Context, now time.Time) {
 	if !l.stopped {
 		l.stopped, l.reopenIn, l.reopenAt = true, reopenFirst, now.Add(reopenFirst)
 		l.cfg.Log.Error("the journal has stopped; nothing is sold until it is open again", "error", l.cfg.Journal.Stopped())
+		_ = l.probe() // noted, and shown: most often the disk is full
 		return
 	}
 	if now.Before(l.reopenAt) {
 		return
 	}
-	left, err := l.cfg.Journal.Reopen(ctx)
+	err := l.probe() // a journal that opens can't be written to for that
+	var left []journal.Record
+	if err == nil {
+		left, err = l.cfg.Journal.Reopen(ctx)
+	}
 	if err == nil {
 		err = l.load(ctx)
 	}

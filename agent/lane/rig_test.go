@@ -1,6 +1,7 @@
 package lane
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -44,6 +45,8 @@ type rig struct {
 	stop    func()
 	id      payment.ID
 	ids     *payment.IDs
+	free    func(string) (uint64, error) // what the journal is told of its disks; nil: the truth
+	log     slog.Handler                 // nil: nobody listens
 }
 
 func edSigner(t *testing.T) *wire.Signer {
@@ -75,10 +78,23 @@ func ecSigner(t *testing.T) *wire.Signer {
 // newRig starts a lane to which HQ has just spoken; edit changes the policy before it is signed.
 func newRig(t *testing.T, edit func(*policy.Document)) *rig {
 	t.Helper()
-	r := &rig{
+	r := bare(t)
+	r.begin(edit)
+	return r
+}
+
+// bare is a rig that has not begun.
+func bare(t *testing.T) *rig {
+	t.Helper()
+	return &rig{
 		t: t, dir: t.TempDir(), now: start, booted: start.Add(-time.Hour), bootID: "boot-1",
 		root: edSigner(t), policy: edSigner(t), issuer: ecSigner(t), signer: edSigner(t), id: payment.ID{1, 2, 3},
 	}
+}
+
+// begin makes the papers and starts the lane.
+func (r *rig) begin(edit func(*policy.Document)) {
+	r.t.Helper()
 	r.ids = payment.NewIDs(func() time.Time { return r.time() }, rand.Reader)
 	seal, err := wire.NewConfidantKey(rand.Reader)
 	r.ok(err)
@@ -100,9 +116,8 @@ func newRig(t *testing.T, edit func(*policy.Document)) *rig {
 	r.bundle, err = policy.Load(r.root.Public(), "kita", rawTrust, rawPolicy)
 	r.ok(err)
 	r.open()
-	t.Cleanup(func() { r.stop() })
+	r.t.Cleanup(func() { r.stop() })
 	r.contact()
-	return r
 }
 
 func (r *rig) time() time.Time {
@@ -138,7 +153,7 @@ func (r *rig) open() {
 	zone, err := time.LoadLocation("Asia/Tokyo")
 	r.ok(err)
 	r.journal, err = journal.Open(ctx, journal.Config{
-		Dir: r.dir, Terminal: r.id, Store: "0001", Lane: "1", Software: "test", Signer: r.signer, Random: rand.Reader,
+		Dir: r.dir, Terminal: r.id, Store: "0001", Lane: "1", Software: "test", Signer: r.signer, Random: rand.Reader, Free: r.free,
 		Now: func() journal.Moment {
 			return journal.Moment{Date: payment.BusinessDate(r.time(), zone, 4*time.Hour), Wall: r.time(), Boot: r.time().Sub(r.booted), Zone: "Asia/Tokyo"}
 		},
@@ -152,7 +167,7 @@ func (r *rig) open() {
 	r.lane, err = New(ctx, Config{
 		Journal: r.journal, Clock: r.clock, Bundle: r.bundle, HashKey: policy.HashKey{Epoch: 1, Key: make([]byte, 32)}, IDs: r.ids,
 		Place: checkout.Place{Terminal: r.id, Store: "0001", Lane: "1", Zone: zone, Roll: 4 * time.Hour},
-		Log:   slog.New(slog.DiscardHandler),
+		Log:   slog.New(cmp.Or(r.log, slog.DiscardHandler)),
 	})
 	r.ok(err)
 	ctx, cancel := context.WithCancel(ctx)

@@ -45,6 +45,9 @@ func (l *Lane) openSale(ctx context.Context, n NewSale) (journal.Sale, error) {
 	if err != nil {
 		return journal.Sale{}, payment.Errorf(payment.Internal, "lane.OpenSale", "no identifier: %w", err)
 	}
+	if err := l.begin(); err != nil {
+		return journal.Sale{}, err
+	}
 	n.Sale.ID = id
 	if _, err := l.apply(ctx, checkout.OpenSale{Sale: n.Sale, Request: n.Request, Digest: n.Digest}); err != nil {
 		return journal.Sale{}, err

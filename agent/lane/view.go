@@ -72,6 +72,7 @@ type View struct {
 	Tier     policy.Tier    // what may be taken without HQ
 	Blocked  payment.Reason // why nothing may; ReasonNone with a tier
 	Stopped  error          // the journal's; nil: it works
+	Room     error          // why no sale can begin, such as journal.ErrNoRoom; nil: there is room on the disks
 	Revoked  bool
 	Twice    bool // this lane's journal exists twice, says HQ: its directory was copied, or its disk put back
 	Policy   uint64
@@ -169,7 +170,7 @@ func (l *Lane) refresh(ctx context.Context) {
 		Place: l.cfg.Place, Day: l.state.Day, NextRoll: l.nextRoll(r),
 		Phase: l.state.Phase, Sale: l.state.Sale, Answer: l.shown.answer, Cleared: l.shown.done, FromPOS: l.shown.fromPOS,
 		Notice: l.shown.notice, NoticeNo: l.shown.number,
-		Tier: tier, Blocked: why, Stopped: l.cfg.Journal.Stopped(), Revoked: l.revoked, Twice: l.twice, Policy: c.Bundle.PolicyVersion(),
+		Tier: tier, Blocked: why, Stopped: l.cfg.Journal.Stopped(), Room: l.room, Revoked: l.revoked, Twice: l.twice, Policy: c.Bundle.PolicyVersion(),
 		UsedSum: l.figures.known.ExposureSum, UsedCount: l.figures.known.ExposureCount,
 		LastContact: r.Age, Ever: r.Ever, Stats: l.figures.stats,
 	}
@@ -198,7 +199,7 @@ func sameView(a, b View) bool {
 	return a.Phase == b.Phase && a.Sale.ID == b.Sale.ID && a.Answer == b.Answer && a.Cleared == b.Cleared && a.NoticeNo == b.NoticeNo &&
 		a.Day == b.Day && a.Tier == b.Tier && a.Blocked == b.Blocked && a.Revoked == b.Revoked && a.Twice == b.Twice && a.Policy == b.Policy &&
 		a.ShareSum == b.ShareSum && a.UsedSum == b.UsedSum && a.UsedCount == b.UsedCount && a.FullLeft == b.FullLeft &&
-		a.SmallLeft == b.SmallLeft && a.Stats == b.Stats && a.FromPOS == b.FromPOS
+		a.SmallLeft == b.SmallLeft && a.Stats == b.Stats && a.FromPOS == b.FromPOS && (a.Room == nil) == (b.Room == nil)
 }
 
 func (l *Lane) readFigures(ctx context.Context) {

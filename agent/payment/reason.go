@@ -38,7 +38,8 @@ const (
 	TerminalRevoked    Reason = 27
 	AmountNotEligible  Reason = 28 // more than the part of the sale that a wallet may pay
 	UnboundAboveCap    Reason = 29 // above the cap for codes that name no store
-	reasonEnd          Reason = 30
+	StorageFull        Reason = 30 // the lane's disk has too little room to begin a sale
+	reasonEnd          Reason = 31
 )
 
 // reasons holds, for each reason, its name in APIs, logs and catalogues, and whether the same customer may
@@ -77,6 +78,7 @@ var reasons = [reasonEnd]struct {
 	TerminalRevoked:    {"terminal_revoked", false},
 	AmountNotEligible:  {"amount_not_eligible", false},
 	UnboundAboveCap:    {"unbound_above_cap", true},
+	StorageFull:        {"storage_full", false},
 }
 
 // Reasons lists every reason in order, ReasonNone aside, so that catalogues can be checked for gaps.

@@ -21,9 +21,12 @@ var _ posapi.Lane = adapter{}
 func (a adapter) Status() posapi.Status {
 	v := a.View()
 	s := posapi.Status{
-		Store: v.Place.Store, Lane: v.Place.Lane, Terminal: v.Place.Terminal, Date: v.Day, Currency: v.Currency, Stopped: v.Stopped != nil,
+		Store: v.Place.Store, Lane: v.Place.Lane, Terminal: v.Place.Terminal, Date: v.Day, Currency: v.Currency,
 		Scanner: string(v.Scanner.State), ScannerSince: v.Scanner.Since, Online: v.Online.Up, OnlineSince: v.Online.Since,
 		Tier: v.Tier, Blocked: v.Blocked, Unsent: v.Stats.Pending, Uncompleted: v.Stats.NotCompleted,
+	}
+	if v.Stopped != nil {
+		s.Stopped = payment.JournalStopped
 	}
 	if v.Phase.Waiting() {
 		s.Sale = v.Sale.ID

@@ -97,7 +97,7 @@ type Status struct {
 	Date         payment.Date     // the business date that is open; 0: none yet
 	Currency     payment.Currency // of the policy; "": there is none yet
 	Sale         payment.ID       // waits for a code; zero: none does
-	Stopped      bool             // the journal can't be written: nothing is sold
+	Stopped      payment.Reason   // why no sale can begin: the journal can't be written, or its disk is full; ReasonNone: one can
 	Scanner      string           // start, ok, lost, busy or denied
 	ScannerSince time.Time
 	Online       bool // HQ answers

@@ -146,9 +146,13 @@ func TestLaneStatus(t *testing.T) {
 	if v = get(); v.HQ.State != "offline" || v.Works != "none" || v.Reason != payment.OfflineTooLong || v.Unsent != 5 || v.Uncompleted != 2 {
 		t.Errorf("offline for too long: %+v", v)
 	}
-	b.lane.change(func(f *fakeLane) { f.status.Stopped = true })
+	b.lane.change(func(f *fakeLane) { f.status.Stopped = payment.JournalStopped })
 	if v = get(); v.State != "stopped" || v.Works != "none" || v.Reason != payment.JournalStopped {
 		t.Errorf("stopped: %+v", v)
+	}
+	b.lane.change(func(f *fakeLane) { f.status.Stopped = payment.StorageFull })
+	if v = get(); v.State != "stopped" || v.Works != "none" || v.Reason != payment.StorageFull {
+		t.Errorf("full: %+v", v)
 	}
 	b.lane.change(func(f *fakeLane) { f.status = Status{} })
 	if v = get(); v.State != "ready" || v.BusinessDate != "" || v.Works != "none" {

@@ -23,7 +23,7 @@ type LaneView struct {
 	Terminal     payment.ID       `json:"terminal"`
 	BusinessDate string           `json:"business_date,omitempty" format:"date" doc:"The one that is open; absent: none yet."`
 	Currency     payment.Currency `json:"currency,omitempty" doc:"What the store sells in; absent: there is no policy yet."`
-	State        string           `json:"state" enum:"ready,open,stopped" doc:"ready: for a sale; open: a sale waits for a code; stopped: the journal can't be written and nothing is sold."`
+	State        string           `json:"state" enum:"ready,open,stopped" doc:"ready: for a sale; open: a sale waits for a code; stopped: the journal can't be written, or its disk is full, and no sale can begin."`
 	Sale         payment.ID       `json:"sale,omitzero" doc:"The one that waits for a code."`
 	Scanner      LinkView         `json:"scanner"`
 	HQ           LinkView         `json:"hq"`
@@ -55,8 +55,8 @@ func (a *API) getLane(context.Context, *struct{}) (*laneOutput, error) {
 	if !s.Sale.IsZero() {
 		v.State = "open"
 	}
-	if s.Stopped {
-		v.State, v.Works, v.Reason = "stopped", "none", payment.JournalStopped
+	if s.Stopped != payment.ReasonNone {
+		v.State, v.Works, v.Reason = "stopped", "none", s.Stopped
 	}
 	return &laneOutput{v}, nil
 }

@@ -3,6 +3,8 @@ package lane
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"tilld/agent/payment"
 )
 
 // metrics are the lane's figures, named by Prometheus's conventions. Money is in minor units.
@@ -24,6 +26,7 @@ func (n *Node) metrics() *prometheus.Registry {
 	gauge("exposure_minor_units", "Money approved and not acknowledged by HQ, in minor units.", func() float64 { return float64(n.lane.View().UsedSum) })
 	gauge("exposure_share_minor_units", "The lane's offline share, in minor units.", func() float64 { return float64(n.lane.View().ShareSum) })
 	gauge("journal_stopped", "1 while the journal has stopped and nothing is sold.", func() float64 { return flag(n.lane.View().Stopped != nil) })
+	gauge("storage_full", "1 while the journal's disks have no room for another sale.", func() float64 { return flag(standstill(n.lane.View()) == payment.StorageFull) })
 	gauge("journal_bytes", "Size of the journal's database.", func() float64 { return float64(n.lane.View().Stats.Bytes) })
 	gauge("hq_up", "1 while HQ answers.", func() float64 { return flag(n.uplink.Status().HQ) })
 	gauge("broker_up", "1 while a broker is connected.", func() float64 { return flag(n.uplink.Status().Link) })

@@ -3,6 +3,7 @@ package lane
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -52,11 +53,29 @@ func (n *Node) openPages() error {
 
 // health says 200 while the lane can sell, and 503 with the reason while it can't.
 func (n *Node) health(w http.ResponseWriter, _ *http.Request) {
-	if v := n.lane.View(); v.Stopped != nil {
+	sayHealth(w, standstill(n.lane.View()))
+}
+
+func sayHealth(w http.ResponseWriter, why payment.Reason) {
+	switch why {
+	case payment.ReasonNone:
+		fmt.Fprintln(w, "ok")
+	case payment.StorageFull:
+		http.Error(w, "storage full", http.StatusServiceUnavailable)
+	default:
 		http.Error(w, "the journal has stopped", http.StatusServiceUnavailable)
-		return
 	}
-	fmt.Fprintln(w, "ok")
+}
+
+// standstill is why no sale can begin, for want of a journal; ReasonNone: one can.
+func standstill(v lane.View) payment.Reason {
+	switch {
+	case errors.Is(v.Room, journal.ErrNoRoom):
+		return payment.StorageFull
+	case v.Stopped != nil || v.Room != nil:
+		return payment.JournalStopped
+	}
+	return payment.ReasonNone
 }
 
 // screen is the lane as the pages see it.
@@ -98,7 +117,7 @@ func (s screen) View() cashier.View {
 func state(v lane.View, c *cashier.View) cashier.State {
 	switch {
 	case v.Stopped != nil:
-		c.Reason = payment.JournalStopped
+		c.Reason = standstill(v)
 		return cashier.Stopped
 	case v.Revoked || v.Blocked == payment.TerminalRevoked:
 		c.Reason = payment.TerminalRevoked
@@ -109,6 +128,9 @@ func state(v lane.View, c *cashier.View) cashier.State {
 		return cashier.Refused
 	case !v.Cleared && (v.Phase == checkout.Paid || v.Phase == checkout.Completed):
 		return cashier.Paid
+	case v.Room != nil: // what has begun may end
+		c.Reason = standstill(v)
+		return cashier.Stopped
 	}
 	return cashier.Idle
 }
@@ -206,8 +228,8 @@ func (s screen) Board(ctx context.Context) (manager.Board, error) {
 	if v.Stats.Second {
 		b.Second = "ok"
 	}
+	b.Stopped = standstill(v)
 	if v.Stopped != nil {
-		b.Stopped = payment.JournalStopped
 		if v.Stats.Second {
 			b.Second = "failed"
 		}

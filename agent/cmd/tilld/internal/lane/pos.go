@@ -99,12 +99,15 @@ func (t till) Status() posapi.Status {
 	v := t.lane.View()
 	s := posapi.Status{
 		Store: v.Place.Store, Lane: v.Place.Lane, Terminal: v.Place.Terminal, Date: v.Day, Currency: v.Currency,
-		Stopped: v.Stopped != nil, Scanner: string(v.Scanner.State), ScannerSince: v.Scanner.Since,
+		Stopped: standstill(v), Scanner: string(v.Scanner.State), ScannerSince: v.Scanner.Since,
 		Online: v.Online.Up, OnlineSince: v.Online.Since, Tier: v.Tier, Blocked: v.Blocked,
 		Unsent: v.Stats.Pending, Uncompleted: v.Stats.NotCompleted,
 	}
 	if v.Phase.Waiting() {
 		s.Sale = v.Sale.ID
+		if v.Stopped == nil {
+			s.Stopped = payment.ReasonNone // what has begun may end
+		}
 	}
 	return s
 }
