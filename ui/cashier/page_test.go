@@ -363,6 +363,38 @@ func TestTodayFits(t *testing.T) {
 	}
 }
 
+// TestTheAmountIsSeenWhole: nine digits fit the field.
+func TestTheAmountIsSeenWhole(t *testing.T) {
+	srv, _ := serve(t, newTill())
+	for _, size := range [][2]int{{1024, 768}, {1920, 1080}} {
+		b := webtest.New(t, size[0], size[1])
+		b.Open(srv.URL)
+		b.Await(`document.activeElement.id === "amount"`)
+		b.Type("999999999")
+		if got := b.Eval(`(() => { const e = document.querySelector("#amount"); return e.scrollWidth <= e.clientWidth; })()`); got != "true" {
+			t.Errorf("at %d a part of the amount is out of sight", size[0])
+		}
+		b.Picture(fmt.Sprintf("cashier-amount-%d", size[0]))
+	}
+}
+
+// TestPictureOfTheREADME is what the README shows and says of it. With -update it is taken anew.
+func TestPictureOfTheREADME(t *testing.T) {
+	l := newTill()
+	srv, _ := serve(t, l)
+	l.view.State, l.view.Amount, l.view.Wallet, l.view.Payment = Paid, payment.Of(1280, "JPY"), "house", payment.ID{15: 42}
+	l.view.Online, l.view.Unsent = false, 3
+	b := webtest.New(t, 1024, 768)
+	b.Open(srv.URL)
+	b.Await(`document.body.dataset.state === "paid"`)
+	b.WantText("PAID", "¥1,280", "No line to head office since 12:34", "3 not yet at head office", "Next customer")
+	if *update {
+		if err := os.WriteFile("cashier.png", b.Screen(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // offCentre says by how much the picture of the answer is off the middle of its plate, when it is.
 const offCentre = `(() => {
   const box = (els) => { const r = els.map((e) => e.getBoundingClientRect()); const l = Math.min(...r.map((x) => x.left)), t = Math.min(...r.map((x) => x.top));
@@ -389,6 +421,9 @@ func TestEveryViewFits(t *testing.T) {
 				b.Await(fmt.Sprintf(`document.documentElement.lang === %q && document.body.dataset.state === %q`, lang, v.State))
 				b.Fits(true)
 				b.Legible()
+				if b.Eval(`document.querySelector(".keys").clientHeight < 6 * parseFloat(getComputedStyle(document.documentElement).fontSize)`) != "true" {
+					t.Errorf("%s in %s at %d: the keys need more than a line", name, lang, size[0])
+				}
 				if off := b.Eval(offCentre); off != "" {
 					t.Errorf("%s in %s at %d: the picture is not in the middle of its plate: %s", name, lang, size[0], off)
 				}

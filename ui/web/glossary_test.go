@@ -19,7 +19,6 @@ var glossary = map[string][]string{
 	"sum":                     {"manager.sum", "hq.sum"},
 	"the day, by wallet":      {"manager.today", "hq.today"},
 	"a day without payments":  {"cashier.today.none", "hq.today.none"},
-	"today's list":            {"cashier.key.today", "cashier.today.title"},
 	"the rules' version":      {"manager.policy", "hq.policy"},
 	"since":                   {"manager.hq.since", "hq.since", "phone.network.since"},
 	"sign in":                 {"manager.signin", "hq.signin.go"},
