@@ -91,7 +91,7 @@ func (g *Ingest) check(ctx context.Context, m message) (*item, error) {
 	}
 	if err != nil {
 		g.refuse(ctx, m.terminal, err)
-		return nil, nil
+		return nil, g.remind(ctx, m.terminal, err)
 	}
 	return it, nil
 }
