@@ -238,6 +238,9 @@ func (c hqTerminalListCmd) Run(ctx context.Context, std streams) error {
 				if !t.RevokedAt.IsZero() {
 					state = "revoked"
 				}
+				if t.Twice {
+					state += "  ALIVE TWICE"
+				}
 				fmt.Fprintf(std.out, "%s  %s/%s  %s  behind %d  %s\n", t.ID, t.Store, t.Lane, t.Entity, t.Behind(), state)
 				after = t.Pos
 			}

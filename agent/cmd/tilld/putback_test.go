@@ -143,6 +143,9 @@ func TestBooksPutBackInSilence(t *testing.T) {
 	}
 	for _, l := range s.lanes {
 		s.shows(l, saysLost, true)
+		if got := s.metric(l, "tilld_lane_hq_lost"); got != 1 {
+			t.Errorf("%s: the gauge says %v", l.name, got)
+		}
 	}
 	trade(1) // within their right
 	if code, out, _ := tilld(t, "hq", "check", "--data", data); code != exitNegative || strings.Count(out, "LOST: entries ") != 2 || !strings.Contains(out, "tilld hq restored") {

@@ -74,6 +74,9 @@ func TestATillThatLivesTwice(t *testing.T) {
 	if code := s.ask("GET", "/v1/terminals", &terminals); code != http.StatusOK || len(terminals.Items) != 1 || !terminals.Items[0].Twice {
 		t.Errorf("terminals: %d, %+v", code, terminals)
 	}
+	if out := s.cli("hq", "terminal", "list", "--data", filepath.Join(s.dir, "hq")); !strings.Contains(out, "ALIVE TWICE") {
+		t.Errorf("terminal list: %s", out)
+	}
 	if log := s.hq.log.String(); !strings.Contains(log, "kind=terminal_twice") {
 		t.Errorf("HQ's log:\n%s", tail(log))
 	}

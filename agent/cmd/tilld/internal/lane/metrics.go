@@ -29,6 +29,8 @@ func (n *Node) metrics() *prometheus.Registry {
 	gauge("storage_full", "1 while the journal's disks have no room for another sale.", func() float64 { return flag(standstill(n.lane.View()) == payment.StorageFull) })
 	gauge("journal_bytes", "Size of the journal's database.", func() float64 { return float64(n.lane.View().Stats.Bytes) })
 	gauge("hq_up", "1 while HQ answers.", func() float64 { return flag(n.uplink.Status().HQ) })
+	gauge("hq_lost", "1 while HQ lacks entries that it had acknowledged.", func() float64 { return flag(n.uplink.Status().Lost) })
+	gauge("journal_twice", "1 while HQ says that this lane's journal exists twice.", func() float64 { return flag(n.lane.View().Twice) })
 	gauge("broker_up", "1 while a broker is connected.", func() float64 { return flag(n.uplink.Status().Link) })
 	gauge("hq_contact_age_seconds", "Age of HQ's last signed time.", func() float64 { return n.lane.View().LastContact.Seconds() })
 	gauge("policy_version", "Version of the policy in force.", func() float64 { return float64(n.lane.View().Policy) })
