@@ -64,6 +64,7 @@ type View struct {
 	Store, Lane  string
 	BusinessDate payment.Date
 	Training     bool
+	Starting     bool // the lane is not open yet: only its place, State and Reason are known
 
 	State     State
 	Sale      payment.ID

@@ -154,7 +154,10 @@ func views() map[string]View {
 		"twice":     with(func(v *View) { v.Twice, v.State, v.Amount = true, Waiting, amount }),
 		"lost":      with(func(v *View) { v.Lost, v.Online, v.Unsent = true, false, 7 }),
 		"unplugged": with(func(v *View) { v.Scanner, v.ScannerSince, v.Uncompleted = ScannerLost, noon, 2 }),
-		"stopped":   with(func(v *View) { v.State, v.Reason = Stopped, payment.JournalStopped }),
+		"starting": with(func(v *View) {
+			*v = View{Store: v.Store, Lane: v.Lane, Starting: true, State: Stopped, Reason: payment.StorageFull}
+		}),
+		"stopped": with(func(v *View) { v.State, v.Reason = Stopped, payment.JournalStopped }),
 		"long": with(func(v *View) {
 			v.Store, v.Lane, v.Training = "shibuya-scramble-square-annex-01", "fitting-room-till-on-floor-3-b", true
 			v.State, v.Amount, v.Wallet, v.Payment, v.Already = Paid, payment.Of(999_999_999, "JPY"), "a-wallet-with-a-name-of-32-signs", fixed, true
