@@ -75,11 +75,11 @@ func (l *Lane) Acked(ctx context.Context, a *wire.Ack) {
 // journal exists twice is shown until HQ says that somebody has dealt with it.
 func (l *Lane) Forked(ctx context.Context, epoch uint64) error {
 	return l.do(ctx, func(ctx context.Context) error {
-		l.twice = true
 		at, err := l.cfg.Journal.State(ctx)
 		if err != nil || at.Current.Epoch != epoch {
 			return err
 		}
+		l.twice = true
 		if _, err := l.cfg.Journal.NewEpoch(ctx, payment.CauseFork); err != nil {
 			return err
 		}
