@@ -42,7 +42,10 @@ func (d *drain) naive(n int) time.Duration {
 		drain: d, office: office, trust: trust, books: ingesttest.OpenAfternoon(d.b, filepath.Join(dir, "hq.db")),
 		outbox: d.open(filepath.Join(dir, "lane")), answers: make(chan struct{}, n),
 	}
-	broker, err := mqtt.StartBroker(mqtt.BrokerConfig{StoreDir: filepath.Join(dir, "broker"), Listen: "127.0.0.1:0"})
+	both := []string{wire.UpFilter(-1), wire.DownFilter}
+	broker, err := mqtt.StartBroker(mqtt.BrokerConfig{
+		StoreDir: filepath.Join(dir, "broker"), Listen: "127.0.0.1:0", Guests: mqtt.Rights{Publish: both, Subscribe: both},
+	})
 	d.must(err)
 	took := a.run(broker.URL(), n)
 	broker.Close()
