@@ -23,6 +23,7 @@ type hqCmd struct {
 	Issuer   hqIssuerCmd   `cmd:"" help:"Believe a wallet's issuer."`
 	Token    hqTokenCmd    `cmd:"" help:"Make, list and revoke API tokens."`
 	Backup   hqBackupCmd   `cmd:"" help:"Copy the books and the archive of batches, while HQ runs."`
+	Renew    hqRenewCmd    `cmd:"" help:"Have HQ's keys believed for two more years. It takes the root key."`
 	Restored hqRestoredCmd `cmd:"" help:"Say that the books were restored from a backup, before HQ runs again."`
 	Check    hqCheckCmd    `cmd:"" help:"Check the books: every lane and date balances, and what is missing is named."`
 }

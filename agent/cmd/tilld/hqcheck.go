@@ -24,7 +24,11 @@ func (c hqCheckCmd) Run(ctx context.Context, std streams) error {
 		if err := printDays(std.out, r.Days); err != nil {
 			return err
 		}
-		found := findings(r)
+		found, err := expiring(ctx, o)
+		if err != nil {
+			return err
+		}
+		found = append(found, findings(r)...)
 		putBack := o.CheckPutBack(ctx)
 		if _, ok := errors.AsType[*hq.PutBackError](putBack); ok {
 			found = append(found, "LOST: "+putBack.Error())

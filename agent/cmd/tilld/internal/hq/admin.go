@@ -19,7 +19,7 @@ import (
 	"tilld/sync/wire"
 )
 
-// keyLife is for how long a trust bundle believes a key; renewing it is a new bundle.
+// keyLife is for how long a trust bundle believes a key; see Renew.
 const keyLife = 2 * 365 * 24 * time.Hour
 
 // Office is HQ's directory, opened for one administrative act. HQ may run meanwhile.
@@ -137,22 +137,26 @@ func (o *Office) Trust(ctx context.Context) (*policy.Trust, []byte, error) {
 	return t, d.Sealed, err
 }
 
-// AddIssuer believes a wallet's issuer from now on: its P-256 key certifies customers' phones.
+// AddIssuer believes a wallet's issuer from now on: its P-256 key certifies customers' phones. The same again
+// renews it when half of its time is over, and changes nothing before.
 func (o *Office) AddIssuer(ctx context.Context, key wire.PublicKey, wallet string) error {
 	t, _, err := o.Trust(ctx)
 	if err != nil {
 		return err
 	}
 	for _, r := range t.Rows {
-		if r.Use == policy.UseIssuer && bytes.Equal(r.Key, key.Bytes()) {
-			if r.Wallet == wallet {
-				return nil
-			}
+		if r.Use != policy.UseIssuer || !bytes.Equal(r.Key, key.Bytes()) {
+			continue
+		}
+		if r.Wallet != wallet {
 			return fmt.Errorf("that key is the issuer of %s already", r.Wallet)
 		}
+		if r.NotAfter.Time().After(o.now().Add(keyLife / 2)) {
+			return nil
+		}
 	}
-	next := &policy.Trust{Version: t.Version + 1, Chain: t.Chain, Issued: policy.StampOf(o.now()), Policy: t.Policy, Rows: t.Rows}
-	next.Rows = append(next.Rows, row(policy.UseIssuer, key.Bytes(), wallet, o.now()))
+	next := o.nextTrust(t)
+	next.Rows = believe(next.Rows, row(policy.UseIssuer, key.Bytes(), wallet, o.now()))
 	return o.signTrust(ctx, next)
 }
 
