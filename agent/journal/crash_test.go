@@ -213,6 +213,21 @@ func TestKill(t *testing.T) {
 	}
 }
 
+// readShown notes every line of a child until it ends.
+func readShown(t *testing.T, out *bufio.Reader, shown map[wire.Name]string) {
+	t.Helper()
+	for {
+		line, err := out.ReadString('\n')
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		note(t, shown, line)
+	}
+}
+
 func note(t *testing.T, shown map[wire.Name]string, line string) {
 	t.Helper()
 	var n wire.Name
@@ -254,16 +269,7 @@ func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	cmd, out, stderr := start(t, "limit", dir, 0)
 	shown := map[wire.Name]string{}
-	for {
-		line, err := out.ReadString('\n')
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		note(t, shown, line)
-	}
+	readShown(t, out, shown)
 	if err := cmd.Wait(); err != nil {
 		t.Fatalf("%v: %s", err, stderr)
 	}
