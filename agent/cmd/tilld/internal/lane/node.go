@@ -78,7 +78,7 @@ func Open(ctx context.Context, cfg *config.Lane, software string, log *slog.Logg
 		return nil, err
 	}
 	n.log = log.With("store", n.join.Store, "lane", n.join.Lane)
-	if err := n.openLane(ctx, software); err != nil {
+	if err := n.openWithRoom(ctx, software); err != nil {
 		return nil, err
 	}
 	if err := n.openScanner(); err != nil {
@@ -108,6 +108,9 @@ func (n *Node) openLane(ctx context.Context, software string) error {
 	if err != nil {
 		return err
 	}
+	if err := unrecovered(ctx, n.cfg); err != nil {
+		return err
+	}
 	n.journal, err = journal.Open(ctx, journal.Config{
 		Cause: cause,
 		Dir:   n.cfg.Data, Second: n.cfg.Second, Terminal: n.id.Terminal, Store: n.join.Store, Lane: n.join.Lane,
@@ -115,10 +118,12 @@ func (n *Node) openLane(ctx context.Context, software string) error {
 		Now: func() journal.Moment { return moment(src, place) },
 	})
 	if err != nil {
-		return err
+		return behind(err, n.cfg)
 	}
-	if err := files.Write(filepath.Join(n.cfg.Data, begunFile), nil); err != nil {
-		return err
+	if cause == payment.CauseFirst { // else it is there, and a full disk must not keep the lane from saying so
+		if err := files.Write(filepath.Join(n.cfg.Data, begunFile), nil); err != nil {
+			return err
+		}
 	}
 	if staged != nil && n.journal.Signer().Public().KID() == staged.Public().KID() {
 		if err := journal.PromoteKey(filepath.Join(n.cfg.Data, keyFile)); err != nil {
