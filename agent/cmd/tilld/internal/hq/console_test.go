@@ -163,6 +163,8 @@ func TestConsolePayments(t *testing.T) {
 	posted := l.SellWith(p, 100, ingesttest.Change{Code: code})
 	twice := l.SellWith(p, 200, ingesttest.Change{Code: code})
 	voided := l.Sell(p, 300)
+	d.Chain.Now = d.Chain.Now.Add(time.Second) // on the way
+	received := d.Chain.Now
 	d.SendAll(l, 0)
 	d.JudgeAll()
 	n, err := o.CutNow(d.Ctx, "who")
@@ -180,12 +182,12 @@ func TestConsolePayments(t *testing.T) {
 	d.Must(err)
 	open, err := o.Exceptions(d.Ctx, pages.ExceptionQuery{Limit: 5})
 	d.Must(err)
-	row := func(s ingesttest.Sold, state string) pages.Payment {
-		return pages.Payment{ID: s.Payment, State: state, Amount: payment.Of(s.Amount, "JPY"), Wallet: ingesttest.Wallet, Entity: "kita-s1", Store: "s1", Lane: "1",
+	row := func(no uint64, s ingesttest.Sold, state string) pages.Payment {
+		return pages.Payment{Number: no, ReceivedAt: received, ID: s.Payment, State: state, Amount: payment.Of(s.Amount, "JPY"), Wallet: ingesttest.Wallet, Entity: "kita-s1", Store: "s1", Lane: "1",
 			BusinessDate: ingesttest.Today, TakenAt: ingesttest.Noon, Policy: 1,
 			Entry: wire.Name{Terminal: l.ID, Epoch: l.Epoch, Seq: s.Seq}, EntryHash: l.Hash(s.Seq)}
 	}
-	want := []pages.Payment{row(voided, "voided"), row(twice, "suspense"), row(posted, "posted")}
+	want := []pages.Payment{row(3, voided, "voided"), row(2, twice, "suspense"), row(1, posted, "posted")}
 	want[0].VoidedBy = void
 	list, err := o.Payments(d.Ctx, pages.PaymentQuery{Limit: 5})
 	d.Must(err)
