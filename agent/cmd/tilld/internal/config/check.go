@@ -52,9 +52,17 @@ func (c *HQ) check() *Error {
 		checkPath("embedded_broker.credentials_file", c.Embedded.CredentialsFile),
 	)
 	if e == nil && c.Embedded.Listen != "" {
-		e = checkServer("embedded_broker.listen", c.Embedded.Listen, "embedded_broker.tls", c.Embedded.TLS)
+		e = first(checkServer("embedded_broker.listen", c.Embedded.Listen, "embedded_broker.tls", c.Embedded.TLS), checkSignIn(c.Embedded))
 	}
 	return e
+}
+
+// checkSignIn wants lanes of other machines to say who they are.
+func checkSignIn(b Embedded) *Error {
+	if host, _, _ := net.SplitHostPort(b.Listen); isLoopback(host) || b.CredentialsFile != "" || b.TLS.CA != "" {
+		return nil
+	}
+	return &Error{Key: "embedded_broker.listen", Msg: fmt.Sprintf("%q is not on loopback: lanes must sign in, by credentials_file or with certificates of tls.ca", b.Listen)}
 }
 
 // checkServer wants TLS off loopback.

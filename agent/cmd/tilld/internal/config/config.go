@@ -80,7 +80,7 @@ type Lane struct {
 // Embedded is HQ's own broker, in this process.
 type Embedded struct {
 	Listen          string `toml:"listen"`           // host:port for lanes; empty: use [broker]
-	CredentialsFile string `toml:"credentials_file"` // one line, user:password, mode 0600
+	CredentialsFile string `toml:"credentials_file"` // a line user:password for each who may sign in, mode 0600; empty: nobody needs to
 	TLS             TLS    `toml:"tls"`
 }
 

@@ -87,6 +87,7 @@ func TestHQErrors(t *testing.T) {
 		{"no zone", "cut =", "zone = \"Mars\"\ncut =", ":5: settle.zone: "},
 		{"no broker", "listen =", "# listen =", "embedded_broker.listen: missing"},
 		{"broker off loopback without TLS", "127.0.0.1:1883", "0.0.0.0:1883", ":3: embedded_broker.listen: "},
+		{"broker off loopback where nobody signs in", "listen = \"127.0.0.1:1883\"", "listen = \"0.0.0.0:8883\"\ntls = { cert = \"/c\", key = \"/k\" }", ":3: embedded_broker.listen: \"0.0.0.0:8883\" is not on loopback: lanes must sign in"},
 		{"clients' CA without a certificate", "[settle]", "[embedded_broker.tls]\nca = \"/ca\"\n[settle]", ":5: embedded_broker.tls.ca: "},
 		{"a key alone", "[settle]", "[serve.tls]\nkey = \"/k\"\n[settle]", "serve.tls.cert: cert and key go together"},
 		{"relative credentials", "[settle]", "credentials_file = \"c\"\n[settle]", ":4: embedded_broker.credentials_file: "},

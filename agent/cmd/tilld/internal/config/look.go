@@ -81,11 +81,18 @@ func (l *looker) tls(key string, t TLS, server bool) {
 	}
 }
 
-func (l *looker) credentials(key, path string) {
+// credentials are a client's own, or those of all who may sign in at a broker.
+func (l *looker) credentials(key, path string, broker bool) {
 	if path == "" || !l.secret(key, path) {
 		return
 	}
-	if _, _, err := mqtt.ReadCredentials(path); err != nil {
+	var err error
+	if broker {
+		_, err = mqtt.ReadCredentialList(path)
+	} else {
+		_, _, err = mqtt.ReadCredentials(path)
+	}
+	if err != nil {
 		l.fault(key, "%s", plain(err))
 	}
 }

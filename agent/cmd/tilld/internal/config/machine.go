@@ -13,7 +13,7 @@ type Faults []*Error
 func (c *Lane) Files() Faults {
 	l := looker{from: c.from}
 	l.tls("broker.tls", c.Broker.TLS, false)
-	l.credentials("broker.credentials_file", c.Broker.CredentialsFile)
+	l.credentials("broker.credentials_file", c.Broker.CredentialsFile, false)
 	l.profile("scanner.profile", c.Scanner)
 	l.second("second", c.Second)
 	return l.faults.sorted()
@@ -37,10 +37,10 @@ func (c *HQ) Files() Faults {
 	l := looker{from: c.from}
 	if c.Embedded.Listen != "" {
 		l.tls("embedded_broker.tls", c.Embedded.TLS, true)
-		l.credentials("embedded_broker.credentials_file", c.Embedded.CredentialsFile)
+		l.credentials("embedded_broker.credentials_file", c.Embedded.CredentialsFile, true)
 	} else {
 		l.tls("broker.tls", c.Broker.TLS, false)
-		l.credentials("broker.credentials_file", c.Broker.CredentialsFile)
+		l.credentials("broker.credentials_file", c.Broker.CredentialsFile, false)
 	}
 	l.tls("serve.tls", c.Serve.TLS, true)
 	return l.faults.sorted()

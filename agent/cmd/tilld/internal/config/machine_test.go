@@ -61,6 +61,7 @@ func newPlace(t *testing.T) place {
 	p.pair("ours")
 	p.pair("other")
 	p.put("credentials", []byte("lane:secret\n"), 0o600)
+	p.put("names", []byte("lane:secret\n01M808TX00X4GR74NP28PC98Y4:other\n"), 0o600)
 	profile, err := os.ReadFile("../../../../../firmware-configs/generic.toml")
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +100,7 @@ func (p place) hq() string {
 	return strings.ReplaceAll(`data = "@data"
 [embedded_broker]
 listen = "0.0.0.0:8883"
-credentials_file = "@credentials"
+credentials_file = "@names"
 [embedded_broker.tls]
 ca = "@other.pem"
 cert = "@ours.pem"
@@ -186,9 +187,13 @@ func TestHereNamesFileLineAndKey(t *testing.T) {
 		{"no key", gone("ours.key"), ":13: broker.tls.key: @/ours.key: no such file", ":8: embedded_broker.tls.key: ", "", true},
 		{"a key that others may read", mode("ours.key", 0o644), ":13: broker.tls.key: @/ours.key has mode 0644: others must not read it (chmod 600)", ":8: embedded_broker.tls.key: ", "", true},
 		{"the key of another", swap("ours.key", "other.key"), ":12: broker.tls.cert: @/ours.pem with @/ours.key: ", ":7: embedded_broker.tls.cert: ", "", true},
-		{"a directory for a file", swap("credentials", "data"), ":9: broker.credentials_file: @/credentials is no file", ":4: embedded_broker.credentials_file: ", "", true},
-		{"credentials without a password", text("credentials", "lane\n"), ":9: broker.credentials_file: @/credentials: want one line user:password", ":4: embedded_broker.credentials_file: ", "", true},
-		{"credentials for all to see", mode("credentials", 0o640), ":9: broker.credentials_file: @/credentials has mode 0640", ":4: embedded_broker.credentials_file: ", "", true},
+		{"a directory for a file", swap("credentials", "data"), ":9: broker.credentials_file: @/credentials is no file", "", "", true},
+		{"credentials without a password", text("credentials", "lane\n"), ":9: broker.credentials_file: @/credentials: want one line user:password", "", "", true},
+		{"credentials for all to see", mode("credentials", 0o640), ":9: broker.credentials_file: @/credentials has mode 0640", "", "", true},
+		{"the names of several for a lane", swap("credentials", "names"), ":9: broker.credentials_file: @/credentials: control character, or more than one line", "", "", true},
+		{"a name without a password at HQ", text("names", "lane:secret\nother\n"), "", ":4: embedded_broker.credentials_file: @/names: line 2: want one line user:password", "", false},
+		{"a name twice at HQ", text("names", "lane:secret\nlane:other\n"), "", ":4: embedded_broker.credentials_file: @/names: line 2: lane has a line already", "", false},
+		{"names for all to see at HQ", mode("names", 0o640), "", ":4: embedded_broker.credentials_file: @/names has mode 0640", "", false},
 		{"the console's key", mode("other.key", 0o604), "", ":13: serve.tls.key: @/other.key has mode 0604", "", false},
 		{"no profile", gone("counter.toml"), ":5: scanner.profile: @/counter.toml: no such file", "", "", true},
 		{"a mistake in the profile", text("counter.toml", "name = \"counter\"\n[serial]\nbaud = 115200\n[framing]\nsufixes = []\n"),
