@@ -153,6 +153,7 @@ func views() map[string]View {
 		}),
 		"twice":     with(func(v *View) { v.Twice, v.State, v.Amount = true, Waiting, amount }),
 		"lost":      with(func(v *View) { v.Lost, v.Online, v.Unsent = true, false, 7 }),
+		"idle-none": with(func(v *View) { v.Online, v.Works, v.Risk, v.Unsent = false, None, Gone, 140 }),
 		"unplugged": with(func(v *View) { v.Scanner, v.ScannerSince, v.Uncompleted = ScannerLost, noon, 2 }),
 		"starting": with(func(v *View) {
 			*v = View{Store: v.Store, Lane: v.Lane, Starting: true, State: Stopped, Reason: payment.StorageFull}
