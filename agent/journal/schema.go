@@ -52,35 +52,69 @@ func readSchemaVersion(ctx context.Context, query queryFunc) (int64, error) {
 	return list[0], nil
 }
 
-// ownSchema is the schema that this release makes.
-var ownSchema = sync.OnceValues(func() (schema, error) { return schemaOf(context.Background(), schemaVersion) })
-
-// schemaOf makes the schema of a version, of ours or an earlier one's, and reads it.
-func schemaOf(ctx context.Context, version int64) (schema, error) {
-	s, err := openScratch(ctx, version)
-	if err != nil {
-		return nil, err
-	}
-	list, err := readSchema(ctx, s.query)
-	return list, errors.Join(err, s.close())
+// made is a schema as a version's migrations make it, and the statements that make the same at once.
+type made struct {
+	schema schema
+	script string
 }
 
-// openScratch opens an empty database of a schema's version that is gone when it is closed. It lies in a
-// file without a name, so that it may be larger than the memory.
-func openScratch(ctx context.Context, version int64) (*store, error) {
+// ownSchema is the schema that this release makes.
+var ownSchema = sync.OnceValues(func() (made, error) { return makeSchema(context.Background(), schemaVersion) })
+
+// schemaOf is the schema of a version, of ours or an earlier one's.
+func schemaOf(ctx context.Context, version int64) (made, error) {
+	if version == schemaVersion {
+		return ownSchema()
+	}
+	return makeSchema(ctx, version)
+}
+
+func makeSchema(ctx context.Context, version int64) (m made, err error) {
+	db, err := openUnnamed()
+	if err != nil {
+		return m, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if err = migrateTo(ctx, db, version); err != nil {
+		return m, err
+	}
+	if m.schema, err = readSchema(ctx, db.QueryContext); err != nil {
+		return m, err
+	}
+	list, err := collect(ctx, db.QueryContext, func(rows *sql.Rows) (s string, err error) { err = rows.Scan(&s); return s, err },
+		`SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY rowid`)
+	m.script = strings.Join(list, ";\n")
+	return m, err
+}
+
+// openUnnamed opens an empty database that is gone when it is closed. It lies in a file without a name, so
+// that it may be larger than the memory.
+func openUnnamed() (*sql.DB, error) {
 	conn, err := sqlite.NewConnector("file:?_pragma=journal_mode(OFF)&_pragma=synchronous(OFF)&_pragma=cache_size(-32000)")
 	if err != nil {
 		return nil, fmt.Errorf("opening a database for the time being: %w", err)
 	}
 	db := sql.OpenDB(conn)
 	db.SetMaxOpenConns(1) // each connection has a database of its own
+	return db, nil
+}
+
+// openScratch opens an empty, unnamed database of a schema's version.
+func openScratch(ctx context.Context, version int64) (*store, error) {
+	m, err := schemaOf(ctx, version)
+	if err != nil {
+		return nil, err
+	}
+	db, err := openUnnamed()
+	if err != nil {
+		return nil, err
+	}
 	s := &store{writers: db, readers: db, stmts: map[string]*sql.Stmt{}}
-	err = migrateTo(ctx, db, version)
-	if err == nil {
-		s.conn, err = db.Conn(ctx)
+	if s.conn, err = db.Conn(ctx); err == nil {
+		_, err = s.conn.ExecContext(ctx, m.script)
 	}
 	if err != nil {
-		return nil, errors.Join(err, s.close())
+		return nil, errors.Join(fmt.Errorf("opening a database for the time being: %w", err), s.close())
 	}
 	return s, nil
 }
@@ -99,7 +133,7 @@ func (s *store) checkSchema(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if diff := found.differences(want, version > schemaVersion); len(diff) > 0 {
+	if diff := found.differences(want.schema, version > schemaVersion); len(diff) > 0 {
 		return differ(diff)
 	}
 	return nil
