@@ -229,7 +229,7 @@ func (m *model) Acknowledge(t *rapid.T) {
 	}
 	restored := e.hqEpoch != 0 && a.HQEpoch > e.hqEpoch
 	taken := a.HQEpoch >= highest && !foreign && (restored || a.Acked >= e.acked)
-	got, err := m.j.Acknowledge(ctx, a, nil)
+	got, err := m.j.Acknowledge(ctx, a, sealAck(m.tb, newSigner(m.tb, 9), a))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -281,6 +281,9 @@ func (m *model) Restart(t *rapid.T) {
 	var err error
 	if m.j, err = Open(ctx, m.j.cfg); err != nil {
 		t.Fatal(err)
+	}
+	if back := mustCheckAcks(m.tb, m.j); len(back) > 0 {
+		t.Fatalf("HQ said it, and it is taken back: %+v", back)
 	}
 }
 
