@@ -32,8 +32,11 @@ func TestGiveWay(t *testing.T) {
 					every := time.NewTicker(5 * time.Millisecond)
 					defer every.Stop()
 					for time.Since(start) < tt.busy && ctx.Err() == nil {
-						<-every.C
-						g.drained.Add(1)
+						select {
+						case <-ctx.Done():
+						case <-every.C:
+							g.drained.Add(1)
+						}
 					}
 				}()
 			}
