@@ -74,11 +74,13 @@ const restWithin = 12 * time.Hour
 
 func (w *World) rest() {
 	until := w.loop.Now().Add(restWithin)
-	for w.loop.Now().Before(until) {
+	for quiet := 0; w.loop.Now().Before(until); quiet++ {
 		end := w.loop.Now().Add(10 * time.Minute)
 		for w.next(end) {
 		}
-		if w.atRest() == "" {
+		if w.atRest() != "" {
+			quiet = -1
+		} else if quiet == 1 {
 			return
 		}
 	}
@@ -87,6 +89,11 @@ func (w *World) rest() {
 
 // atRest says what still moves; "": nothing.
 func (w *World) atRest() string {
+	if w.office.books == nil {
+		return "HQ is down"
+	}
+	hq, err := w.office.books.HQEpoch(w.ctx)
+	w.must(err)
 	for _, t := range w.tills {
 		if t.gone {
 			continue
@@ -97,17 +104,16 @@ func (w *World) atRest() string {
 		if err := t.p.journal.Stopped(); err != nil {
 			return fmt.Sprintf("lane %s: %v", t.name, err)
 		}
+		st, err := t.p.journal.State(w.ctx)
+		w.must(err)
+		if st.Current.HQEpoch != hq {
+			return "lane " + t.name + " has not heard of HQ's restore"
+		}
 		out, err := t.p.journal.Outbox(w.ctx)
 		w.must(err)
 		for _, e := range out {
 			return fmt.Sprintf("lane %s: epoch %016x holds %d entries, %d are acknowledged", t.name, e.Epoch, e.Last, e.Acked)
 		}
-		if t.p.lane.View().Phase.Waiting() {
-			continue // nobody comes to pay any more
-		}
-	}
-	if w.office.books == nil {
-		return "HQ is down"
 	}
 	logs, err := w.office.books.Backlogs(w.ctx, 0, 1)
 	w.must(err)
