@@ -20,7 +20,7 @@ type content struct {
 
 	versions map[int][][]byte // by page: what it has been since it was surely on the disk, oldest first
 	dirty    map[int]bool     // pages that the next sync writes; a failed sync forgets them, as Linux does
-	sizes    []int            // that the file has had since
+	sizes    []int            // that the file has had since, oldest first
 	resized  bool             // and the next sync writes the size
 }
 
@@ -36,10 +36,17 @@ func (c *content) write(off int, data []byte) {
 	c.touch(off, off+len(data))
 }
 
+// truncate gives the file a size. The page that is cut is zeroed behind the cut, and may get to the disk before
+// the size does; pages that are cut off go with the size and not before it, as their blocks do.
 func (c *content) truncate(size int) {
-	if was := len(c.live); size < was {
+	was := len(c.live)
+	for p := (size + pageSize - 1) / pageSize; p*pageSize < was; p++ {
+		delete(c.versions, p)
+		delete(c.dirty, p)
+	}
+	if size < was && size%pageSize != 0 {
 		clear(c.live[size:])
-		c.touch(size, was)
+		c.touch(size, size+1)
 	}
 	c.setSize(size)
 }
@@ -79,15 +86,23 @@ func pageOf(b []byte, p int) []byte {
 
 // sync puts on the disk what is dirty.
 func (c *content) sync() {
+	if c.resized {
+		c.resizeDisk(len(c.sizes))
+		c.sizes = nil
+	}
 	for p := range c.dirty {
 		c.put(p, pageOf(c.live, p), len(c.live))
 		delete(c.versions, p)
 	}
-	if c.resized {
-		c.disk = resize(c.disk, len(c.live))
-		c.sizes = nil
-	}
 	c.clean()
+}
+
+// resizeDisk gives the disk's side the first n of the sizes, one after the other: what was cut off does not come
+// back when the file grows again.
+func (c *content) resizeDisk(n int) {
+	for _, size := range c.sizes[:n] {
+		c.disk = resize(c.disk, size)
+	}
 }
 
 // put writes a page to the disk's side, within a size.
@@ -111,11 +126,10 @@ func (c *content) clean() {
 
 // survive is what is found after the power went.
 func (c *content) survive(r *luck) {
-	size := len(c.disk)
 	if len(c.sizes) > 0 && r.keep() {
-		size = c.sizes[r.IntN(len(c.sizes))]
+		c.resizeDisk(1 + r.IntN(len(c.sizes)))
 	}
-	c.disk = resize(c.disk, size)
+	size := len(c.disk)
 	for _, p := range slices.Sorted(maps.Keys(c.versions)) {
 		if r.keep() {
 			c.put(p, r.tear(pageOf(c.disk, p), c.versions[p]), size)

@@ -176,8 +176,9 @@ func (d *Disk) step(pid uint32, op Op, grows bool) verdict {
 	if d.dead {
 		return verdict{errno: syscall.EIO}
 	}
+	done := verdict{skip: d.plan.Lies != nil && d.plan.Lies(op)}
 	if d.plan.Chosen == nil || !d.plan.Chosen(op) {
-		return verdict{}
+		return done
 	}
 	d.counted++
 	now := d.counted == d.plan.At
@@ -185,7 +186,7 @@ func (d *Disk) step(pid uint32, op Op, grows bool) verdict {
 		d.hit, d.done = op, true
 	}
 	if !now && !d.done {
-		return verdict{}
+		return done
 	}
 	switch d.plan.Fault {
 	case Kill, Tear:
@@ -202,11 +203,9 @@ func (d *Disk) step(pid uint32, op Op, grows bool) verdict {
 		if now || grows {
 			return verdict{errno: syscall.ENOSPC}
 		}
-	case Skip:
-		return verdict{skip: op.Kind == Sync || op.Kind == SyncDir}
 	case None:
 	}
-	return verdict{}
+	return done
 }
 
 // kill kills the process that a thread belongs to; a disk that is used by its own server would take the test

@@ -297,7 +297,7 @@ func (s *server) sync(in *fuse.FsyncIn, kind Kind) fuse.Status {
 	}
 	v := s.step(in.Pid, Op{Kind: kind, Path: n.path()}, false)
 	switch {
-	case v.errno != 0 && n.file != nil:
+	case v.errno != 0 && n.file != nil && !s.dead: // the death of who asked fails no sync: what is dirty stays so
 		n.file.clean()
 	case v.errno != 0, v.skip:
 	case n.dir != nil:

@@ -5,6 +5,10 @@ package simdisk
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
 
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
@@ -20,6 +24,9 @@ func (d *Disk) Mount(dir string) (*Mount, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mounting a simulated disk at %s (needs /dev/fuse, and root or fusermount3): %w", dir, err)
 	}
+	if err := closeOnExec(); err != nil {
+		return nil, errors.Join(err, srv.Unmount())
+	}
 	go srv.Serve()
 	if err := srv.WaitMount(); err != nil {
 		return nil, errors.Join(fmt.Errorf("mounting a simulated disk at %s: %w", dir, err), srv.Unmount())
@@ -33,5 +40,22 @@ func (m *Mount) Unmount() error {
 		return fmt.Errorf("unmounting a simulated disk: %w", err)
 	}
 	m.srv.Wait()
+	return nil
+}
+
+// closeOnExec keeps the processes that a test starts from inheriting /dev/fuse, which go-fuse leaves open to
+// them: with it a process would keep the disk that it waits for alive after the test's end, for ever.
+func closeOnExec() error {
+	const open = "/proc/self/fd"
+	list, err := os.ReadDir(open)
+	if err != nil {
+		return err
+	}
+	for _, e := range list {
+		to, err := os.Readlink(filepath.Join(open, e.Name()))
+		if fd, num := strconv.Atoi(e.Name()); err == nil && num == nil && to == "/dev/fuse" {
+			syscall.CloseOnExec(fd)
+		}
+	}
 	return nil
 }

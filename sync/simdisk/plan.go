@@ -33,18 +33,18 @@ type Fault string
 
 // The faults.
 const (
-	None     Fault = ""           // operations are only counted
-	Kill     Fault = "kill"       // SIGKILL to the process that asks, before anything is done; then the disk waits for Resume or Cut
-	Tear     Fault = "tear"       // as Kill, with the first half of a write done
-	FailOnce Fault = "EIO once"   // this operation fails
-	FailOn   Fault = "EIO"        // this one and every later one of the chosen files, until Resume
-	NoSpace  Fault = "disk full"  // this one fails, and every later one that needs room, until Resume
-	Skip     Fault = "skip fsync" // every chosen fsync from this one on says yes and does nothing: a disk that lies
+	None     Fault = ""          // operations are only counted
+	Kill     Fault = "kill"      // SIGKILL to the process that asks, before anything is done; then the disk waits for Resume or Cut
+	Tear     Fault = "tear"      // as Kill, with the first half of a write done
+	FailOnce Fault = "EIO once"  // this operation fails
+	FailOn   Fault = "EIO"       // this one and every later one of the chosen files, until Resume
+	NoSpace  Fault = "disk full" // this one fails, and every later one that needs room, until Resume
 )
 
-// Plan says which operations count, and what happens to one of them.
+// Plan says which operations count, what happens to one of them, and whether the disk is honest.
 type Plan struct {
 	Chosen func(Op) bool // which operations count and can be hit; nil: all
 	At     int           // the number of the one that is hit, from 1; 0: none
 	Fault  Fault
+	Lies   func(Op) bool // which syncs say yes and do nothing, whether they count or not; nil: none
 }
