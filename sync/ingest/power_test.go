@@ -1,4 +1,7 @@
-//go:build linux
+//go:build linux && !race
+
+// The race detector makes a process ten times slower to start, and these tests start hundreds: `make test` runs
+// them without it.
 
 package ingest
 
@@ -37,6 +40,7 @@ type office struct {
 	dir      string
 	story    string // file
 	lies     func(simdisk.Op) bool
+	only     simdisk.Kind // of operation, that is counted; "": all
 	enrolled map[string]bool
 	acked    map[string]uint64
 	batches  map[string]string // by identifier: hash of its bytes
@@ -97,7 +101,9 @@ func newOffice(t testing.TB, rng *mathrand.Rand, story string) *office {
 func (o *office) life(at int, cut bool) (count int, err error) {
 	o.Helper()
 	fault := []simdisk.Fault{simdisk.Kill, simdisk.Tear}[o.rng.IntN(2)]
-	o.disk.Plan(simdisk.Plan{At: at, Fault: fault, Lies: o.lies, Chosen: func(op simdisk.Op) bool { return !strings.HasSuffix(op.Path, "-shm") }})
+	o.disk.Plan(simdisk.Plan{At: at, Fault: fault, Lies: o.lies, Chosen: func(op simdisk.Op) bool {
+		return !strings.HasSuffix(op.Path, "-shm") && (o.only == "" || o.only == op.Kind)
+	}})
 	m, err := o.disk.Mount(o.dir)
 	if err != nil {
 		o.Fatal(err)
@@ -110,8 +116,6 @@ func (o *office) life(at int, cut bool) (count int, err error) {
 	if err := m.Unmount(); err != nil {
 		o.Fatal(err)
 	}
-	op, _ := o.disk.Hit()
-	o.Logf("DEBUG life at %d of %d cut %v fault %s op %s acked %v done %q", at, count, cut, fault, op, o.acked, o.done)
 	if o.disk.Resume(); cut {
 		o.disk.Cut(o.rng)
 	}
@@ -262,6 +266,35 @@ func TestPowerCut(t *testing.T) {
 	}
 	if err := powerRun(t, powerSeed(t), cuts, nil); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestPowerCutAfterKill: HQ is killed when it asks for a sync, the next one finds what was not synced and answers
+// for it, and the power goes: before that one's first sync of a file, or at its end.
+func TestPowerCutAfterKill(t *testing.T) {
+	for _, tt := range []struct {
+		kind   simdisk.Kind
+		second int // sync at which the power goes; 0: at the end
+	}{{simdisk.Sync, 1}, {simdisk.SyncDir, 0}} {
+		t.Run(string(tt.kind), func(t *testing.T) {
+			rng := powerSeed(t)
+			story, _ := newStory(t)
+			for at := 1; ; at += 1 + rng.IntN(at) {
+				o := newOffice(t, rng, story)
+				o.only = tt.kind
+				if _, err := o.life(at, false); err != nil {
+					t.Fatalf("killed at %d: %v", at, err)
+				}
+				if o.done != "" { // there are no more syncs
+					return
+				}
+				for _, then := range []int{tt.second, 0} {
+					if _, err := o.life(then, true); err != nil {
+						t.Fatalf("killed at %d, then at %d: %v", at, then, err)
+					}
+				}
+			}
+		})
 	}
 }
 
