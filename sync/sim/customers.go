@@ -1,8 +1,10 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	mathrand "math/rand/v2"
+	"slices"
 	"time"
 
 	"tilld/agent/checkout"
@@ -87,7 +89,7 @@ func (b *basket) pick() *shownCode {
 	var c *shownCode
 	switch n := r.IntN(20); {
 	case n == 0 && len(w.truth.codes) > 0: // one that somebody has photographed
-		return w.truth.codes[r.IntN(len(w.truth.codes))]
+		return b.photograph()
 	case n <= 2:
 		c = w.code(p, "", "")
 	case n == 3:
@@ -97,6 +99,20 @@ func (b *basket) pick() *shownCode {
 	}
 	w.truth.codes = append(w.truth.codes, c)
 	return c
+}
+
+// photograph is an old code: any, or the one that the till's clock, set back as it is, takes for a fresh one.
+func (b *basket) photograph() *shownCode {
+	w := b.w
+	old := w.truth.codes[b.r.IntN(len(w.truth.codes))]
+	back := -b.t.clocks.offset
+	if back <= 0 {
+		return old
+	}
+	now := w.loop.Now()
+	return slices.MinFunc(w.truth.codes, func(x, y *shownCode) int {
+		return cmp.Compare((now.Sub(x.at) - back).Abs(), (now.Sub(y.at) - back).Abs())
+	})
 }
 
 // scan holds a code under the scanner.
@@ -110,6 +126,7 @@ func (b *basket) scan(sale payment.ID, c *shownCode) {
 			return
 		}
 		p.memory.scanned(c)
+		w.bug.scanning(p, c)
 		p.lane.Scanned(w.ctx, scanner.Symbol{Text: c.text, AIM: "]Q1", At: p.clocks.wall()})
 		v = p.lane.View()
 		paid, waits = v.Phase == checkout.Paid, v.Phase.Waiting()
@@ -146,6 +163,10 @@ func (b *basket) afterwards(sale payment.ID, c *shownCode) {
 	case 2:
 		thief := &basket{w: w, r: r, t: w.tills[r.IntN(len(w.tills))], amount: b.amount}
 		w.after(between(r, time.Second, 20*time.Second), func() { thief.steal(c) })
+	case 3: // at this very till, behind an accomplice
+		thief := &basket{w: w, r: r, t: t, amount: b.amount}
+		w.after(8*time.Second, func() { thief.steal(w.code(w.phones[r.IntN(len(w.phones))], store, "")) })
+		w.after(26*time.Second, func() { thief.steal(c) })
 	}
 	w.after(between(r, 0, 5*time.Second), func() {
 		t.do(func(p *program) { _, _ = p.lane.CompleteSale(w.ctx, sale) })

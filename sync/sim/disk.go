@@ -15,9 +15,10 @@ type DiskFault string
 
 // The faults.
 const (
-	KillBefore DiskFault = "kill"      // the process dies before the operation
-	KillWithin DiskFault = "kill half" // a write is half done
-	PowerOff   DiskFault = "power cut" // and what was not synced is lost or not, page by page
+	KillBefore DiskFault = "kill"       // the process dies before the operation
+	KillAfter  DiskFault = "kill after" // the process dies behind it: a commit that nobody was told of
+	KillWithin DiskFault = "kill half"  // a write is half done
+	PowerOff   DiskFault = "power cut"  // and what was not synced is lost or not, page by page
 	FailOnce   DiskFault = "EIO"
 	FailOn     DiskFault = "EIO for good" // until the disk is mended
 	Full       DiskFault = "ENOSPC"       // until somebody makes room
@@ -34,7 +35,9 @@ type Disk struct {
 	fault DiskFault // to come
 	after int       // operations before it
 	bad   DiskFault // that has come to stay: FailOn or Full
+	last  bool      // the operation that is done now is the last
 	dead  bool      // nothing reaches the disk any more
+	cuts  bool      // power cuts are to come: what is not synced is kept track of
 	lies  bool      // sync says that it has, and has not (a deliberate bug)
 	image map[string][]byte
 
@@ -74,6 +77,16 @@ func (d *Disk) Dead() bool { return d.dead }
 
 // Kill ends what the process on it may do.
 func (d *Disk) Kill() error { return d.die(d.read) }
+
+// ended is behind an operation that was done: it may have been the last.
+func (d *Disk) ended() {
+	if d.last {
+		d.last = false
+		if err := d.Kill(); err != nil {
+			panic(fmt.Sprintf("sim: reading what a dead process leaves: %v", err))
+		}
+	}
+}
 
 // Cut takes the power away.
 func (d *Disk) Cut() error { return d.die(d.survivors) }
@@ -211,8 +224,10 @@ func (f *file) write(off int64, data []byte) (part int, rc int32) {
 	case "":
 		f.note(off, data)
 		return len(data), sqlite3.SQLITE_OK
+	case KillAfter:
+		f.disk.last = true
+		return len(data), sqlite3.SQLITE_OK
 	case KillWithin:
-		f.note(off, data[:len(data)/2])
 		f.tear(off, data[:len(data)/2])
 		return 0, sqlite3.SQLITE_IOERR_WRITE
 	case Full:
@@ -247,6 +262,9 @@ func (f *file) tear(off int64, data []byte) {
 
 // note keeps what a change destroys.
 func (f *file) note(off int64, data []byte) {
+	if !f.disk.cuts {
+		return
+	}
 	h, err := os.Open(f.path())
 	f.died(err, 0)
 	defer h.Close()
@@ -270,6 +288,9 @@ func (f *file) truncate(size int64) int32 {
 	case "":
 		f.note(size, nil)
 		return sqlite3.SQLITE_OK
+	case KillAfter:
+		f.disk.last = true
+		return sqlite3.SQLITE_OK
 	case PowerOff:
 		f.note(size, nil)
 		return f.died(f.disk.Cut(), sqlite3.SQLITE_IOERR_TRUNCATE)
@@ -285,6 +306,9 @@ func (f *file) sync() int32 {
 		if !f.disk.lies {
 			f.keep()
 		}
+		return sqlite3.SQLITE_OK
+	case KillAfter:
+		f.disk.last = true
 		return sqlite3.SQLITE_OK
 	case PowerOff:
 		return f.died(f.disk.Cut(), sqlite3.SQLITE_IOERR_FSYNC)

@@ -208,7 +208,6 @@ func (t *till) empty() {
 // forge sends words in others' names: signed by nobody that is trusted, or for another purpose.
 func (w *World) forge(n int) {
 	r := w.stream(5)
-	forger := ingesttest.Ed25519(w.t)
 	for range n {
 		w.after(between(r, 0, 10*time.Minute), func() {
 			t := w.tills[r.IntN(len(w.tills))]
@@ -221,7 +220,7 @@ func (w *World) forge(n int) {
 			}
 			typ := []wire.Typ{wire.TypAck, wire.TypAck, wire.TypHello, wire.TypBeat}[r.IntN(4)]
 			e := st.Epochs[r.IntN(len(st.Epochs))]
-			raw, err := wire.Seal(forger, typ, &wire.Ack{
+			raw, err := wire.Seal(w.forger, typ, &wire.Ack{
 				Version: wire.MessageVersion, HQEpoch: st.HQEpoch + uint64(r.IntN(2)), Nonce: make([]byte, wire.NonceSize), Time: w.loop.Now().UnixMilli(),
 				Terminal: t.id, Epoch: e.Epoch, Acked: e.Last, Head: e.Head, Judged: e.Last, Results: []wire.Result{}, Echo: []byte{},
 			})

@@ -46,7 +46,7 @@ func (w *World) openOffice() {
 	o := &office{w: w, random: w.stream(2)}
 	disk, err := NewDisk(filepath.Join(w.dir, "hq"), w.stream(3))
 	w.must(err)
-	o.disk = disk
+	o.disk, disk.cuts = disk, w.plan.cutsPower(HQDisk)
 	o.client = w.broker.Client(o.hear, wire.UpFilter(-1))
 	w.office = o
 	books, err := ledger.Open(w.ctx, o.path(), w.loop.Now)

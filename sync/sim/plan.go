@@ -128,11 +128,11 @@ func PlanOf(seed uint64) Plan {
 // Calm is a plan in which nothing goes wrong.
 func Calm(seed uint64, r *rand.Rand) Plan {
 	return Plan{
-		Seed: seed, Lanes: 1 + r.IntN(3), Phones: 2 + r.IntN(6), Sales: 15 + r.IntN(30),
-		Span: time.Duration(2+r.IntN(34)) * time.Hour, Share: 4_000 + r.Int64N(16_000), ShareCount: 3 + uint64(r.IntN(20)),
-		Batch: 1 + r.IntN(12), Quiet: 45 * time.Minute, Slowest: 10 * time.Minute, Tick: time.Hour,
+		Seed: seed, Lanes: 1 + r.IntN(3), Phones: 2 + r.IntN(6), Sales: 8 + r.IntN(22),
+		Span: time.Duration(2+r.IntN(26)) * time.Hour, Share: 4_000 + r.Int64N(16_000), ShareCount: 3 + uint64(r.IntN(20)),
+		Batch: 1 + r.IntN(12), Quiet: time.Hour, Slowest: 15 * time.Minute, Tick: 2 * time.Hour,
 		Away: time.Duration(1+r.IntN(120)) * time.Minute, HQAway: time.Duration(1+r.IntN(120)) * time.Minute,
-		JudgeWithin: time.Duration(1+r.IntN(60)) * time.Second, SettleEvery: time.Hour,
+		JudgeWithin: time.Duration(1+r.IntN(60)) * time.Second, SettleEvery: 2 * time.Hour,
 		Climate: simnet.Faults{Quick: 200 * time.Millisecond},
 	}
 }
@@ -190,7 +190,7 @@ var kindsOf = []kindOf{
 }
 
 func diskFault(r *rand.Rand, i *Incident) {
-	i.How = []DiskFault{KillBefore, KillWithin, PowerOff, PowerOff, FailOnce, FailOn, Full}[r.IntN(7)]
+	i.How = []DiskFault{KillBefore, KillAfter, KillWithin, PowerOff, PowerOff, FailOnce, FailOn, Full}[r.IntN(8)]
 	i.Arg = r.IntN(60)
 }
 
@@ -209,4 +209,8 @@ func clockError(r *rand.Rand) int {
 
 func (p *Plan) has(kinds ...Kind) bool {
 	return slices.ContainsFunc(p.Incidents, func(i Incident) bool { return slices.Contains(kinds, i.Kind) })
+}
+
+func (p *Plan) cutsPower(kind Kind) bool {
+	return slices.ContainsFunc(p.Incidents, func(i Incident) bool { return i.Kind == kind && i.How == PowerOff })
 }

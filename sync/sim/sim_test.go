@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ var (
 	simSeed  = flag.Uint64("sim.seed", 0, "run this seed alone, and tell what happens")
 	simFirst = flag.Uint64("sim.first", 1, "the first seed")
 	simSeeds = flag.Uint64("sim.seeds", 500, "how many seeds")
+	simHunt  = flag.Bool("sim.hunt", false, "look for the first seed, up to -sim.seeds, that finds each deliberate bug")
 	simLog   = flag.Bool("sim.log", false, "with -sim.seed: the programs' logs too")
 )
 
@@ -106,4 +108,10 @@ func (s *total) String() string {
 	return fmt.Sprintf("%.1f shop-days; %d payments shown (%d after a restart), %d settled, %d voided, %d in suspense, %d gone with a disk; %d unseen; %d forks; "+
 		"%d messages sent, %d lost, %d damaged, %d replayed; exceptions %v", s.ShopTime.Hours()/24, s.Shown, s.Recovered, s.Settled, s.Voided, s.Suspended, s.Lost,
 		s.Unseen, s.Forks, s.Messages.Sent, s.Messages.Lost, s.Messages.Damaged, s.Messages.Replayed, s.Exceptions)
+}
+
+// TestMain gives the runs more memory between collections: they are short, and there are many.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400)
+	os.Exit(m.Run())
 }

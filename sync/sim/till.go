@@ -45,9 +45,11 @@ type till struct {
 	down   bool     // the line is
 	gone   bool     // the machine is, with its disk
 	asleep time.Time
+	heard  time.Time     // when an answer of HQ last set the clock
 	wake   *simnet.Event // that starts the program again
 	memory *memory
-	cause  payment.Cause // of the journal, should it begin
+	stale  map[string][]byte // what a deliberate bug finds there instead
+	cause  payment.Cause     // of the journal, should it begin
 }
 
 // program is the lane's process.
@@ -73,7 +75,7 @@ func (w *World) newTill(name, lane string, id payment.ID, key *wire.Signer, stre
 	t := &till{w: w, name: name, lane: lane, id: id, first: key.Public(), key: key, random: w.stream(stream), memory: newMemory()}
 	disk, err := NewDisk(filepath.Join(w.dir, "lane-"+name), w.stream(1000+stream))
 	w.must(err)
-	t.disk = disk
+	t.disk, disk.cuts = disk, w.plan.cutsPower(LaneDisk)
 	t.clocks = clocks{loop: w.loop, booted: w.loop.Now().Add(-between(t.random, time.Minute, 100*time.Hour))}
 	t.client = w.broker.Client(t.hear, wire.DownTopic(id), wire.AllTopic)
 	w.tills = append(w.tills, t)
@@ -143,7 +145,7 @@ func (p *program) open() (err error) {
 	if err != nil {
 		return err
 	}
-	p.clock = clock.New(p.clocks.source(), saved)
+	p.clock = clock.New(w.bug.clock(p.till, p.clocks.source()), saved)
 	p.lane, err = lane.New(w.ctx, lane.Config{
 		Journal: p.journal, Clock: p.clock, Place: place, Bundle: bundle, HashKey: w.hash,
 		IDs: payment.NewIDs(p.clock.Wall, rand.Reader), Log: w.log, ByHand: true,
@@ -283,7 +285,12 @@ func (p *program) ticking() {
 
 // onAck, onPolicy and onContact hand on what HQ says.
 func (p *program) onContact(ctx ctx, c uplink.Contact) error {
-	return p.lane.Contact(ctx, c.HQTime, c.Sent)
+	before := p.clock.Saved().Anchor
+	err := p.lane.Contact(ctx, c.HQTime, c.Sent)
+	if p.clock.Saved().Anchor != before {
+		p.heard = p.w.loop.Now()
+	}
+	return err
 }
 
 func (p *program) onAck(ctx ctx, a *wire.Ack) {

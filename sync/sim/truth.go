@@ -159,13 +159,14 @@ func (p *program) judgeAge(n *approval) {
 	}
 	w := p.w
 	doc := w.chain.Doc
-	slack := clock.MaxRoundTrip + r.Age/1_000 // 1,000 parts in a million is more than any drift here
+	since := w.loop.Now().Sub(p.heard)
+	slack := clock.MaxRoundTrip + since/1_000 // 1,000 parts in a million is more than any drift here
 	if age := w.loop.Now().Sub(n.code.at); age > doc.Code.Past.Duration()+slack {
 		w.fail("lane %s took a code that was shown %v ago", p.name, age)
 	}
 	terms := doc.Terms(store, p.till.lane)
-	if tier := terms.Tier(max(r.Age-slack, 0), false); tier == policy.TierNone {
-		w.fail("lane %s took a payment %v after HQ's last word", p.name, r.Age)
+	if tier := terms.Tier(max(since-slack, 0), false); tier == policy.TierNone {
+		w.fail("lane %s took a payment %v after HQ's last word", p.name, since)
 	}
 }
 

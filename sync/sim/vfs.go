@@ -119,6 +119,7 @@ func vfsWrite(tls *libc.TLS, f, buf uintptr, n int32, off int64) int32 {
 		if below := function[writeFunc](below.FxWrite)(tls, f, buf, int32(part), off); below != sqlite3.SQLITE_OK {
 			return below
 		}
+		file.disk.ended()
 	}
 	return rc
 }
@@ -128,6 +129,7 @@ func vfsTruncate(tls *libc.TLS, f uintptr, size int64) int32 {
 	if rc := file.truncate(size); rc != sqlite3.SQLITE_OK {
 		return rc
 	}
+	defer file.disk.ended()
 	return function[truncateFunc](below.FxTruncate)(tls, f, size)
 }
 
@@ -136,6 +138,7 @@ func vfsSync(tls *libc.TLS, f uintptr, flags int32) int32 {
 	if rc := file.sync(); rc != sqlite3.SQLITE_OK {
 		return rc
 	}
+	defer file.disk.ended()
 	return function[syncFunc](below.FxSync)(tls, f, flags)
 }
 

@@ -16,6 +16,7 @@ import (
 	"tilld/agent/policy"
 	"tilld/sync/ingest/ingesttest"
 	"tilld/sync/simnet"
+	"tilld/sync/wire"
 )
 
 // World is one run.
@@ -34,6 +35,7 @@ type World struct {
 	truth  *truth
 	log    *slog.Logger
 
+	forger              *wire.Signer // of words that nobody should believe
 	rawTrust, rawPolicy []byte
 	hash                policy.HashKey
 	start, end          time.Time
@@ -120,7 +122,7 @@ func newWorld(t *testing.T, plan Plan, o Options) *World {
 // open founds the chain and opens everything.
 func (w *World) open() {
 	c := ingesttest.NewChain(w.t)
-	w.chain = c
+	w.chain, w.forger = c, ingesttest.Ed25519(w.t)
 	c.Doc.Caps = policy.Caps{Payment: 5_000, AccountDay: 20_000, Unbound: 2_000, Small: 1_000}
 	c.Doc.Default = policy.StoreDefault{Cap: 4 * w.plan.Share, Lanes: 4, Sum: w.plan.Share, Count: w.plan.ShareCount}
 	c.Doc.Tiers.RestartFor, c.Doc.Tiers.RestartPayment, c.Doc.Tiers.RestartPercent = 12*3600, 2_000, 25
