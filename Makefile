@@ -16,8 +16,13 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 # stories, which start real processes and watch the clock, run without it. All else runs with it.
 NO_RACE := ./agent/cmd/...
 
+# The tests that cut the power start hundreds of processes, which the race detector makes slow to start, so
+# they are built without it only.
+POWER := ./agent/journal ./sync/ingest
+
 FUZZTIME ?= 5s
 ROUNDS   ?= 500
+CUTS     ?= 1000
 
 .PHONY: help
 help: ## print the targets
@@ -51,9 +56,10 @@ lint: ## gofmt, go vet, staticcheck
 	go run $(STATICCHECK) ./...
 
 .PHONY: unit
-unit: ## every test once; with the race detector except for NO_RACE
+unit: ## every test once; with the race detector except for NO_RACE and the power cuts
 	go list ./... | grep -vxF "$$(go list $(NO_RACE))" | CGO_ENABLED=1 xargs -r go test -race -timeout 15m
 	go test -timeout 15m $(NO_RACE)
+	go test -timeout 15m -run PowerCut $(POWER)
 
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME each (default 5s)
@@ -64,7 +70,8 @@ bench: ## every benchmark, each with its ratio to the same work done raw
 	go test -run '^$$' -bench . -benchmem -timeout 60m ./...
 
 .PHONY: soak
-soak: ## the kill -9 loop for ROUNDS rounds (default 500); hours
+soak: ## the kill -9 loop for ROUNDS rounds (default 500), CUTS power cuts each of lane and HQ (default 1000); hours
+	TILLD_POWER_CUTS=$(CUTS) go test -count 1 -timeout 0 -v -run PowerCut $(POWER)
 	TILLD_KILL_ROUNDS=$(ROUNDS) go test -count 1 -timeout 0 -v -run Kill ./agent/cmd/...
 
 .PHONY: vuln

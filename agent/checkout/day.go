@@ -48,7 +48,7 @@ func dayRoll(s State, e DayRoll, c Context) (Decision, error) {
 		return Decision{}, err
 	}
 	d := Decision{State: s}
-	if s.Phase.Waiting() {
+	if s.Phase.Waiting() && s.Day != 0 { // with no date open the journal has begun a new epoch, and the sale goes on in that
 		d = endSale(s, c)
 	}
 	if s.Day != 0 {

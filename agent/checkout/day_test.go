@@ -87,6 +87,21 @@ func TestDayRoll(t *testing.T) {
 	}
 }
 
+// TestNewEpochUnderAWaitingSale: a fork was found while a customer stood at the till. The date is opened in the
+// new epoch, and the sale is neither ended nor in the way.
+func TestNewEpochUnderAWaitingSale(t *testing.T) {
+	c := lane(t, document())
+	s := opened(1000)
+	s.Day = 0
+	d := mustApply(t, s, DayRoll{}, c)
+	if !slices.Equal(kinds(d.Drafts), []payment.Kind{payment.KindDayOpened}) || d.State.Phase != Open || d.State.Day != today {
+		t.Fatalf("%+v", d)
+	}
+	if d = mustApply(t, d.State, goodScan(), c); d.State.Phase != Paid || d.Drafts[0].Date != today {
+		t.Errorf("the sale can't be paid: %+v", d)
+	}
+}
+
 func TestDayRollRefuses(t *testing.T) {
 	c := lane(t, document())
 	c.Now.Time = noon.Add(16 * time.Hour)

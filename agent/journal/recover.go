@@ -30,7 +30,7 @@ func Recover(ctx context.Context, cfg Config, old ...wire.PublicKey) (*Journal, 
 		return nil, errors.New("journal: no second medium is given")
 	}
 	cfg.defaults()
-	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+	if err := makeDir(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("making the data directory: %w", err)
 	}
 	if _, err := os.Lstat(cfg.database()); err == nil {

@@ -1,10 +1,12 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -119,7 +121,9 @@ func (j *Journal) openSecond(ctx context.Context) error {
 
 func secondPath(c *Config) string { return filepath.Join(c.Second, SecondFile) }
 
-// openFile opens the file, or begins it. A file shorter than its head was never written to.
+// openFile opens the file, or begins it. A file without a head was never written to: a power cut leaves a
+// shorter one, or one that is as long and holds nothing but zeros. Its name is made durable each time, since who
+// made it may have been killed before that.
 func (s *second) openFile(terminal payment.ID) error {
 	f, err := s.open(s.path)
 	if err != nil {
@@ -131,10 +135,19 @@ func (s *second) openFile(terminal payment.ID) error {
 		return errors.Join(fmt.Errorf("opening the second medium: %w", err), f.Close())
 	}
 	s.size = info.Size()
-	if s.size < secondHeader {
+	headless := s.size < secondHeader
+	if s.size == secondHeader {
+		headless, err = isZero(f, secondHeader)
+	}
+	switch {
+	case err != nil:
+	case headless:
 		err = s.begin(terminal)
-	} else {
+	default:
 		err = checkHeader(f, terminal)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(s.path))
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("the second medium %s: %w", s.path, err), f.Close())
@@ -147,10 +160,16 @@ func (s *second) begin(terminal payment.ID) error {
 		return err
 	}
 	s.size = 0
-	if err := s.write(encodeHeader(terminal)); err != nil {
-		return err
+	return s.write(encodeHeader(terminal))
+}
+
+// isZero says whether the first n bytes are all zero.
+func isZero(r io.ReaderAt, n int) (bool, error) {
+	b := make([]byte, n)
+	if _, err := r.ReadAt(b, 0); err != nil {
+		return false, err
 	}
-	return syncDir(filepath.Dir(s.path))
+	return bytes.Equal(b, make([]byte, n)), nil
 }
 
 func checkHeader(f file, want payment.ID) error {

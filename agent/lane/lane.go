@@ -35,7 +35,7 @@ const (
 	settleDown  = tick / 4         // between readings of the journal's figures while acknowledgements stream in
 )
 
-// Config is what a lane needs. Every field must be set.
+// Config is what a lane needs. Every field but ByHand must be set.
 type Config struct {
 	Journal *journal.Journal
 	Clock   *clock.Clock
@@ -44,6 +44,9 @@ type Config struct {
 	HashKey policy.HashKey // for hashes of codes
 	IDs     *payment.IDs
 	Log     *slog.Logger
+	// ByHand: there is no Run. Whoever calls a method does its work, one at a time, and calls Tick about once
+	// a second, on a time of its own.
+	ByHand bool
 }
 
 // Lane is one checkout lane. Make it with New, then Run it once; every method may be called from anywhere.
@@ -148,12 +151,22 @@ func (l *Lane) do(ctx context.Context, run func(context.Context) error) error {
 }
 
 func (l *Lane) hand(ctx context.Context, j job) error {
+	if l.cfg.ByHand {
+		return l.runJob(ctx, j)
+	}
 	select {
 	case l.jobs <- j:
 		return <-j.done
 	case <-ctx.Done():
 		return payment.Errorf(payment.Retry, "lane", "the lane is busy: %w", ctx.Err())
 	}
+}
+
+// Tick is what Run does once a second.
+func (l *Lane) Tick(ctx context.Context) {
+	l.onTick(ctx)
+	l.figures.stale = true
+	l.refresh(ctx)
 }
 
 // onTick looks after what nobody asks for: a stopped journal, the business date, the screen, the clock.

@@ -73,8 +73,61 @@ func TestGapIsAskedFor(t *testing.T) {
 	}
 }
 
-// TestBadInput brings what is not a terminal's word. Each is counted as what it is, is not answered, and leaves
-// the books as they were.
+// TestTheBeginningOfAHistory: a journal that was put back, and goes on in a new epoch, is told that HQ has what
+// little it still holds of the old one.
+func TestTheBeginningOfAHistory(t *testing.T) {
+	b := newBench(t)
+	l := b.Lane("s1", "1")
+	p := b.Chain.Phone()
+	for range 5 {
+		l.Sell(p, 100)
+	}
+	b.deliver(l, l.Message(1, 7))
+	acks := b.deliver(l, l.Message(2, 3))
+	if len(acks) != 2 || acks[0].Acked != 3 || !bytes.Equal(acks[0].Head, l.Hash(3)) || acks[1].Acked != 7 {
+		t.Errorf("%+v", acks)
+	}
+	if acks = b.deliver(l, l.Message(5, 7)); len(acks) != 1 || acks[0].Acked != 7 {
+		t.Errorf("the end of it: %+v", acks)
+	}
+}
+
+// TestRestoredFromBeforeAKeyChange: HQ can't read a word of a terminal whose change of key it has lost. It says
+// where it stands, and is sent the change again.
+func TestRestoredFromBeforeAKeyChange(t *testing.T) {
+	b := newBench(t)
+	l := b.Lane("s1", "1")
+	b.deliver(l, l.Message(1, 2))
+	l.ChangeKey()
+	l.Sell(b.Chain.Phone(), 100)
+	for _, m := range [][]byte{l.Beat(1, nil), l.Message(4, 4)} {
+		acks := b.deliver(l, m)
+		if len(acks) != 1 || acks[0].Acked != 2 || !acks[0].Resend || !bytes.Equal(acks[0].Head, l.Hash(2)) || len(acks[0].Echo) != 0 {
+			t.Fatalf("%+v", acks)
+		}
+		if acks := b.deliver(l, m); len(acks) != 0 {
+			t.Errorf("again in the same moment: %+v", acks)
+		}
+		b.Chain.Now = b.Chain.Now.Add(tellEvery)
+	}
+	if acks := b.deliverAll(l, 2, 100); len(acks) == 0 || acks[len(acks)-1].Acked != 4 {
+		t.Errorf("%+v", acks)
+	}
+}
+
+// told takes what is to be answered to messages with an unknown key: where HQ stands, which is at nothing.
+func (b *bench) told() (n int) {
+	b.Helper()
+	for ; len(b.g.answers) > 0; n++ {
+		if a := <-b.g.answers; a.place.Acked != 0 || !a.resend || a.echo != nil || a.beat != nil {
+			b.Errorf("told more than where HQ stands: %+v", a)
+		}
+	}
+	return n
+}
+
+// TestBadInput brings what is not a terminal's word. Each is counted as what it is, is answered, if at all, with
+// where HQ stands, and leaves the books as they were.
 func TestBadInput(t *testing.T) {
 	b := newBench(t)
 	l, other, stranger := b.Lane("s1", "1"), b.Lane("s1", "2"), b.Chain.Lane("s9", "1")
@@ -121,7 +174,7 @@ func TestBadInput(t *testing.T) {
 		before := b.g.Stats()
 		b.deliverTo(tt.topic, tt.payload)
 		after := b.g.Stats()
-		if tt.count(after) != tt.count(before)+1 || after.Stored != 0 || len(b.g.answers) != 0 {
+		if tt.count(after) != tt.count(before)+1 || after.Stored != 0 || b.told() > 1 {
 			t.Errorf("%s: counted %+v", tt.name, after)
 		}
 	}
@@ -132,7 +185,10 @@ func TestBadInput(t *testing.T) {
 		}
 		b.deliverTo(up(l.ID), m)
 	}
-	if s := b.g.Stats(); s.Stored != 0 || len(b.g.answers) != 0 {
+	if n := b.told(); n > 1 {
+		t.Errorf("told %d times in one moment where HQ stands", n)
+	}
+	if s := b.g.Stats(); s.Stored != 0 {
 		t.Errorf("a batch with a bit turned is taken: %+v", s)
 	}
 	if got := b.deliver(l, good); len(got) != 1 || got[0].Acked != 3 {

@@ -18,15 +18,14 @@ import (
 
 // Ingest is HQ's session with the lanes. Make it with New; run Run once.
 type Ingest struct {
-	cfg      Config
-	hqEpoch  uint64
-	nonce    []byte // of this session
-	count    counters
-	log      *quiet
-	keys     *registry
-	papers   *papers
-	reminded reminded
-	erased   erased
+	cfg     Config
+	hqEpoch uint64
+	nonce   []byte // of this session
+	count   counters
+	log     *quiet
+	keys    *registry
+	papers  *papers
+	erased  erased
 
 	seed     maphash.Seed
 	inbox    []chan message // one for each verifier; a terminal's messages stay in order

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"flag"
+	"fmt"
 	"os"
 	"testing"
 )
@@ -19,6 +20,13 @@ func TestMain(m *testing.M) {
 	}
 	if path := os.Getenv(childPath); path != "" {
 		child(path)
+		return
+	}
+	if dir := os.Getenv(envPowerDir); dir != "" {
+		if err := powerChild(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 		return
 	}
 	os.Exit(m.Run())

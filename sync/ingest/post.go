@@ -243,6 +243,7 @@ func (g *Ingest) tell(ctx context.Context, verdicts []ledger.Verdict) error {
 		terminal payment.ID
 		epoch    uint64
 	}
+	var order []epoch // in which they were judged
 	byEpoch := map[epoch]map[int64][]wire.Result{}
 	for _, v := range verdicts {
 		if v.Status == wire.Recorded {
@@ -250,11 +251,12 @@ func (g *Ingest) tell(ctx context.Context, verdicts []ledger.Verdict) error {
 		}
 		e := epoch{v.Name.Terminal, v.Name.Epoch}
 		if byEpoch[e] == nil {
-			byEpoch[e] = map[int64][]wire.Result{}
+			byEpoch[e], order = map[int64][]wire.Result{}, append(order, e)
 		}
 		byEpoch[e][v.Branch] = append(byEpoch[e][v.Branch], wire.Result{Seq: v.Name.Seq, Status: v.Status, Reason: string(v.Kind)})
 	}
-	for e, results := range byEpoch {
+	for _, e := range order {
+		results := byEpoch[e]
 		places, err := g.cfg.Ledger.Places(ctx, e.terminal, e.epoch)
 		if err != nil {
 			return err

@@ -17,6 +17,7 @@ type registry struct {
 	now    func() time.Time
 	mu     sync.Mutex
 	known  map[payment.ID]terminalKeys
+	told   map[payment.ID]time.Time // see sayWhere
 }
 
 type terminalKeys struct {
@@ -25,12 +26,13 @@ type terminalKeys struct {
 }
 
 const (
+	tellEvery    = 5 * time.Second
 	keysFor      = time.Second // how long an answer of the ledger is good: other processes enrol terminals
 	maxTerminals = 1 << 17     // more than a chain has; beyond it the registry begins anew
 )
 
 func newRegistry(l Ledger, now func() time.Time) *registry {
-	return &registry{ledger: l, now: now, known: map[payment.ID]terminalKeys{}}
+	return &registry{ledger: l, now: now, known: map[payment.ID]terminalKeys{}, told: map[payment.ID]time.Time{}}
 }
 
 // of is a terminal's keys, the newest first; none for one that is not enrolled.
@@ -60,6 +62,21 @@ func (r *registry) forget(id payment.ID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.known, id)
+}
+
+// mayTell says whether a terminal has not been told lately where HQ stands, and notes that it is told now.
+func (r *registry) mayTell(id payment.ID) bool {
+	now := r.now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if age := now.Sub(r.told[id]); age >= 0 && age < tellEvery {
+		return false
+	}
+	if len(r.told) >= maxTerminals {
+		clear(r.told)
+	}
+	r.told[id] = now
+	return true
 }
 
 // present are the keys that a beat may be signed with.

@@ -6,7 +6,6 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
@@ -148,50 +147,4 @@ func TestAnyRoad(t *testing.T) {
 			t.Fatalf("%+v", r)
 		}
 	})
-}
-
-// TestRestoredBeforeAChangeOfKey: the backup is of before a lane changed its key, so HQ can read nothing that the
-// lane signs now. The lane is told where HQ stands all the same, and sends the change of key again.
-func TestRestoredBeforeAChangeOfKey(t *testing.T) {
-	b := newBench(t)
-	l := b.Lane("s1", "1")
-	p := b.Chain.Phone()
-	l.Sell(p, 100)
-	held := l.Last()
-	b.deliver(l, l.Message(1, held))
-	b.post()
-	backup := filepath.Join(t.TempDir(), "backup.db")
-	b.Must(b.store.Backup(b.Ctx, backup))
-	l.ChangeKey()
-	l.Sell(p, 200)
-	b.settleUp(l)
-	if acks := b.deliver(l, l.Beat(9, func(w *wire.Beat) { w.Epoch = 0 })); len(acks) != 0 {
-		t.Errorf("rubbish is answered: %+v", acks)
-	}
-
-	again := benchAt(t, b.Chain, backup)
-	beat := func(count uint64) []wire.Ack {
-		return again.deliver(l, l.Beat(count, func(w *wire.Beat) { w.Acked = l.Last() }))
-	}
-	if acks := beat(10); len(acks) != 0 {
-		t.Errorf("an HQ that was not restored answers what it can't read: %+v", acks)
-	}
-	b.Chain.Now = b.Chain.Now.Add(time.Minute)
-	epoch, err := again.Restored(again.Ctx)
-	again.Must(err)
-	again.start(again.store)
-	acks := beat(11)
-	if len(acks) != 1 || acks[0].HQEpoch != epoch || acks[0].Acked != held || !bytes.Equal(acks[0].Head, l.Hash(held)) || !acks[0].Resend || len(acks[0].Echo) != 0 {
-		t.Fatalf("told %+v", acks)
-	}
-	if acks := beat(12); len(acks) != 0 {
-		t.Errorf("whoever writes rubbish makes HQ sign: %+v", acks)
-	}
-	again.deliverAll(l, held, 5)
-	again.post()
-	again.WantNet(ledger.WalletReceivable, 300)
-	if acks := beat(13); len(acks) != 1 || acks[0].Acked != l.Last() {
-		t.Errorf("with the new key known again: %+v", acks)
-	}
-	again.Balance()
 }

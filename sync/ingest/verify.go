@@ -91,7 +91,10 @@ func (g *Ingest) check(ctx context.Context, m message) (*item, error) {
 	}
 	if err != nil {
 		g.refuse(ctx, m.terminal, err)
-		return nil, g.remind(ctx, m.terminal, err)
+		if errors.Is(err, wire.ErrUnknownKey) {
+			return nil, g.sayWhere(ctx, m)
+		}
+		return nil, nil
 	}
 	return it, nil
 }

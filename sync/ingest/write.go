@@ -128,23 +128,29 @@ func (g *Ingest) answerArrivals(ctx context.Context, arrivals []*ledger.Arrival,
 		terminal payment.ID
 		epoch    uint64
 		branch   int64
+		shown    bool
 	}
 	latest := map[key]int{}
 	var order []answer
+	put := func(k key, a answer) {
+		if at, again := latest[k]; again {
+			order[at] = a
+			return
+		}
+		latest[k] = len(order)
+		order = append(order, a)
+	}
 	stored := false
 	for i, ans := range answers {
 		b := arrivals[i].Batch
 		g.countOutcome(ctx, b, &ans)
 		stored = stored || ans.Stored > 0
+		if ans.Shown != nil {
+			put(key{b.Terminal, b.Epoch, ans.Shown.Branch, true}, answer{terminal: b.Terminal, epoch: b.Epoch, place: *ans.Shown})
+		}
 		for _, p := range ans.Places {
-			a := answer{terminal: b.Terminal, epoch: b.Epoch, place: p, resend: ans.Outcome == ledger.Gap || ans.Outcome == ledger.Unrelated}
-			k := key{b.Terminal, b.Epoch, p.Branch}
-			if at, again := latest[k]; again {
-				order[at] = a
-				continue
-			}
-			latest[k] = len(order)
-			order = append(order, a)
+			put(key{b.Terminal, b.Epoch, p.Branch, false},
+				answer{terminal: b.Terminal, epoch: b.Epoch, place: p, resend: ans.Outcome == ledger.Gap || ans.Outcome == ledger.Unrelated})
 		}
 	}
 	for _, a := range order {

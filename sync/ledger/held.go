@@ -123,30 +123,6 @@ func (s *Store) Forget(ctx context.Context, before time.Time, limit int) (int, e
 	return len(nos), nil
 }
 
-// Stand is where HQ stands in one history of an epoch.
-type Stand struct {
-	Epoch uint64
-	Place
-}
-
-// Forgotten says where this ledger stands in every history of a terminal's epochs when it was ever restored from
-// a backup, and so may have forgotten a change of the terminal's key. Otherwise it has forgotten nothing.
-func (s *Store) Forgotten(ctx context.Context, terminal payment.ID) ([]Stand, error) {
-	rows, err := s.readers.QueryContext(ctx, `SELECT e.epoch, b.no, b.head, b.head_hash, b.judged, e.fork_from IS NOT NULL, t.revoked_at IS NOT NULL,
-		`+isAlarmed+` FROM branch b JOIN epoch e ON e.no = b.epoch JOIN terminal t ON t.no = e.terminal
-		WHERE t.id = ? AND EXISTS (SELECT 1 FROM hq_epoch WHERE cause = 'restore') ORDER BY e.no, b.no`, terminal[:])
-	list, err := collect(rows, err, func(rows *sql.Rows) (s Stand, err error) {
-		var epoch int64
-		err = rows.Scan(&epoch, &s.Branch, &s.Acked, &s.Head, &s.Judged, &s.Forked, &s.Revoked, &s.Twice)
-		s.Epoch = uint64(epoch)
-		return s, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("reading where %s stands: %w", terminal, err)
-	}
-	return list, nil
-}
-
 // Places says where HQ stands in an epoch: one place for each history, none for an epoch that it never heard of.
 func (s *Store) Places(ctx context.Context, terminal payment.ID, epoch uint64) ([]Place, error) {
 	rows, err := s.readers.QueryContext(ctx, `SELECT b.no, b.head, b.head_hash, b.judged, e.fork_from IS NOT NULL, t.revoked_at IS NOT NULL,

@@ -31,13 +31,28 @@ func (j *judge) approval(b *branchState, w *Judgement) (Kind, error) {
 	if err != nil {
 		return "", err
 	}
-	if kind == "" {
-		return "", j.post(move{debit: WalletReceivable, credit: StorePayable, amount: p.amount, dimension: p.dimension,
+	settled := false
+	if kind != "" {
+		if settled, err = j.settledBefore(w.Entry.Hash); err != nil {
+			return "", err
+		}
+	}
+	if settled && kind == SpentTwice {
+		kind, err = "", j.takeOver(p, w.Approval)
+	}
+	if err == nil && (kind == "" || settled) {
+		err = j.post(move{debit: WalletReceivable, credit: StorePayable, amount: p.amount, dimension: p.dimension,
 			cause: causeApproved, payment: p.no, entry: p.entry})
+	}
+	if err != nil || kind == "" {
+		return "", err
 	}
 	x, err := j.except(b, w, kind, p.no)
 	if err != nil {
 		return "", err
+	}
+	if settled {
+		return kind, j.suspend(p, x)
 	}
 	if err := j.hold(p, x); err != nil {
 		return "", err

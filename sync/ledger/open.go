@@ -62,11 +62,32 @@ func (s *Store) begin(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
+	if err := syncLog(ctx, conn, path); err != nil {
+		return err
+	}
 	s.w = newWriter(conn)
 	if s.readers, err = pool(path, 2+runtime.GOMAXPROCS(0), "_query_only=1"); err != nil {
 		return err
 	}
 	return s.write(ctx, func(t *tx) error { return t.firstEpoch() })
+}
+
+// syncLog makes what is found be on the disk. A process that was killed may have written a transaction and not
+// synced it: it is read like any other, HQ would answer for it without writing a word, and a power cut would
+// take it away afterwards. Moving the log into the database also writes anew what a sync that failed has left in
+// memory only. Where somebody who reads is in the way, the log is at least synced.
+func syncLog(ctx context.Context, conn *sql.Conn, path string) error {
+	var busy, frames, moved int
+	if err := conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(PASSIVE)").Scan(&busy, &frames, &moved); err != nil {
+		return fmt.Errorf("moving the log into the database: %w", err)
+	}
+	if busy == 0 && moved == frames {
+		return nil
+	}
+	if err := syncFile(path + "-wal"); err != nil {
+		return fmt.Errorf("syncing the log: %w", err)
+	}
+	return nil
 }
 
 // Close ends all use of the file.

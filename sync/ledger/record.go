@@ -60,6 +60,10 @@ type Answer struct {
 	Fresh   bool    // of a beat: it says more than the one before; a replayed one does not
 	Places  []Place
 	Alarms  []Alarm
+	// Shown is, of an arrival that was held already, where the arrival itself ends, when the history goes on
+	// behind it. A journal that is only the beginning of that history (its disk was put back, and a new epoch
+	// begun) finds nothing of its own in Places, and would offer these entries for ever.
+	Shown *Place
 }
 
 // MaxResults bounds the results in one place.
@@ -176,7 +180,13 @@ func (t *tx) place(e *epochRow, a *Arrival) (Answer, error) {
 	case at == nil:
 		return t.fork(e, nil, 0, a)
 	case agreed == b.Last():
-		return e.answer(Exists, 0, at), nil
+		ans := e.answer(Exists, 0, at)
+		if agreed < at.head {
+			shown := ans.Places[0]
+			shown.Acked, shown.Head, shown.Judged = agreed, a.Hashes[len(a.Hashes)-1][:], min(at.judged, agreed)
+			ans.Shown = &shown
+		}
+		return ans, nil
 	case agreed == at.head:
 		return t.extend(e, at, agreed, a, Created)
 	}

@@ -86,16 +86,13 @@ func (a *Archive) writeFile(path string, data []byte) (err error) {
 	return a.do("sync", path, func(string) error { return f.Sync() })
 }
 
-// create makes the archive's own directory, and its name durable when it is new.
+// create makes the archive's own directory, and its name durable: also of one that is there, since who made it
+// may have been killed before that.
 func (a *Archive) create() error {
-	_, err := os.Lstat(a.dir)
 	if err := os.MkdirAll(a.dir, 0o700); err != nil {
 		return err
 	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return syncDir(filepath.Dir(a.dir))
-	}
-	return nil
+	return syncDir(filepath.Dir(a.dir))
 }
 
 // syncAbove makes the name final durable, and that of its day.

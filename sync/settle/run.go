@@ -17,7 +17,7 @@ const look = time.Minute
 // until ctx is done. What fails is logged and tried again.
 func (s *Settler) Run(ctx context.Context) error {
 	for {
-		wait, err := s.runOnce(ctx)
+		wait, err := s.Step(ctx)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -34,8 +34,9 @@ func (s *Settler) Run(ctx context.Context) error {
 	}
 }
 
-// runOnce closes what is due and says how long to wait until it makes sense to look again.
-func (s *Settler) runOnce(ctx context.Context) (wait time.Duration, err error) {
+// Step closes what is due and says how long to wait until it makes sense to look again. It is what Run does
+// between two waits.
+func (s *Settler) Step(ctx context.Context) (wait time.Duration, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.begin(ctx); err != nil {

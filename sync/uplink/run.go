@@ -107,7 +107,7 @@ func (u *Uplink) Run(ctx context.Context) error {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for {
-		next, err := u.runOnce(ctx)
+		next, err := u.Step(ctx)
 		if err != nil {
 			return err
 		}
@@ -121,6 +121,26 @@ func (u *Uplink) Run(ctx context.Context) error {
 			}
 		case <-u.wake:
 		case <-timer.C:
+		}
+	}
+}
+
+// Step does all that waits, in the order in which it came in, and returns how long to sleep when nothing
+// happens. It is what Run does between two sleeps; whoever drives an Uplink by hand, on a time of its own,
+// calls nothing else.
+func (u *Uplink) Step(ctx context.Context) (time.Duration, error) {
+	for {
+		next, err := u.runOnce(ctx)
+		if err != nil {
+			return 0, err
+		}
+		select {
+		case f := <-u.events:
+			if err := f(ctx); err != nil {
+				return 0, err
+			}
+		default:
+			return next, nil
 		}
 	}
 }

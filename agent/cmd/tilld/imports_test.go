@@ -49,6 +49,7 @@ var table = []rule{
 	{"sync/mqtt", "", "a road; what it carries is none of its business"},
 	{"sync/outage", "", "breaks any TCP connection"},
 	{"sync/uplink", "agent/payment sync/wire", "journal and broker are interfaces of its own"},
+	{"sync/outbox", "agent/journal sync/uplink sync/wire", "the one place where journal and uplink meet"},
 	{"sync/relay", "agent/payment sync/wire", "carries entries and doesn't judge them"},
 	{"sync/settle", "agent/payment sync/wire", "pure: the ledger knows settle, never the other way"},
 	{"sync/ledger", "agent/payment agent/policy agent/paycode/signed sync/wire sync/settle", "downward only: ingest, ledger, settle"},
@@ -64,8 +65,9 @@ var table = []rule{
 }
 
 // testOnly are the packages (and those named *test) that only tests and each other may import.
-// They exist to hold whole systems, so what they import themselves is free.
-var testOnly = []string{"sync/simnet", "sync/sim"}
+// They exist to hold whole systems, so what they import themselves is free. A disk that loses what
+// was not synced (simdisk) is a tool to break lanes and HQ with, never a part of them.
+var testOnly = []string{"sync/simnet", "sync/sim", "sync/simdisk"}
 
 func isTestOnly(pkg string) bool {
 	return strings.HasSuffix(path.Base(pkg), "test") || slices.Contains(testOnly, pkg)

@@ -22,7 +22,6 @@ type Ledger interface {
 	Keys(context.Context, payment.ID) ([]ledger.Key, error)
 	Record(context.Context, []*ledger.Arrival, []*wire.Beat) (toArrivals, toBeats []ledger.Answer, err error)
 	Places(ctx context.Context, terminal payment.ID, epoch uint64) ([]ledger.Place, error)
-	Forgotten(ctx context.Context, terminal payment.ID) ([]ledger.Stand, error)
 	Backlogs(ctx context.Context, after int64, limit int) ([]ledger.Backlog, error)
 	Entries(ctx context.Context, branch int64, after uint64, limit int) ([]ledger.Held, error)
 	Entry(context.Context, wire.Name) ([]ledger.Held, error)

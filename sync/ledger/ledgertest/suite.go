@@ -31,7 +31,7 @@ func Run(t *testing.T, open Open) {
 		{"DayClose", testDayClose}, {"DayCloseInAFork", testDayCloseInAFork}, {"RevokedTerminal", testRevokedTerminal},
 		{"Resolve", testResolve}, {"ResolveRefuses", testResolveRefuses}, {"Lists", testLists},
 		{"Cut", testCut}, {"CutInParts", testCutInParts}, {"CutTwice", testCutTwice}, {"AfterTheCut", testAfterTheCut},
-		{"AdoptedBatch", testAdoptedBatch}, {"BatchConflicts", testBatchConflicts}, {"Coverage", testCoverage},
+		{"AdoptedBatch", testAdoptedBatch}, {"SettledBeforeTheRestore", testSettledBefore}, {"ForkedAfterTheRestore", testForkedAfter}, {"BatchConflicts", testBatchConflicts}, {"Coverage", testCoverage},
 		{"AnyOrder", testAnyOrder},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -33,7 +33,7 @@ type Office struct {
 
 // Init makes an HQ in an empty directory: keys, a trust bundle and a cautious first policy.
 func Init(ctx context.Context, dir, chain string, currency payment.Currency, zone string, now func() time.Time) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := files.MakeDir(dir); err != nil {
 		return err
 	}
 	if _, err := os.Stat(filepath.Join(dir, rootPublic)); err == nil {

@@ -60,7 +60,7 @@ func (k *Keys) RootSigner() (*wire.Signer, error) {
 }
 
 func makeKeys(dir string) error {
-	if err := os.MkdirAll(filepath.Join(dir, "keys"), 0o700); err != nil {
+	if err := files.MakeDir(filepath.Join(dir, "keys")); err != nil {
 		return err
 	}
 	for _, name := range []string{rootFile, ackFile, policyFile} {

@@ -35,6 +35,7 @@ import (
 	"tilld/drivers/port"
 	"tilld/drivers/scanner"
 	"tilld/sync/mqtt"
+	"tilld/sync/outbox"
 	"tilld/sync/uplink"
 	"tilld/sync/wire"
 )
@@ -236,7 +237,7 @@ func (n *Node) openUplink(software string) error {
 	}
 	n.uplink = uplink.New(uplink.Config{
 		Terminal: n.id.Terminal, Signer: n.journal.Signer, Software: software,
-		Outbox: outbox{n.journal, n.log}, Link: n.client, HQKeys: n.lane.Keys,
+		Outbox: outbox.New(n.journal, n.log), Link: n.client, HQKeys: n.lane.Keys,
 		Policy:    func() uint64 { return n.lane.Bundle().PolicyVersion() },
 		OnPolicy:  func(ctx context.Context, _ wire.Typ, sealed []byte) error { return n.lane.Policy(ctx, sealed) },
 		OnContact: func(ctx context.Context, c uplink.Contact) error { return n.lane.Contact(ctx, c.HQTime, c.Sent) },

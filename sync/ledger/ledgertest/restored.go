@@ -1,0 +1,86 @@
+package ledgertest
+
+import (
+	"tilld/sync/ingest/ingesttest"
+	"tilld/sync/ledger"
+	"tilld/sync/settle"
+)
+
+// another is an HQ of the same chain, with empty books.
+func (b *Bench) another() *Bench {
+	return &Bench{T: b.T, Ledger: b.Again(), Chain: b.Chain, Ctx: b.Ctx, Again: b.Again}
+}
+
+// restored is HQ put back to before everything, with what was settled.
+func (b *Bench) restored(settled *settle.Batch, lanes ...*ingesttest.Lane) *Bench {
+	b.Helper()
+	from := b.another()
+	for _, l := range lanes {
+		from.Enrol(l)
+	}
+	_, err := from.Restored(from.Ctx)
+	b.Must(err)
+	b.Must(from.CommitBatch(from.Ctx, settled))
+	return from
+}
+
+// testSettledBefore: a code paid at two lanes. The first was settled; then HQ is restored, and hears of the second
+// one first. The customer is charged once, whether or not that was settled meanwhile.
+func testSettledBefore(b *Bench) {
+	for _, closed := range []bool{false, true} {
+		one, two := b.Lane("s1", "1"), b.Lane("s1", "2")
+		p := b.Chain.Phone()
+		code := p.Code("s1", "")
+		first := one.SellWith(p, 300, ingesttest.Change{Code: code})
+		second := two.SellWith(p, 500, ingesttest.Change{Code: code})
+		before := b.another()
+		before.Enrol(one)
+		before.SendAll(one, 0)
+		before.JudgeAll()
+		settled := before.CloseDay(ingesttest.Today)
+
+		after := before.restored(settled, one, two)
+		after.SendAll(two, 0)
+		after.JudgeAll()
+		after.WantState(second, ledger.Posted)
+		if closed {
+			after.wantBatch(after.CloseDay(ingesttest.Today+1), 1, 500)
+		}
+		after.SendAll(one, 0)
+		after.JudgeAll()
+		after.WantState(first, ledger.Posted)
+		after.WantState(second, ledger.Suspended)
+		if open := after.OpenExceptions(); len(open) != 1 || open[0].Kind != ledger.SpentTwice || open[0].Payment != second.Payment {
+			b.Errorf("exceptions %+v", open)
+		}
+		if next := after.CloseDay(ingesttest.Today + 2); closed {
+			after.wantBatch(next, 1, -500)
+		} else {
+			after.wantBatch(next, 2, 0) // posted, and taken back
+		}
+		after.WantNet(ledger.SettlementPayable, 300)
+		after.WantNet(ledger.StorePayable, 0)
+		if r := after.Balance(); r.Awaited != 0 {
+			b.Errorf("awaited %d", r.Awaited)
+		}
+	}
+}
+
+// testForkedAfter: a payment was settled, and the fork in which it stands was found only behind the restore.
+func testForkedAfter(b *Bench) {
+	f := b.forked()
+	b.Send(f.lane, 1, f.after.Seq)
+	b.JudgeAll()
+	settled := b.CloseDay(ingesttest.Today)
+
+	after := b.restored(settled, f.lane)
+	after.Send(f.lane, 1, f.after.Seq)
+	after.Send(f.twin, f.at+1, f.twin.Last())
+	after.JudgeAll()
+	after.WantState(f.after, ledger.Suspended)
+	after.wantBatch(after.CloseDay(ingesttest.Today+1), 1, -f.after.Amount)
+	after.WantNet(ledger.StorePayable, 0)
+	if r := after.Balance(); r.Awaited != 0 {
+		b.Errorf("awaited %d", r.Awaited)
+	}
+}

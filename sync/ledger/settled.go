@@ -1,0 +1,52 @@
+package ledger
+
+import (
+	"fmt"
+
+	"tilld/agent/payment"
+	"tilld/sync/wire"
+)
+
+// HQ that was restored from a backup has the batches from their archive before it has their entries again, and
+// these come in another order than the first time. What a batch says was decided then, and was paid out: it is
+// posted as the batch says, and what stands against it now is put right from there, in the next batch.
+
+// settledBefore says whether a batch holds the payment of an entry.
+func (t *tx) settledBefore(entry [wire.HashSize]byte) (bool, error) {
+	var n int
+	_, err := t.get("SELECT count(*) FROM batch_line WHERE entry = ? AND kind = 'payment'", []any{entry[:]}, &n)
+	return n > 0, err
+}
+
+// takeOver makes a payment that a batch has settled the one that its code paid for. The other, which came first
+// this time, waits in its place.
+func (j *judge) takeOver(p *paymentRow, a *Approval) error {
+	var other paymentRow
+	x := newException{kind: SpentTwice, detail: fmt.Sprintf("the code paid for %s first, which was settled before HQ was restored", a.Payment)}
+	var terminal, hash []byte
+	var epoch, seq int64
+	key := []any{a.Replay.Phone, int64(a.Replay.Counter)}
+	found, err := j.get(`SELECT p.no, p.entry, p.dimension, p.amount, p.state, t.no, t.id, e.epoch, y.seq, y.hash
+		FROM spent s JOIN payment p ON p.no = s.payment JOIN entry y ON y.no = p.entry JOIN branch b ON b.no = y.branch
+		JOIN epoch e ON e.no = b.epoch JOIN terminal t ON t.no = e.terminal WHERE s.phone = ? AND s.counter = ?`, key,
+		&other.no, &other.entry, &other.dimension, &other.amount, &other.state, &x.terminal, &terminal, &epoch, &seq, &hash)
+	if err == nil && !found {
+		err = fmt.Errorf("the code of payment %s was paid for by nothing", a.Payment)
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := j.exec("UPDATE spent SET payment = ? WHERE phone = ? AND counter = ?", append([]any{p.no}, key...)...); err != nil {
+		return err
+	}
+	if other.state != Posted { // it waits already, or was taken back
+		return nil
+	}
+	x.entry, x.payment, x.hash = other.entry, other.no, [wire.HashSize]byte(hash)
+	x.name = wire.Name{Terminal: payment.ID(terminal), Epoch: uint64(epoch), Seq: uint64(seq)}
+	no, err := j.open(&x)
+	if err != nil {
+		return err
+	}
+	return j.suspend(&other, no)
+}
