@@ -23,6 +23,7 @@ POWER := ./agent/journal ./sync/ingest
 FUZZTIME ?= 5s
 ROUNDS   ?= 500
 CUTS     ?= 1000
+POINTS   ?= all
 
 .PHONY: help
 help: ## print the targets
@@ -70,8 +71,9 @@ bench: ## every benchmark, each with its ratio to the same work done raw
 	go test -run '^$$' -bench . -benchmem -timeout 60m ./...
 
 .PHONY: soak
-soak: ## the kill -9 loop for ROUNDS rounds (default 500), CUTS power cuts each of lane and HQ (default 1000); hours
+soak: ## the kill -9 loop for ROUNDS rounds (default 500), CUTS power cuts each of lane and HQ (1000), POINTS crash points of each kind (all); hours
 	TILLD_POWER_CUTS=$(CUTS) go test -count 1 -timeout 0 -v -run PowerCut $(POWER)
+	TILLD_CRASH_POINTS=$(POINTS) go test -count 1 -timeout 0 -v -run CrashPoints ./agent/cmd/tilld
 	TILLD_KILL_ROUNDS=$(ROUNDS) go test -count 1 -timeout 0 -v -run Kill ./agent/cmd/...
 
 .PHONY: vuln

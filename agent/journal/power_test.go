@@ -253,10 +253,13 @@ func powerRun(t testing.TB, rng *rand.Rand, cuts int, second bool, lies func(sim
 		l.lies = lies
 		for range 6 {
 			most := []int{20, 60, 150, 400}[rng.IntN(4)]
-			if err := l.life(1+rng.IntN(most), rng.IntN(3) > 0); err != nil {
+			power := rng.IntN(3) > 0
+			if err := l.life(1+rng.IntN(most), power); err != nil {
 				return fmt.Errorf("cut %d: %w", cut, err)
 			}
-			cut++
+			if power {
+				cut++
+			}
 		}
 		if err := l.life(0, true); err != nil {
 			return fmt.Errorf("after cut %d: %w", cut, err)

@@ -95,14 +95,18 @@ func (d *Disk) Hit() (Op, bool) {
 	return d.hit, d.done
 }
 
-// Resume ends the plan and what it did: a process that was killed may be started again, a full disk has room.
-// Everything that was written is there, as after a process's death.
-func (d *Disk) Resume() { d.Plan(Plan{}) }
+// Resume ends what the plan's fault did: a process that was killed may be started again, a full disk has room.
+// Everything that was written is there, as after a process's death. Counting goes on, and Hit still tells.
+func (d *Disk) Resume() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.plan.At, d.plan.Fault, d.dead = 0, None, false
+}
 
 // Cut takes the power away: what was not synced survives or not, as r says. Who uses the disk must be dead,
 // and the disk not mounted: the machine starts anew. The plan ends.
 func (d *Disk) Cut(r *rand.Rand) {
-	d.Resume()
+	d.Plan(Plan{})
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	luck := newLuck(r)
@@ -131,7 +135,7 @@ func (d *Disk) Clone() *Disk {
 	twin := &Disk{known: map[uint64]*node{}, last: d.last, tick: d.tick}
 	twins := map[*node]*node{}
 	twin.root = twin.copy(d.root, twins)
-	twin.Resume()
+	twin.Plan(Plan{})
 	return twin
 }
 

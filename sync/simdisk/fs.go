@@ -4,6 +4,7 @@ package simdisk
 
 import (
 	"maps"
+	"path"
 	"slices"
 	"sync"
 	"syscall"
@@ -209,6 +210,31 @@ func (s *server) remove(h *fuse.InHeader, kind Kind, name string) fuse.Status {
 	return fuse.OK
 }
 
+// Link gives a file one more name.
+func (s *server) Link(_ <-chan struct{}, in *fuse.LinkIn, name string, out *fuse.EntryOut) fuse.Status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	dir, was, st := s.child(in.NodeId, name)
+	if !st.Ok() {
+		return st
+	}
+	if was != nil {
+		return fuse.Status(syscall.EEXIST)
+	}
+	n, st := s.lookup(in.Oldnodeid)
+	if !st.Ok() {
+		return st
+	}
+	if v := s.step(in.Pid, Op{Kind: Link, Path: path.Join(dir.path(), name)}, true); v.errno != 0 {
+		return fuse.Status(v.errno)
+	}
+	dir.dir.change(renaming{name: n})
+	n.parent, n.name = dir, name
+	s.touch(dir)
+	n.entry(out)
+	return fuse.OK
+}
+
 // Rename gives another name in the same directory. Between directories it is refused, since what a power cut
 // may leave of that is not modelled.
 func (s *server) Rename(_ <-chan struct{}, in *fuse.RenameIn, old, name string) fuse.Status {
@@ -233,7 +259,7 @@ func (s *server) Rename(_ <-chan struct{}, in *fuse.RenameIn, old, name string) 
 			return fuse.Status(syscall.ENOTEMPTY)
 		}
 	}
-	if v := s.step(in.Pid, Op{Kind: Rename, Path: dir.path() + "/" + name}, false); v.errno != 0 {
+	if v := s.step(in.Pid, Op{Kind: Rename, Path: path.Join(dir.path(), name)}, false); v.errno != 0 {
 		return fuse.Status(v.errno)
 	}
 	dir.dir.change(renaming{old: nil, name: n})

@@ -16,6 +16,7 @@ const (
 	Unlink   Kind = "unlink"
 	Rmdir    Kind = "rmdir"
 	Rename   Kind = "rename"
+	Link     Kind = "link"
 )
 
 // Op is one operation on the disk.

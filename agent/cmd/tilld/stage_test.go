@@ -58,6 +58,7 @@ type stage struct {
 	issuer  *wire.Signer
 	lanes   []*laneProcess
 	ids     *payment.IDs
+	outside bool // commands run as processes of their own: the data lies on a disk that this one serves
 }
 
 // process is tilld, running.
@@ -154,11 +155,32 @@ func (s *stage) must(err error) {
 // cli runs a command that must succeed and returns its standard output.
 func (s *stage) cli(args ...string) string {
 	s.Helper()
-	code, out, errs := tilld(s.TB, args...)
+	run := tilld
+	if s.outside {
+		run = tilldOutside
+	}
+	code, out, errs := run(s.TB, args...)
 	if code != 0 {
 		s.Fatalf("tilld %s: exit %d\n%s%s", strings.Join(args, " "), code, out, errs)
 	}
 	return strings.TrimSpace(out)
+}
+
+// tilldOutside runs a command as a process of its own.
+func tilldOutside(t testing.TB, args ...string) (code int, out, errs string) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var o, e bytes.Buffer
+	cmd := exec.Command(self, args...)
+	cmd.Env = append(os.Environ(), asProgram+"=1")
+	cmd.Stdout, cmd.Stderr = &o, &e
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return cmd.ProcessState.ExitCode(), o.String(), e.String()
 }
 
 func (s *stage) file(name, text string) string {
@@ -178,6 +200,12 @@ func newStage(t testing.TB, lanes int, edit func(*policy.Document)) *stage {
 func newStageWith(t testing.TB, lanes int, profile string, edit func(*policy.Document)) *stage {
 	t.Helper()
 	s := &stage{TB: t, profile: profile, dir: t.TempDir(), ids: payment.NewIDs(time.Now, rand.Reader)}
+	s.setUp(lanes, edit)
+	return s
+}
+
+func (s *stage) setUp(lanes int, edit func(*policy.Document)) {
+	s.Helper()
 	data := filepath.Join(s.dir, "hq")
 	s.cli("hq", "init", "--data", data, "--chain", "kita")
 	var err error
@@ -194,13 +222,13 @@ func newStageWith(t testing.TB, lanes int, profile string, edit func(*policy.Doc
 		s.cli("hq", "policy", "sign", "--data", data, s.file("policy.toml", string(text)))
 	}
 	s.token = s.cli("hq", "token", "add", "--data", data, "--scope", "finance", "tester")
-	broker, api := freeAddr(t), freeAddr(t)
+	broker, api := freeAddr(s.TB), freeAddr(s.TB)
 	s.hqURL = "http://" + api
 	conf := s.file("hq.toml", fmt.Sprintf("data = %q\n[embedded_broker]\nlisten = %q\n[serve]\naddress = %q\n[settle]\nzone = \"Asia/Tokyo\"\n[log]\nlevel = \"warn\"\n", data, broker, api))
 	s.hq = s.start("hq", "-c", conf)
 	s.line, err = outage.Start(outage.Config{Listen: "127.0.0.1:0", Target: broker})
 	s.must(err)
-	t.Cleanup(func() { s.must(s.line.Close()) })
+	s.Cleanup(func() { s.must(s.line.Close()) })
 	for i := range lanes {
 		s.addLane(data, fmt.Sprintf("L%d", i+1))
 	}
@@ -208,7 +236,6 @@ func newStageWith(t testing.TB, lanes int, profile string, edit func(*policy.Doc
 	for _, l := range s.lanes {
 		s.ready(l)
 	}
-	return s
 }
 
 func (s *stage) addLane(hqData, name string) {
