@@ -25,8 +25,8 @@ const (
 	envCrashAt     = "TILLD_CRASH_AT"     // one point, as a failing run names it: "lane kill 17"
 )
 
-// machine is a process with its data on a simulated disk.
-type machine struct {
+// victim is a process with its data on a simulated disk.
+type victim struct {
 	name string
 	dir  string
 	args []string
@@ -39,7 +39,7 @@ type machine struct {
 // disks and the same first operation.
 type crashStage struct {
 	*stage
-	hq, lane *machine
+	hq, lane *victim
 	phone    *phone
 	runs     int
 	before   int // approvals on the lane's disk before the story
@@ -49,9 +49,9 @@ type crashStage struct {
 func newCrashStage(t *testing.T) *crashStage {
 	t.Helper()
 	s := &stage{TB: t, profile: "generic", dir: t.TempDir(), ids: nil, outside: true}
-	c := &crashStage{stage: s, hq: &machine{name: "hq", dir: filepath.Join(s.dir, "hq")}, lane: &machine{name: "lane", dir: filepath.Join(s.dir, "L1")}}
+	c := &crashStage{stage: s, hq: &victim{name: "hq", dir: filepath.Join(s.dir, "hq")}, lane: &victim{name: "lane", dir: filepath.Join(s.dir, "L1")}}
 	var mounts []*simdisk.Mount
-	for _, m := range []*machine{c.hq, c.lane} {
+	for _, m := range []*victim{c.hq, c.lane} {
 		s.must(os.Mkdir(m.dir, 0o700))
 		m.base = simdisk.New()
 		mount, err := m.base.Mount(m.dir)
@@ -95,11 +95,11 @@ func (p point) String() string { return fmt.Sprintf("%s %s %d", p.where, p.fault
 
 // start starts both machines on copies of their disks as they were before the story, with one fault to come;
 // end unmounts them.
-func (c *crashStage) start(p point) (target *machine, end func()) {
+func (c *crashStage) start(p point) (target *victim, end func()) {
 	c.Helper()
 	c.runs++
 	var mounts []*simdisk.Mount
-	for _, m := range []*machine{c.hq, c.lane} {
+	for _, m := range []*victim{c.hq, c.lane} {
 		m.disk = m.base.Clone()
 		plan := simdisk.Plan{Chosen: durable}
 		if m.name == p.where {
@@ -142,7 +142,7 @@ func (c *crashStage) run(p point) (count int, hit simdisk.Op) {
 }
 
 // mend puts a failing disk right again once it was seen that the lane sells nothing on it.
-func (c *crashStage) mend(ctx context.Context, p point, target *machine) {
+func (c *crashStage) mend(ctx context.Context, p point, target *victim) {
 	switch p.fault {
 	case simdisk.Kill, simdisk.Tear, simdisk.None:
 		return
