@@ -249,7 +249,7 @@ func (c *checker) may(x *ledger.Exception) bool {
 	switch x.Kind {
 	case ledger.SpentTwice: // everyPosted asks which code
 		return true
-	case ledger.Fork, ledger.EpochForked, ledger.EpochSibling, ledger.PaymentRepeated, ledger.VoidUnmatched, ledger.VoidRepeated, ledger.DayDiffers:
+	case ledger.Fork, ledger.EpochForked, ledger.EpochSibling, ledger.TerminalTwice, ledger.PaymentRepeated, ledger.VoidUnmatched, ledger.VoidRepeated, ledger.DayDiffers:
 		return c.truth.twice[x.Entry.Terminal] || c.truth.lostDisk[x.Entry.Terminal]
 	case ledger.AfterExpiry: // a lane whose clock was wrong and that had no better
 		return c.plan.has(LaneReboot, ClockSet, ClockDrift)
