@@ -13,8 +13,9 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 # The race detector makes SQLite (C translated to Go) several times slower, so the whole-system
-# stories, which start real processes and watch the clock, run without it. All else runs with it.
-NO_RACE := ./agent/cmd/...
+# stories, which start real processes and watch the clock, run without it, and so does the simulation,
+# which is one goroutine. All else runs with it.
+NO_RACE := ./agent/cmd/... ./sync/sim
 
 # The tests that cut the power start hundreds of processes, which the race detector makes slow to start, so
 # they are built without it only.
@@ -24,6 +25,7 @@ FUZZTIME ?= 5s
 ROUNDS   ?= 500
 CUTS     ?= 1000
 POINTS   ?= all
+SEEDS    ?= 500
 
 .PHONY: help
 help: ## print the targets
@@ -70,8 +72,13 @@ fuzz: ## every fuzz target for FUZZTIME each (default 5s)
 bench: ## every benchmark, each with its ratio to the same work done raw
 	go test -run '^$$' -bench . -benchmem -timeout 60m ./...
 
+.PHONY: sim
+sim: ## SEEDS whole-system runs on virtual time (default 500; FIRST=N for others than the first)
+	go test -count 1 -timeout 0 -v -run 'TestSim$$' ./sync/sim -sim.first=$(or $(FIRST),1) -sim.seeds=$(SEEDS)
+
 .PHONY: soak
-soak: ## the kill -9 loop for ROUNDS rounds (default 500), CUTS power cuts each of lane and HQ (1000), POINTS crash points of each kind (all); hours
+soak: ## 20,000 seeds of sim, the kill -9 loop for ROUNDS rounds (default 500), CUTS power cuts each of lane and HQ (1000), POINTS crash points of each kind (all); hours
+	$(MAKE) sim SEEDS=20000
 	TILLD_POWER_CUTS=$(CUTS) go test -count 1 -timeout 0 -v -run PowerCut $(POWER)
 	TILLD_CRASH_POINTS=$(POINTS) go test -count 1 -timeout 0 -v -run CrashPoints ./agent/cmd/tilld
 	TILLD_KILL_ROUNDS=$(ROUNDS) go test -count 1 -timeout 0 -v -run Kill ./agent/cmd/...

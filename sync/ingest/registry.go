@@ -17,7 +17,13 @@ type registry struct {
 	now    func() time.Time
 	mu     sync.Mutex
 	known  map[payment.ID]terminalKeys
-	told   map[payment.ID]time.Time // see sayWhere
+	told   map[payment.ID]tellings // see sayWhere
+}
+
+// tellings are how often a terminal was told where HQ stands, since a moment.
+type tellings struct {
+	since time.Time
+	n     int
 }
 
 type terminalKeys struct {
@@ -27,12 +33,13 @@ type terminalKeys struct {
 
 const (
 	tellEvery    = 5 * time.Second
+	tellMost     = 16          // within tellEvery: each of a terminal's epochs asks
 	keysFor      = time.Second // how long an answer of the ledger is good: other processes enrol terminals
 	maxTerminals = 1 << 17     // more than a chain has; beyond it the registry begins anew
 )
 
 func newRegistry(l Ledger, now func() time.Time) *registry {
-	return &registry{ledger: l, now: now, known: map[payment.ID]terminalKeys{}, told: map[payment.ID]time.Time{}}
+	return &registry{ledger: l, now: now, known: map[payment.ID]terminalKeys{}, told: map[payment.ID]tellings{}}
 }
 
 // of is a terminal's keys, the newest first; none for one that is not enrolled.
@@ -64,18 +71,23 @@ func (r *registry) forget(id payment.ID) {
 	delete(r.known, id)
 }
 
-// mayTell says whether a terminal has not been told lately where HQ stands, and notes that it is told now.
+// mayTell says whether a terminal has not been told too often lately where HQ stands, and notes that it is told.
 func (r *registry) mayTell(id payment.ID) bool {
 	now := r.now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if age := now.Sub(r.told[id]); age >= 0 && age < tellEvery {
+	t := r.told[id]
+	if age := now.Sub(t.since); age < 0 || age >= tellEvery {
+		t = tellings{since: now}
+	}
+	if t.n == tellMost {
 		return false
 	}
 	if len(r.told) >= maxTerminals {
 		clear(r.told)
 	}
-	r.told[id] = now
+	t.n++
+	r.told[id] = t
 	return true
 }
 

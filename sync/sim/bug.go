@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"tilld/agent/clock"
 	"tilld/sync/ingest"
 	"tilld/sync/ledger"
 	"tilld/sync/uplink"
@@ -15,7 +14,6 @@ type Bug struct {
 	Starting func(*till)                // before a lane's program opens its disk
 	StartHQ  func(*office)              // before HQ does
 	Scanning func(*program, *shownCode) // before a code is held under the scanner
-	Clock    func(*till, clock.Source) clock.Source
 	Outbox   func(*program, uplink.Outbox) uplink.Outbox
 	Link     func(*program, uplink.Link) uplink.Link
 	Keys     func(*program, func() wire.Keys) func() wire.Keys
@@ -33,13 +31,6 @@ func (b *Bug) scanning(p *program, c *shownCode) {
 	if b.Scanning != nil {
 		b.Scanning(p, c)
 	}
-}
-
-func (b *Bug) clock(t *till, real clock.Source) clock.Source {
-	if b.Clock == nil {
-		return real
-	}
-	return b.Clock(t, real)
 }
 
 func (b *Bug) startingHQ(o *office) {

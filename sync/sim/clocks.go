@@ -14,6 +14,7 @@ type ctx = context.Context
 // clocks are a machine's: the wall clock, which can be set and drifts, and the boot-time clock, which can't be
 // set and drifts too.
 type clocks struct {
+	name   string // of the machine
 	loop   *simnet.Loop
 	offset time.Duration // of the wall clock
 	booted time.Time
@@ -34,7 +35,7 @@ func (c *clocks) wall() time.Time { return c.loop.Now().Add(c.offset + c.drifted
 func (c *clocks) boot() time.Duration { return c.loop.Now().Sub(c.booted) + c.drifted() }
 
 func (c *clocks) source() clock.Source {
-	return clock.Source{Wall: c.wall, Boot: func() (time.Duration, error) { return c.boot(), nil }, BootID: fmt.Sprintf("boot-%d", c.boots)}
+	return clock.Source{Wall: c.wall, Boot: func() (time.Duration, error) { return c.boot(), nil }, BootID: fmt.Sprintf("%s-boot-%d", c.name, c.boots)}
 }
 
 // setDrift begins another drift where the last one has led.

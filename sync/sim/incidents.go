@@ -125,6 +125,9 @@ func (t *till) incident(i Incident) {
 
 // changeKey gives the lane a new key.
 func (t *till) changeKey() {
+	if t.w.truth.twice[t.id] {
+		return // HQ takes nothing new from a replaced key, so the other one of the two would have come to its end
+	}
 	next := ingesttest.Ed25519(t.w.t)
 	t.do(func(p *program) {
 		t.staged = next
@@ -146,6 +149,10 @@ func (t *till) putBack(later time.Duration) {
 	w.trace("lane %s: snapshot", t.name)
 	w.after(later, func() {
 		if t.gone || w.healed || len(image) == 0 {
+			return
+		}
+		if t.key != key || t.staged != staged {
+			t.lose() // HQ takes nothing new from a key that was replaced: the terminal has come to its end
 			return
 		}
 		w.trace("lane %s: the snapshot is put back", t.name)
@@ -178,9 +185,6 @@ func (t *till) clone() {
 // lose ends a machine with its disk. Another terminal takes the lane.
 func (t *till) lose() {
 	w := t.w
-	if len(w.tills) > w.plan.Lanes+2 {
-		return
-	}
 	w.must(t.disk.Kill())
 	t.drop()
 	t.client.Leave()
@@ -195,6 +199,10 @@ func (t *till) lose() {
 // empty takes the journal away and leaves the key.
 func (t *till) empty() {
 	w := t.w
+	if t.key.Public().KID() != t.first.KID() && w.plan.has(HQPutBack) {
+		t.lose() // the change of key is gone here, and perhaps there: the terminal has come to its end
+		return
+	}
 	w.must(t.disk.Kill())
 	t.drop()
 	t.wipe()

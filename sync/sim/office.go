@@ -70,9 +70,17 @@ func (o *office) file() {
 	}
 }
 
+// spared puts faults of the disk off until what it returns is called: what people do by hand, they do again.
+func (o *office) spared() func() {
+	fault, bad := o.disk.fault, o.disk.bad
+	o.disk.Mend()
+	return func() { o.disk.fault, o.disk.bad = fault, bad }
+}
+
 // enrol makes a till's terminal known.
 func (o *office) enrol(t *till) {
 	w := o.w
+	defer o.spared()()
 	books := o.books
 	if books == nil {
 		w.must(o.disk.Start(nil))
@@ -80,7 +88,13 @@ func (o *office) enrol(t *till) {
 		books, err = ledger.Open(w.ctx, o.path(), w.loop.Now)
 		w.must(err)
 	}
-	w.must(books.AddTerminal(w.ctx, ledger.Terminal{ID: t.id, Entity: "kita-" + store, Store: store, Lane: t.lane}, t.first))
+	err := books.AddTerminal(w.ctx, ledger.Terminal{ID: t.id, Entity: "kita-" + store, Store: store, Lane: t.lane}, t.first)
+	if o.books != nil && errors.Is(err, ledger.ErrStopped) {
+		o.crash()
+		o.enrol(t)
+		return
+	}
+	w.must(err)
 	if o.books == nil {
 		w.must(o.disk.Kill())
 		w.must(books.Close())
@@ -127,6 +141,7 @@ func (o *office) startIn(d time.Duration) {
 func (o *office) open() (err error) {
 	w := o.w
 	if o.rested != nil {
+		defer o.spared()()
 		err = o.disk.Start(o.rested.image)
 	} else {
 		err = o.disk.Start(nil)

@@ -84,7 +84,7 @@ func (c *checker) bring(t *till, hand *ingest.Hand) {
 }
 
 // picture is what the books come to: every payment with its amount and state. Of the payments by one code only
-// the states and the sum.
+// the states and the sum, and where one was taken back only that.
 func (c *checker) picture(list []ledger.Payment) string {
 	type group struct {
 		states []string
@@ -106,6 +106,9 @@ func (c *checker) picture(list []ledger.Payment) string {
 	var lines []string
 	for name, g := range groups {
 		slices.Sort(g.states)
+		if len(g.states) > 1 && slices.Contains(g.states, string(ledger.Voided)) {
+			g.states = nil // the owner of the exception decides whether the code was free again
+		}
 		lines = append(lines, fmt.Sprintf("%s: %d %v", name, g.sum, g.states))
 	}
 	slices.Sort(lines)

@@ -1,13 +1,20 @@
 package sim
 
 import (
+	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +25,7 @@ var (
 	simSeed  = flag.Uint64("sim.seed", 0, "run this seed alone, and tell what happens")
 	simFirst = flag.Uint64("sim.first", 1, "the first seed")
 	simSeeds = flag.Uint64("sim.seeds", 500, "how many seeds")
+	simPart  = flag.Bool("sim.part", false, "run the seeds in this very process")
 	simHunt  = flag.Bool("sim.hunt", false, "look for the first seed, up to -sim.seeds, that finds each deliberate bug")
 	simLog   = flag.Bool("sim.log", false, "with -sim.seed: the programs' logs too")
 )
@@ -47,39 +55,91 @@ func run(t *testing.T, base string, plan Plan, bug Bug, out io.Writer) (Result, 
 	return Run(t, plan, o)
 }
 
-// TestSim runs seeds.
+// TestSim runs seeds: as many at a time, each in a process of its own, as there are processors, for a run has
+// all of the process's randomness to itself.
 func TestSim(t *testing.T) {
-	base := room(t)
-	if *simSeed != 0 {
-		plan := PlanOf(*simSeed)
-		fmt.Println(plan.String())
-		r, err := run(t, base, plan, Bug{}, os.Stdout)
-		fmt.Printf("%+v\n", r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return
+	switch {
+	case *simSeed != 0:
+		again(t, *simSeed)
+	case *simPart:
+		part(t)
+	default:
+		parts(t)
 	}
-	began := time.Now()
+}
+
+// again runs one seed and tells what happens.
+func again(t *testing.T, seed uint64) {
+	plan := PlanOf(seed)
+	fmt.Println(plan.String())
+	r, err := run(t, room(t), plan, Bug{}, os.Stdout)
+	fmt.Printf("%+v\n", r)
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// mark begins the line with which a part tells its total.
+const mark = "total: "
+
+// part runs a range of seeds in this process.
+func part(t *testing.T) {
+	base := room(t)
 	var sum total
 	for seed := *simFirst; seed < *simFirst+*simSeeds; seed++ {
 		plan := PlanOf(seed)
 		r, err := run(t, base, plan, Bug{}, nil)
 		if err != nil {
-			t.Errorf("seed %d: %v\nagain: go test ./sync/sim -run 'TestSim$' -sim.seed=%d\n%s", seed, err, seed, plan.String())
-			if sum.failed++; sum.failed > 20 {
-				t.Fatal("enough")
-			}
+			fmt.Printf("seed %d: %v\nagain: go test ./sync/sim -run 'TestSim$' -sim.seed=%d\n%s\n", seed, err, seed, plan.String())
+			sum.Failed++
 		}
 		sum.add(&r)
 	}
-	t.Logf("%d seeds from %d in %v: %s", *simSeeds, *simFirst, time.Since(began).Round(time.Millisecond), &sum)
+	line, err := json.Marshal(&sum)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Printf("%s%s\n", mark, line)
+}
+
+// parts has the seeds run.
+func parts(t *testing.T) {
+	began := time.Now()
+	n := uint64(min(runtime.GOMAXPROCS(0), int(*simSeeds)))
+	outs := make([]bytes.Buffer, n)
+	errs := make([]error, n)
+	var all sync.WaitGroup
+	for i := range n {
+		first, end := *simFirst+*simSeeds*i/n, *simFirst+*simSeeds*(i+1)/n
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestSim$", "-test.timeout=0", "-sim.part",
+			fmt.Sprintf("-sim.first=%d", first), fmt.Sprintf("-sim.seeds=%d", end-first))
+		cmd.Stdout, cmd.Stderr = &outs[i], &outs[i]
+		all.Go(func() { errs[i] = cmd.Run() })
+	}
+	all.Wait()
+	var sum total
+	for i := range outs {
+		told, line, ended := strings.Cut(outs[i].String(), mark)
+		var one total
+		if err := json.NewDecoder(strings.NewReader(line)).Decode(&one); !ended || err != nil || errs[i] != nil {
+			t.Errorf("part %d ended with %v, %v", i, errs[i], err)
+		}
+		if one.Failed > 0 || !ended {
+			t.Error(told)
+		}
+		sum.add(&one.Result)
+		sum.Failed += one.Failed
+	}
+	t.Logf("%d seeds from %d in %v: %s", *simSeeds, *simFirst, time.Since(began).Round(time.Second), &sum)
+	if sum.Failed > 0 {
+		t.Errorf("%d seeds failed", sum.Failed)
+	}
 }
 
 // total adds up runs.
 type total struct {
 	Result
-	failed int
+	Failed int
 }
 
 func (s *total) add(r *Result) {
@@ -105,9 +165,40 @@ func (s *total) add(r *Result) {
 }
 
 func (s *total) String() string {
-	return fmt.Sprintf("%.1f shop-days; %d payments shown (%d after a restart), %d settled, %d voided, %d in suspense, %d gone with a disk; %d unseen; %d forks; "+
-		"%d messages sent, %d lost, %d damaged, %d replayed; exceptions %v", s.ShopTime.Hours()/24, s.Shown, s.Recovered, s.Settled, s.Voided, s.Suspended, s.Lost,
-		s.Unseen, s.Forks, s.Messages.Sent, s.Messages.Lost, s.Messages.Damaged, s.Messages.Replayed, s.Exceptions)
+	return fmt.Sprintf("%.1f shop-days; %d payments shown (%d of them after a restart), %d settled, %d voided, %d in suspense, %d gone with a disk; "+
+		"%d that nobody saw; %d forks; %d messages sent, %d lost, %d damaged, %d replayed; exceptions %v", s.ShopTime.Hours()/24, s.Shown, s.Recovered,
+		s.Settled, s.Voided, s.Suspended, s.Lost, s.Unseen, s.Forks, s.Messages.Sent, s.Messages.Lost, s.Messages.Damaged, s.Messages.Replayed, s.Exceptions)
+}
+
+// TestAgain wants a seed to do again what it did.
+func TestAgain(t *testing.T) {
+	base := room(t)
+	for seed := uint64(1); seed <= 8; seed++ {
+		one, err := run(t, base, PlanOf(seed), Bug{}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		two, err := run(t, base, PlanOf(seed), Bug{}, nil)
+		if err != nil || one.Trace != two.Trace || one.Messages != two.Messages {
+			t.Errorf("seed %d: %+v, then %+v, %v", seed, one, two, err)
+		}
+	}
+}
+
+// TestCalm wants, where nothing goes wrong, everything settled and nothing else.
+func TestCalm(t *testing.T) {
+	base := room(t)
+	for seed := uint64(1); seed <= 10; seed++ {
+		plan := Calm(seed, rand.New(rand.NewPCG(seed, 0)))
+		r, err := run(t, base, plan, Bug{}, nil)
+		if err != nil {
+			t.Errorf("seed %d: %v", seed, err)
+		}
+		if spent := r.Exceptions[ledger.SpentTwice]; r.Shown == 0 || r.Settled+r.Voided+r.Suspended != r.Shown || r.Suspended != spent ||
+			r.Lost+r.Forks+r.Unseen > 0 || len(r.Exceptions) > 1 || len(r.Exceptions) == 1 && spent == 0 {
+			t.Errorf("seed %d: %+v", seed, r)
+		}
+	}
 }
 
 // TestMain gives the runs more memory between collections: they are short, and there are many.

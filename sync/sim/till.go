@@ -76,7 +76,7 @@ func (w *World) newTill(name, lane string, id payment.ID, key *wire.Signer, stre
 	disk, err := NewDisk(filepath.Join(w.dir, "lane-"+name), w.stream(1000+stream))
 	w.must(err)
 	t.disk, disk.cuts = disk, w.plan.cutsPower(LaneDisk)
-	t.clocks = clocks{loop: w.loop, booted: w.loop.Now().Add(-between(t.random, time.Minute, 100*time.Hour))}
+	t.clocks = clocks{name: name, loop: w.loop, booted: w.loop.Now().Add(-between(t.random, time.Minute, 100*time.Hour))}
 	t.client = w.broker.Client(t.hear, wire.DownTopic(id), wire.AllTopic)
 	w.tills = append(w.tills, t)
 	return t
@@ -145,7 +145,7 @@ func (p *program) open() (err error) {
 	if err != nil {
 		return err
 	}
-	p.clock = clock.New(w.bug.clock(p.till, p.clocks.source()), saved)
+	p.clock = clock.New(p.clocks.source(), saved)
 	p.lane, err = lane.New(w.ctx, lane.Config{
 		Journal: p.journal, Clock: p.clock, Place: place, Bundle: bundle, HashKey: w.hash,
 		IDs: payment.NewIDs(p.clock.Wall, rand.Reader), Log: w.log, ByHand: true,

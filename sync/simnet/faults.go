@@ -42,7 +42,7 @@ func damage(random *rand.Rand, payload, before []byte) []byte {
 	case 0: // half of it
 		return b[:random.IntN(len(b))]
 	case 1: // and what the next one began with
-		return append(b, b[:random.IntN(len(b))]...)
+		return append(b, b[:1+random.IntN(len(b))]...)
 	case 2:
 		if n := min(len(b), len(before)); n > 1 {
 			at := 1 + random.IntN(n-1)

@@ -1,0 +1,57 @@
+package sim
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// kept are stories that once ended badly, written down so that no change of PlanOf loses them. Each is told with
+// several seeds: who comes to which till, and when, decides too.
+var kept = []struct {
+	what      string
+	seeds     []uint64
+	incidents []Incident
+}{
+	{
+		"HQ is restored from before a lane's change of key, and can't read a word of it any more", []uint64{1, 2},
+		[]Incident{{At: time.Hour, Kind: HQBackup}, {At: 2 * time.Hour, Kind: LaneKey}, {At: 5 * time.Hour, Kind: HQPutBack}},
+	},
+	{
+		"a disk is put back, goes on in a new epoch, and offers the rest of the old one for ever", []uint64{1, 2},
+		[]Incident{
+			{At: 100 * time.Minute, Kind: LineDown, For: time.Hour},
+			{At: 140 * time.Minute, Kind: LanePutBack, Arg: 60},
+		},
+	},
+	{
+		"a code paid at two lanes; the first was settled, and the other is heard of first by a restored HQ", []uint64{2, 5, 7},
+		[]Incident{
+			{At: time.Minute, Kind: HQBackup}, {At: 5 * time.Hour, Kind: HQCut}, {At: 5*time.Hour + time.Minute, Kind: LineDown, For: 50 * time.Minute},
+			{At: 5*time.Hour + 2*time.Minute, Kind: HQPutBack}, {At: 330 * time.Minute, Kind: HQCut},
+		},
+	},
+	{
+		"a fork is found while a customer stands at the till", []uint64{1, 2},
+		[]Incident{
+			{At: time.Hour, Kind: LineDown, For: 5 * time.Minute}, {At: 61 * time.Minute, Kind: LaneCloned}, {At: 2 * time.Hour, Kind: LaneCloned},
+			{At: 3 * time.Hour, Kind: LaneCloned},
+		},
+	},
+}
+
+func TestKept(t *testing.T) {
+	base := room(t)
+	for _, k := range kept {
+		t.Run(k.what, func(t *testing.T) {
+			for _, seed := range k.seeds {
+				plan := Calm(seed, rand.New(rand.NewPCG(seed, 0)))
+				plan.Lanes, plan.Span, plan.Sales, plan.HQAway, plan.Away = 2, 6*time.Hour, 60, 2*time.Minute, time.Minute
+				plan.Incidents = k.incidents
+				if _, err := run(t, base, plan, Bug{}, nil); err != nil {
+					t.Errorf("%v\n%s", err, plan.String())
+				}
+			}
+		})
+	}
+}
