@@ -52,7 +52,11 @@ func (c configCheckCmd) Run(std streams) error {
 	if len(faults) > 0 {
 		return faulty(std, faults)
 	}
-	_, err = fmt.Fprintln(std.out, what+", and what it names is here")
+	what += ", and what it names is here"
+	if len(notes) > 0 {
+		what += ", but for what is noted above"
+	}
+	_, err = fmt.Fprintln(std.out, what)
 	return err
 }
 

@@ -103,7 +103,7 @@ func (c hqInitCmd) Run(ctx context.Context, std streams) error {
 
 type hqPolicyCmd struct {
 	Show hqPolicyShowCmd `cmd:"" help:"Print the policy in force as TOML."`
-	Edit hqPolicyEditCmd `cmd:"" help:"Edit the policy with $EDITOR and sign it under the next version."`
+	Edit hqPolicyEditCmd `cmd:"" help:"Edit the policy with $EDITOR (vi without one) and sign it under the next version."`
 	Sign hqPolicySignCmd `cmd:"" help:"Sign a policy file; its version must be above the one in force."`
 }
 

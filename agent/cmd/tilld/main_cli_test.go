@@ -55,7 +55,7 @@ func TestCommandLine(t *testing.T) {
 		{"check a bad file", []string{"config", "check", bad}, 1, "", ":2: languge: unknown key"},
 		{"check what a file names", []string{"config", "check", lane}, 1, "note: " + lane + ":3: scanner.path: ", lane + ":6: broker.tls.ca: " + dir + "/ca.pem: no such file"},
 		{"check the text alone", []string{"config", "check", "--offline", lane}, 0, "a valid configuration for tilld lane; what it names was not looked at", ""},
-		{"check HQ's file", []string{"config", "check", hq}, 0, "a valid configuration for tilld hq, and what it names is here", ""},
+		{"check HQ's file", []string{"config", "check", hq}, 0, "a valid configuration for tilld hq, and what it names is here, but for what is noted above\n", ""},
 		{"check notes what is not there yet", []string{"config", "check", hq}, 0, "note: " + hq + ":1: data: " + dir + "/hq is not there yet: tilld hq init makes it", ""},
 		{"run a lane without its CA", []string{"lane", "-c", lane}, 1, "", lane + ":6: broker.tls.ca: "},
 		{"run HQ's file as a lane", []string{"lane", "-c", hq}, 1, "", "this is HQ's configuration: run it with tilld hq -c " + hq},

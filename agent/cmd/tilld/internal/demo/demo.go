@@ -314,9 +314,10 @@ func (d *Demo) print() error {
   HQ's console          http://%[5]s/hq     sign in with the token: %[6]s
   the shop's own POS    http://%[7]s and http://%[8]s (/openapi.json): lanes L1 and L2
 
-  cut batches now, and list them:
+  cut batches now, list them, and pull one by its "id" (the same bytes each time):
     curl -X POST -H "Authorization: Bearer %[6]s" -H "Content-Type: application/json" -d "{}" http://%[5]s/v1/settlements
     curl -H "Authorization: Bearer %[6]s" http://%[5]s/v1/settlements
+    curl -H "Authorization: Bearer %[6]s" http://%[5]s/v1/settlements/ID.csv
 
 Data is in %[9]s. Ctrl-C ends it; started again it continues.
 `, o.addr(phonePort), d.nodes[0].PagesAddr(), d.nodes[1].PagesAddr(), d.notes.PIN, d.hq.Addr(), d.notes.Token,
