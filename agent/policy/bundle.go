@@ -25,6 +25,7 @@ type Bundle struct {
 
 	trust  *Trust
 	policy *Document
+	demand uint64 // no policy below this version is believed; see Demand
 
 	rawTrust, rawPolicy []byte
 }
@@ -76,6 +77,20 @@ func (b *Bundle) PolicyVersion() uint64 {
 	return b.policy.Version
 }
 
+// Demand is the bundle that believes no policy below a version any more, because something surer than what is
+// held says that this one was in force before. Then no policy is in force until that one, or a later one, comes.
+func (b *Bundle) Demand(version uint64) *Bundle {
+	if version <= b.demand {
+		return b
+	}
+	next := *b
+	next.demand = version
+	if b.PolicyVersion() < version {
+		next.policy, next.rawPolicy = nil, nil
+	}
+	return &next
+}
+
 // Raw is the signed bytes of both documents, to keep for Load; nil where there is none.
 func (b *Bundle) Raw() (trust, policy []byte) { return b.rawTrust, b.rawPolicy }
 
@@ -115,7 +130,7 @@ func (b *Bundle) acceptTrust(raw []byte) (*Bundle, error) {
 	if t.Chain != b.chain {
 		return nil, fmt.Errorf("trust bundle %d: %w: %q, not %q", t.Version, ErrChain, t.Chain, b.chain)
 	}
-	next := &Bundle{root: b.root, chain: b.chain, trust: t, rawTrust: raw}
+	next := &Bundle{root: b.root, chain: b.chain, trust: t, rawTrust: raw, demand: b.demand}
 	if b.policy == nil {
 		return next, nil
 	}
@@ -135,6 +150,9 @@ func (b *Bundle) acceptPolicy(raw []byte, at time.Time) (*Bundle, error) {
 	}
 	if d.Version < b.trust.Policy {
 		return nil, fmt.Errorf("policy %d: %w: the trust bundle demands %d", d.Version, ErrOlder, b.trust.Policy)
+	}
+	if d.Version < b.demand {
+		return nil, fmt.Errorf("policy %d: %w: %d was in force already", d.Version, ErrOlder, b.demand)
 	}
 	if b.policy != nil {
 		switch newer, err := succeeds("policy", d.Version, b.policy.Version, d, b.policy); {

@@ -276,3 +276,22 @@ func FuzzOpenPolicy(f *testing.F) {
 		}
 	})
 }
+
+// TestDemand: a version that was in force once keeps all older ones out, whatever comes in between.
+func TestDemand(t *testing.T) {
+	root, key := edKey(t, 1), edKey(t, 2)
+	held := mustAccept(t, NewBundle(root.Public(), "kita"), signed(t, trustOf(2, key), root), signed(t, withVersion(5), key))
+	if b := held.Demand(5); b.PolicyVersion() != 5 {
+		t.Errorf("demanding what is held leaves %d", b.PolicyVersion())
+	}
+	b := mustAccept(t, held.Demand(7).Demand(6), signed(t, trustOf(3, key), root))
+	if _, raw := b.Raw(); b.PolicyVersion() != 0 || raw != nil {
+		t.Errorf("policy %d is in force, %x", b.PolicyVersion(), raw)
+	}
+	if _, err := b.Accept(signed(t, withVersion(6), key), today); !errors.Is(err, ErrOlder) {
+		t.Errorf("version 6: %v", err)
+	}
+	if b = mustAccept(t, b, signed(t, withVersion(7), key)); b.PolicyVersion() != 7 || held.PolicyVersion() != 5 {
+		t.Errorf("policy %d, and %d before", b.PolicyVersion(), held.PolicyVersion())
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -113,10 +114,10 @@ func TestInline(t *testing.T) {
 	}
 }
 
-// office is an HQ for these tests: a root, and a key that signs acknowledgements.
+// office is an HQ for these tests: a root, and a key that signs acknowledgements and policies.
 type office struct {
-	root, ack *wire.Signer
-	trust     []byte
+	root, ack     *wire.Signer
+	trust, policy []byte
 }
 
 func (m *madeJournal) office(t *testing.T) *office {
@@ -125,8 +126,17 @@ func (m *madeJournal) office(t *testing.T) *office {
 	now := time.Now()
 	o.trust = of((&policy.Trust{Version: 1, Chain: "kita", Issued: policy.StampOf(now), Rows: []policy.TrustRow{{
 		Use: policy.UseAck, Key: o.ack.Public().Bytes(), NotBefore: policy.StampOf(now), NotAfter: policy.StampOf(now.Add(time.Hour)),
+	}, {
+		Use: policy.UsePolicy, Key: o.ack.Public().Bytes(), NotBefore: policy.StampOf(now), NotAfter: policy.StampOf(now.Add(time.Hour)),
 	}}}).Sign(o.root))
+	o.policy = o.rules(3) // which the entries obeyed
 	return o
+}
+
+func (o *office) rules(version uint64) []byte {
+	d := policy.Starter("kita", "JPY", "Asia/Tokyo", time.Now())
+	d.Version = version
+	return of(d.Sign(o.ack))
 }
 
 // acknowledge has the journal keep HQ's word about all of its entries.
@@ -147,13 +157,16 @@ func (o *office) acknowledge(t *testing.T, m *madeJournal) {
 	if err := j.SetDocument(ctx, journal.TrustDocument, 1, o.trust); err != nil {
 		t.Fatal(err)
 	}
+	if err := j.SetDocument(ctx, journal.PolicyDocument, 3, o.policy); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func (o *office) answer(m *madeJournal, terminal payment.ID) []byte {
 	kid := m.old.Public().KID()
 	return of((&policy.JoinAnswer{
 		Chain: "kita", Terminal: terminal, Key: kid[:], Store: "S1", Lane: "L1", Entity: "Kita", Zone: "Asia/Tokyo", Currency: "JPY",
-		HashKeys: []policy.HashKey{{Epoch: 1, Key: bytes.Repeat([]byte{1}, 32)}}, Trust: o.trust, Made: policy.StampOf(time.Now()),
+		HashKeys: []policy.HashKey{{Epoch: 1, Key: bytes.Repeat([]byte{1}, 32)}}, Trust: o.trust, Policy: o.policy, Made: policy.StampOf(time.Now()),
 	}).Sign(o.root))
 }
 
@@ -195,7 +208,8 @@ func TestJournalVerifyByHQsKey(t *testing.T) {
 		{"nothing acknowledged", before, answer, 0, "\nVERIFIED\n"},
 		{"a cursor that nothing proves", edited(t, before, `UPDATE epoch SET acked = last, hq_epoch = 5; DELETE FROM exposure`), answer, 1, "NOT PROVEN: epoch "},
 		{"a word that was changed", edited(t, m.database, `UPDATE epoch SET ack = CAST(ack || x'00' AS BLOB)`), root, 1, "NOT VERIFIED: acknowledgement of epoch "},
-		{"a policy of nobody's", edited(t, m.database, `INSERT INTO document VALUES ('policy', 1, x'00')`), root, 1, "NOT VERIFIED: policy: "},
+		{"a policy of nobody's", edited(t, m.database, `UPDATE document SET raw = x'00' WHERE kind = 'policy'`), root, 1, "NOT VERIFIED: policy: "},
+		{"no policy, where its answer is not here", edited(t, m.database, `DELETE FROM document WHERE kind = 'policy'`), root, 0, "NOT CHECKED: whether policy 3, which the newest entries obeyed, is still there"},
 		{"no such file", m.database, dir + "/none", 2, "--hq: "},
 		{"a file of rubbish", m.database, file("rubbish", []byte("x")), 3, "--hq: "},
 		{"a second medium", m.secondFile(), root, 0, "\nVERIFIED\n"},
@@ -212,5 +226,39 @@ func TestJournalVerifyByHQsKey(t *testing.T) {
 	var a verifyAnswer
 	if err := json.Unmarshal([]byte(object), &a); err != nil || !a.Verified || len(a.Acks) != 2 || a.Acks[1].Acked != 4 || a.Acks[1].HQTime == nil || a.Acks[1].Error != "" || len(a.NotChecked) != 1 {
 		t.Errorf("%v, %s", err, object)
+	}
+}
+
+// TestJournalVerifyNamesTheOlderPolicy: who takes HQ's newer policy out of a lane's journal puts it back to the one
+// that it joined with. The entries say what they obeyed.
+func TestJournalVerifyNamesTheOlderPolicy(t *testing.T) {
+	m := makeJournal(t)
+	o := m.office(t)
+	o.acknowledge(t, m)
+	now := o.policy
+	o.policy = o.rules(1) // of HQ's answer, long ago
+	root := hex.EncodeToString(o.root.Public().Bytes())
+	put := func(version int, raw []byte) string {
+		return fmt.Sprintf(`UPDATE document SET version = %d, raw = x'%x' WHERE kind = 'policy'`, version, raw)
+	}
+	for _, tt := range []struct {
+		name, text string
+		code       int
+		out        string
+	}{
+		{"as it was", put(3, now), 0, "\nVERIFIED\n"},
+		{"the policy deleted", `DELETE FROM document WHERE kind = 'policy'`, 1, "NOT VERIFIED: policy: the newest entries obeyed version 3, and what is left is version 1: "},
+		{"everything deleted", `DELETE FROM document`, 1, "NOT VERIFIED: policy: the newest entries obeyed version 3, and what is left is version 1: "},
+		{"an older one put in", put(2, o.rules(2)), 1, "NOT VERIFIED: policy: the newest entries obeyed version 3, and what is left is version 2: "},
+		{"an older one under its number", put(3, o.rules(2)), 1, "NOT VERIFIED: policy: it is version 2, and the journal calls it 3"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := filepath.Dir(edited(t, m.database, tt.text))
+			filesIn(t, dir)("terminal.join", o.answer(m, m.terminal))
+			code, out, errs := tilld(t, "journal", "verify", "--key", m.key(), "--hq", root, "--data", dir)
+			if code != tt.code || !strings.Contains(out, tt.out) {
+				t.Errorf("exit %d, %q, %q; want exit %d and %q", code, out, errs, tt.code, tt.out)
+			}
+		})
 	}
 }

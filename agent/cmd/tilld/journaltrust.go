@@ -93,10 +93,14 @@ func (a *verifyAnswer) checkHQ(ctx context.Context, src *journal.Copy, hq *hqTru
 		a.fault("HQ's keys", err)
 		return ctx.Err()
 	}
-	if _, raw, err := src.Document(ctx, journal.PolicyDocument); err != nil {
+	if version, raw, err := src.Document(ctx, journal.PolicyDocument); err != nil {
 		return err
 	} else if raw != nil {
-		if _, err := policy.OpenPolicy(raw, trust.Keys(policy.UsePolicy, time.Time{})); err != nil {
+		doc, err := policy.OpenPolicy(raw, trust.Keys(policy.UsePolicy, time.Time{}))
+		if err == nil && doc.Version != version {
+			err = fmt.Errorf("it is version %d, and the journal calls it %d", doc.Version, version)
+		}
+		if err != nil {
 			a.fault("policy", err)
 		}
 	}

@@ -117,6 +117,9 @@ func (a *verifyAnswer) beside(ctx context.Context, src journal.Source, hq *hqTru
 	if !ok {
 		return nil
 	}
+	if err := a.checkObeyed(ctx, db, hq, dir); err != nil {
+		return err
+	}
 	const answers = "HQ's answers about single entries, the clock's anchor: nothing here signs them"
 	if hq == nil {
 		a.NotChecked = append(a.NotChecked, "what HQ has acknowledged, and its trust bundle and policy: give HQ's root key (--hq)", answers)

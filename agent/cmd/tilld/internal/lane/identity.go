@@ -142,7 +142,10 @@ func LoadJoin(dir string, id Identity) (*policy.JoinAnswer, error) {
 // PINStore is where a lane's manager's PIN is kept.
 func PINStore(dir string) files.Store { return files.Store(filepath.Join(dir, pinFile)) }
 
-// loadBundle is what the journal says to believe, or else the answer of HQ.
+// loadBundle is what the journal says to believe, or else the answer of HQ. The entries say which policy was in
+// force: where that one is gone (the rows were deleted, or the journal was made anew from the second medium, which
+// has entries alone), none is in force until HQ sends it. The answer's is older, and may let phones pay that were
+// revoked since.
 func loadBundle(ctx context.Context, j *journal.Journal, a *policy.JoinAnswer) (*policy.Bundle, error) {
 	b, err := a.Bundle()
 	if err != nil {
@@ -164,5 +167,6 @@ func loadBundle(ctx context.Context, j *journal.Journal, a *policy.JoinAnswer) (
 		}
 		b = next
 	}
-	return b, nil
+	obeyed, err := j.Obeyed(ctx)
+	return b.Demand(obeyed), err
 }

@@ -138,6 +138,9 @@ func (n *Node) openLane(ctx context.Context, software string) error {
 	if err := n.checkAcks(ctx, bundle); err != nil {
 		return err
 	}
+	if bundle.Policy() == nil {
+		n.log.WarnContext(ctx, "no policy that may be obeyed is on this machine; nothing is sold until HQ sends one")
+	}
 	if doc := bundle.Policy(); doc != nil {
 		terms := doc.Terms(place.Store, place.Lane)
 		place.Roll = terms.Roll.Duration()

@@ -23,7 +23,27 @@ import (
 // joined is a lane that has joined a chain, and whose HQ is not there.
 func joined(t *testing.T, pos string) *Node {
 	t.Helper()
-	dir, office := t.TempDir(), t.TempDir()
+	return joinedAt(t, t.TempDir(), pos)
+}
+
+// run runs a lane until the function that it returns is called.
+func run(t *testing.T, n *Node) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- n.Run(ctx) }()
+	return func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("the lane ends with %v", err)
+		}
+	}
+}
+
+// joinedAt is a lane of the HQ that is made in a directory.
+func joinedAt(t *testing.T, office, pos string) *Node {
+	t.Helper()
+	dir := t.TempDir()
 	if err := hq.Init(t.Context(), office, "kita", "JPY", "Asia/Tokyo", time.Now); err != nil {
 		t.Fatal(err)
 	}
