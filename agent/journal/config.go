@@ -84,9 +84,6 @@ func (c *Config) defaults() {
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
-	if c.Free == nil {
-		c.Free = freeBytes
-	}
 	if c.Cause == 0 {
 		c.Cause = payment.CauseFirst
 	}

@@ -23,11 +23,6 @@ func flock(f *os.File) error {
 	return err
 }
 
-// isFull says that a disk, a quota or a limit takes no more.
-func isFull(err error) bool {
-	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, unix.EFBIG)
-}
-
 // syncDir makes a new name in a directory survive a power cut.
 func syncDir(path string) error {
 	d, err := os.Open(path)

@@ -25,22 +25,6 @@ func flock(f *os.File) error {
 	return err
 }
 
-// isFull says that a disk or a quota takes no more.
-func isFull(err error) bool {
-	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL) || errors.Is(err, windows.ERROR_DISK_QUOTA_EXCEEDED)
-}
-
-// freeBytes is what this user may still write under a directory.
-func freeBytes(dir string) (uint64, error) {
-	name, err := windows.UTF16PtrFromString(dir)
-	if err != nil {
-		return 0, err
-	}
-	var free uint64
-	err = windows.GetDiskFreeSpaceEx(name, &free, nil, nil)
-	return free, err
-}
-
 // syncDir does nothing: NTFS journals its names, and a directory can't be flushed.
 func syncDir(string) error { return nil }
 

@@ -26,11 +26,12 @@ type rule struct {
 var table = []rule{
 	{"agent/payment", "", "the vocabulary; everybody speaks it, so it depends on nobody"},
 	{"agent/clock", "", "asks what time it is, and does not care who wants to know"},
+	{"agent/disk", "", "asks how much is free, for whoever must not begin what can't end"},
 	{"agent/paycode", "agent/payment agent/paycode/signed sync/wire", "text in, code out: no disk, no network, no screen"},
 	{"agent/paycode/signed", "agent/payment sync/wire", "HQ and the phone use it without the lane"},
 	{"agent/policy", "agent/payment agent/paycode sync/wire", "a document; who obeys it imports it"},
 	{"agent/checkout", "agent/payment agent/paycode agent/policy", "pure rules: state, event and now come in as values"},
-	{"agent/journal", "agent/payment sync/wire", "keeps facts and doesn't judge them"},
+	{"agent/journal", "agent/payment agent/disk sync/wire", "keeps facts and doesn't judge them"},
 	{"agent/lane", "agent/payment agent/clock agent/paycode agent/policy agent/checkout agent/journal drivers/port drivers/scanner sync/wire",
 		"its work is to bring checkout and journal together, so it knows both; uplink and screens it does not"},
 	{"agent/httpapi", "agent/payment", "what the HTTP APIs of a lane and of HQ share; it serves neither"},

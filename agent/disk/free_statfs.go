@@ -1,11 +1,11 @@
 //go:build linux || darwin || freebsd
 
-package journal
+package disk
 
 import "golang.org/x/sys/unix"
 
-// freeBytes is what this user may still write under a directory.
-func freeBytes(dir string) (uint64, error) {
+// Free is what this user may still write under a directory.
+func Free(dir string) (uint64, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
 		return 0, err
