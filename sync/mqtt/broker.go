@@ -179,14 +179,23 @@ func (b *Broker) URL() string {
 	return a.String()
 }
 
-// Healthy returns why messages can't be taken, or nil. A full disk switches the store off until
-// the broker is closed and started again.
+// ErrStore reports a broker that can't keep messages. A store keeps its first write error, such as that of a full
+// disk, however much room there is later: only a broker that is started anew takes messages again.
+var ErrStore = errors.New("mqtt: broker's store failed; it has to be started again when there is space on the disk")
+
+// Healthy returns why messages can't be taken, or nil. It looks at what became of the last writes and writes
+// nothing itself. ErrStore is what only a new start mends.
 func (b *Broker) Healthy() error {
 	if !b.server.Running() {
 		return errors.New("mqtt: broker is closed")
 	}
 	if !b.server.JetStreamEnabled() {
-		return errors.New("mqtt: broker's store is off after an error; start it again when there is space on the disk")
+		return fmt.Errorf("%w: it is off", ErrStore)
+	}
+	for _, e := range b.server.Healthz(&server.HealthzOptions{Details: true}).Errors {
+		if e.Type == server.HealthzErrorStream || e.Type == server.HealthzErrorAccount {
+			return fmt.Errorf("%w: %s", ErrStore, e.Error)
+		}
 	}
 	return nil
 }
