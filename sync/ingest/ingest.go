@@ -31,10 +31,11 @@ type Ingest struct {
 	inbox    []chan message // one for each verifier; a terminal's messages stay in order
 	verified chan *item
 	answers  chan answer
-	wake     chan struct{} // to the poster: something was stored
-	linked   chan struct{} // to sayHello: the road has come up
-	turn     int64         // the poster's: the history after which it goes on
-	drained  atomic.Uint64 // batches of outboxes that are being emptied
+	wake     chan struct{}         // to the poster: something was stored
+	linked   chan struct{}         // to sayHello: the road has come up
+	turn     int64                 // the poster's: the history after which it goes on
+	drained  atomic.Uint64         // batches of outboxes that are being emptied
+	failing  atomic.Pointer[error] // of the newest commit; nil: it succeeded
 }
 
 type message struct {
@@ -117,6 +118,14 @@ func (g *Ingest) Run(ctx context.Context) error {
 	stage(g.sayHello)
 	all.Wait()
 	return context.Cause(ctx)
+}
+
+// Healthy returns why the newest commit failed, or nil. Lanes that are alive cause one every minute or so.
+func (g *Ingest) Healthy() error {
+	if err := g.failing.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // LinkUp says that the road has come up; it may be called before Run. Every lane then hears of the session at

@@ -22,7 +22,11 @@ func (g *Ingest) post(ctx context.Context) error {
 			if ctx.Err() != nil || errors.Is(err, ledger.ErrStopped) {
 				return err
 			}
-			g.log.warn(ctx, "posting failed", "error", err.Error())
+			say := g.log.warn
+			if errors.Is(err, ledger.ErrFull) {
+				say = g.log.error
+			}
+			say(ctx, "posting failed", "error", err.Error())
 		}
 		select {
 		case <-ctx.Done():

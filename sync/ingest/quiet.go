@@ -25,6 +25,14 @@ type repeat struct {
 const often = 10 * time.Second
 
 func (q *quiet) warn(ctx context.Context, msg string, args ...any) {
+	q.say(ctx, slog.LevelWarn, msg, args)
+}
+
+func (q *quiet) error(ctx context.Context, msg string, args ...any) {
+	q.say(ctx, slog.LevelError, msg, args)
+}
+
+func (q *quiet) say(ctx context.Context, level slog.Level, msg string, args []any) {
 	q.mu.Lock()
 	now := q.now()
 	r := q.last[msg]
@@ -39,5 +47,5 @@ func (q *quiet) warn(ctx context.Context, msg string, args ...any) {
 	more := r.more
 	r.at, r.more = now, 0
 	q.mu.Unlock()
-	q.log.WarnContext(ctx, msg, append(args, "more", more)...)
+	q.log.Log(ctx, level, msg, append(args, "more", more)...)
 }

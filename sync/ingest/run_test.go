@@ -1,9 +1,11 @@
 package ingest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"strings"
 	"testing"
@@ -282,14 +284,57 @@ func TestOneFails(t *testing.T) {
 	}
 }
 
+// TestDiskFull: on a full disk nothing is recorded or acknowledged, the log has one error that names it, and when there
+// is room everything goes on.
+func TestDiskFull(t *testing.T) {
+	b := newBench(t)
+	l := b.Lane("s1", "1")
+	var out bytes.Buffer
+	noRoom, tries := true, 0
+	cfg := configFor(b.Chain, &brokenLedger{Store: b.store, record: func([]*ledger.Arrival) error {
+		if tries++; noRoom {
+			return fmt.Errorf("%w: says the test", ledger.ErrFull)
+		}
+		return nil
+	}}, b.road)
+	cfg.Log = slog.New(slog.NewTextHandler(&out, nil))
+	var err error
+	b.g, err = New(b.Ctx, cfg)
+	b.Must(err)
+	group := func() (list []*item) {
+		for range 3 {
+			it, err := b.g.check(b.Ctx, message{l.ID, l.Message(1, 2)})
+			b.Must(err)
+			list = append(list, it)
+		}
+		return list
+	}
+	b.Must(b.g.Healthy())
+	for range 2 {
+		b.Must(b.g.commit(b.Ctx, group()))
+	}
+	if s := b.g.Stats(); tries != 2 || s.Failed != 6 || s.Stored != 0 || len(b.acks(l)) != 0 || !errors.Is(b.g.Healthy(), ledger.ErrFull) {
+		t.Errorf("%d tries, %+v, %v", tries, s, b.g.Healthy())
+	}
+	if n := strings.Count(out.String(), "level=ERROR msg=\"disk full"); n != 1 {
+		t.Errorf("%d errors in the log, want 1:\n%s", n, &out)
+	}
+	noRoom = false
+	b.Must(b.g.commit(b.Ctx, group()))
+	b.Must(b.g.Healthy())
+	if acks := b.acks(l); len(acks) == 0 || acks[0].Acked != 2 {
+		t.Errorf("with room: %+v", acks)
+	}
+}
+
 // TestStops: when the ledger's disk has failed Run ends and says so.
 func TestStops(t *testing.T) {
 	b := newBench(t)
 	l := b.Lane("s1", "1")
 	h := b.run(&brokenLedger{Store: b.store, record: func([]*ledger.Arrival) error { return ledger.ErrStopped }}, nil)
 	h.Handle(b.Ctx, wire.UpTopic(l.ID), l.Message(1, 2))
-	if err := <-h.over; !errors.Is(err, ledger.ErrStopped) {
-		t.Errorf("Run ended with %v", err)
+	if err := <-h.over; !errors.Is(err, ledger.ErrStopped) || !errors.Is(h.Healthy(), ledger.ErrStopped) {
+		t.Errorf("Run ended with %v, healthy: %v", err, h.Healthy())
 	}
 }
 

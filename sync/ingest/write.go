@@ -63,13 +63,28 @@ func (g *Ingest) gather(ctx context.Context) ([]*item, error) {
 
 // commit records a group in one transaction and lets the answers go. When it fails each item gets one of its
 // own, so that one that can't be recorded does not hold up the others; that one is not answered, and stays at
-// its lane.
+// its lane. A full disk takes none of them, and says so once.
 func (g *Ingest) commit(ctx context.Context, group []*item) error {
 	err := g.record(ctx, group)
-	if err == nil || ctx.Err() != nil || errors.Is(err, ledger.ErrStopped) {
+	if err == nil {
+		g.failing.Store(nil)
+		return nil
+	}
+	if ctx.Err() != nil {
 		return err
 	}
-	if len(group) > 1 {
+	g.failing.Store(&err)
+	switch {
+	case errors.Is(err, ledger.ErrStopped):
+		return err
+	case errors.Is(err, ledger.ErrFull):
+		g.count.failed.Add(uint64(len(group)))
+		g.log.error(ctx, "disk full: nothing is recorded or acknowledged", "error", err.Error())
+		for _, it := range group {
+			it.finish()
+		}
+		return nil
+	case len(group) > 1:
 		for _, it := range group {
 			if err := g.commit(ctx, []*item{it}); err != nil {
 				return err

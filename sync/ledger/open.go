@@ -25,6 +25,10 @@ var migrations embed.FS
 // the next commit may "succeed" over a hole, so only opening the file anew helps.
 var ErrStopped = errors.New("the ledger's disk failed: it must be opened again")
 
+// ErrFull reports a disk that takes no more. Nothing of what was to be written is there, and the ledger writes
+// again by itself when there is room.
+var ErrFull = errors.New("the ledger's disk is full")
+
 // errPragma reports a connection that would not be as durable as it must be.
 var errPragma = errors.New("SQLite does not keep a setting")
 
@@ -191,6 +195,12 @@ func diskFailed(err error) bool {
 		return true
 	}
 	return false
+}
+
+// isFull says whether an error is SQLite's of a full disk.
+func isFull(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && e.Code()&0xff == sqlite3.SQLITE_FULL
 }
 
 // isConstraint says whether an error is the schema's refusal of a row.

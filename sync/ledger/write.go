@@ -60,6 +60,9 @@ func (s *Store) write(ctx context.Context, f func(*tx) error) error {
 		s.stopped = fmt.Errorf("%w: %w", ErrStopped, err)
 		return s.stopped
 	}
+	if isFull(err) {
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
 	return err
 }
 
