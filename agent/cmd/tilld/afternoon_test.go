@@ -62,7 +62,7 @@ func (a *afternoon) run(broker string, n int) time.Duration {
 	ended := make(chan error, 2)
 	connect := func(id string, sub mqtt.Subscription, take func(payload []byte)) *mqtt.Client {
 		c, err := mqtt.NewClient(mqtt.Config{
-			Brokers: []string{broker}, ClientID: id, Subscriptions: []mqtt.Subscription{sub},
+			Brokers: []string{broker}, ClientID: id, Subscriptions: []mqtt.Subscription{sub}, Inbox: n, // nobody sends an answer again
 			OnMessage: func(_ string, payload []byte) { take(payload) },
 			OnState: func(ok bool, _ error) {
 				if ok {
@@ -88,8 +88,14 @@ func (a *afternoon) run(broker string, n int) time.Duration {
 	close(ready)
 	begin := time.Now()
 	sent := a.send(ctx, till, n)
-	for range sent {
-		<-a.answers
+	lost := time.NewTimer(patience)
+	for i := range sent {
+		lost.Reset(patience)
+		select {
+		case <-a.answers:
+		case <-lost.C:
+			a.b.Fatalf("%d of %d answers came; lane %+v, HQ %+v", i, sent, till.Stats(), hq.Stats())
+		}
 	}
 	took := time.Since(begin)
 	stop()
