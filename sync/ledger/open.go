@@ -67,7 +67,7 @@ func (s *Store) begin(ctx context.Context, path string) error {
 		return err
 	}
 	if err := syncLog(ctx, conn, path); err != nil {
-		return err
+		return errors.Join(err, conn.Close())
 	}
 	s.w = newWriter(conn)
 	if s.readers, err = pool(path, 2+runtime.GOMAXPROCS(0), "_query_only=1"); err != nil {
