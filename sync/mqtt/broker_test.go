@@ -105,6 +105,20 @@ func TestStoreOff(t *testing.T) {
 	}
 }
 
+// TestStreamInTheMaking: a stream has its directory before it is one; a broker that makes streams for its first
+// client is well.
+func TestStreamInTheMaking(t *testing.T) {
+	c := BrokerConfig{StoreDir: t.TempDir()}
+	b := broker(t, c)
+	join(t, b.URL(), Config{Subscriptions: on("tx")}).waitUp(t)
+	if err := os.Mkdir(filepath.Join(c.StoreDir, "jetstream", "$G", "streams", "another"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Healthy(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestStoreIsPrivate(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "a", "b")
 	broker(t, BrokerConfig{StoreDir: dir})
