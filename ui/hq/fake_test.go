@@ -271,7 +271,7 @@ func long() *desk {
 	}
 	d.terminals.Rows[1].Twice = true
 	d.terminals.Rows[1].Gone = []Gone{{Gap: Gap{0xa1b2c3d4e5f60718, 999_999_990, 999_999_999}}}
-	d.overview.Lost, d.overview.Awaited, d.overview.Twice = 60_000, 60_000, 60_000
+	d.overview.Full, d.overview.Lost, d.overview.Awaited, d.overview.Twice = true, 60_000, 60_000, 60_000
 	d.overview.Worst = d.terminals.Rows[1:3]
 	d.overview.OpenMoney = []payment.Money{much, payment.Of(99_999_999_900, "TWD")}
 	d.overview.Wallets = append(d.overview.Wallets, WalletDay{wallet, Total{999_999, much}, Total{999_999, much}, Total{999_999, much}})
@@ -291,10 +291,10 @@ func long() *desk {
 	return d
 }
 
-// alarmed is an Office whose books were put back, and whose lanes live twice.
+// alarmed is an Office whose disk is full, whose books were put back, and whose lanes live twice.
 func alarmed() *desk {
 	d := busy()
-	d.overview.Lost, d.overview.Awaited, d.overview.Twice = 2, 1, 1
+	d.overview.Full, d.overview.Lost, d.overview.Awaited, d.overview.Twice = true, 2, 1, 1
 	rows := d.terminals.Rows
 	rows[0].Gone = []Gone{{Gap: Gap{0xa1b2c3d4e5f60718, 58, 98}}, {Gap: Gap{0xa1b2c3d4e5f60719, 8, 7}}}
 	rows[1].Gone = []Gone{{Gap: Gap{0xa1b2c3d4e5f60718, 58, 98}, Again: true}}

@@ -17,6 +17,7 @@ type Overview struct {
 
 	Broker      bool // HQ has its broker
 	BrokerSince time.Time
+	Full        bool // HQ's disk has no room: nothing is recorded or acknowledged
 
 	Terminals  int // not revoked
 	Heard      int // of them, heard from lately
