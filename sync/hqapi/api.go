@@ -28,6 +28,10 @@ type Config struct {
 	Registry *prometheus.Registry // served at /metrics; the API adds its own
 	Hosts    []string             // names that the server answers to, without port; empty: loopback names on loopback, any name elsewhere
 	Version  string               // of the program, for the OpenAPI document
+
+	// Health says why HQ does not do its work, in words for anybody who reaches the port, or "". Nil: nothing is
+	// asked beyond the books.
+	Health func() string
 }
 
 // API is HQ's HTTP API. It is an http.Handler; see Serve for a whole server.
@@ -43,6 +47,7 @@ type API struct {
 	failures *failures
 	scrape   http.Handler
 	last     lastBatch
+	health   func() string
 	openAPI  []byte
 }
 
@@ -55,6 +60,9 @@ func New(c Config) (*API, error) {
 	a := &API{
 		books: c.Books, archive: c.Archive, cutter: c.Cutter, now: c.Now, log: c.Log, mux: http.NewServeMux(), metrics: m,
 		failures: newFailures(), scrape: promhttp.HandlerFor(c.Registry, promhttp.HandlerOpts{}),
+	}
+	if a.health = c.Health; a.health == nil {
+		a.health = func() string { return "" }
 	}
 	for _, h := range c.Hosts {
 		a.hosts = append(a.hosts, strings.ToLower(h))
@@ -91,11 +99,15 @@ func (a *API) serveOpenAPI(w http.ResponseWriter, _ *http.Request) {
 	_, _ = w.Write(a.openAPI) // a client that is gone needs no answer
 }
 
-// serveHealth says whether the ledger answers.
+// serveHealth says whether the ledger answers and HQ does its work.
 func (a *API) serveHealth(w http.ResponseWriter, r *http.Request) {
 	if _, err := a.books.HQEpoch(r.Context()); err != nil {
 		a.log.ErrorContext(r.Context(), "ledger does not answer", "error", err.Error())
 		httpapi.WriteProblem(w, httpapi.ProblemOf(payment.Retry, "the ledger does not answer"))
+		return
+	}
+	if why := a.health(); why != "" {
+		httpapi.WriteProblem(w, httpapi.ProblemOf(payment.Retry, why))
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

@@ -144,6 +144,18 @@ func TestInternalErrorsStayInside(t *testing.T) {
 	}
 }
 
+// TestHealthSaysWhy: an HQ whose books answer and that does not do its work is not healthy.
+func TestHealthSaysWhy(t *testing.T) {
+	b := newBench(t)
+	why := "the disk is full"
+	b.health = func() string { return why }
+	wantProblem(t, b.get(t, "/healthz"), 503, "retry", why)
+	why = ""
+	if got := b.get(t, "/healthz"); got.StatusCode != 200 {
+		t.Errorf("with room: %s %s", got.Status, got.body)
+	}
+}
+
 func TestHealthAndMetrics(t *testing.T) {
 	b := newBench(t)
 	if got := b.do(t, "GET", "/healthz", "", ""); got.StatusCode != 200 || string(got.body) != "{\"status\":\"ok\"}\n" {
