@@ -25,6 +25,7 @@ type console struct {
 	chain   string
 	policy  func(context.Context) (*policy.Document, error) // the newest
 	broker  func() (up bool, since time.Time)
+	full    func() bool // no room on the disk
 	now     func() time.Time
 	zone    *time.Location
 	lag     lag
@@ -43,6 +44,7 @@ func (n *Node) openConsole() (http.Handler, error) {
 	}
 	c := &console{
 		books: n.Books, archive: n.archive, settler: n.settler, chain: n.Chain, broker: n.brokerState, now: n.now, zone: zone,
+		full: func() bool { return n.room.lacks() != nil },
 		policy: func(ctx context.Context) (*policy.Document, error) {
 			doc, _, err := n.Policy(ctx)
 			return doc, err

@@ -29,6 +29,7 @@ type desk struct {
 	dir   string
 	beats uint64
 	up    bool
+	full  bool
 }
 
 func newDesk(t *testing.T) *desk {
@@ -59,6 +60,7 @@ func newDesk(t *testing.T) *desk {
 		books: store, archive: archive, settler: settler, chain: "kita", now: now, zone: zone,
 		policy: func(context.Context) (*policy.Document, error) { return c.Doc, nil },
 		broker: func() (bool, time.Time) { return d.up, ingesttest.Noon },
+		full:   func() bool { return d.full },
 	}
 	return d
 }

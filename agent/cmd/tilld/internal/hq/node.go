@@ -18,7 +18,9 @@ import (
 
 	"tilld/agent/cmd/tilld/internal/config"
 	"tilld/agent/cmd/tilld/internal/serve"
+	"tilld/agent/disk"
 	"tilld/agent/paycode"
+	"tilld/agent/payment"
 	"tilld/sync/hqapi"
 	"tilld/sync/ingest"
 	"tilld/sync/mqtt"
@@ -42,11 +44,12 @@ type Node struct {
 	listener net.Listener
 	release  func() error // of the directory\'s lock
 	link     link
+	room     room
 }
 
 // Open opens HQ: its books, its broker and its addresses. Nothing runs before Run.
 func Open(ctx context.Context, cfg *config.HQ, version string, log *slog.Logger) (_ *Node, err error) {
-	n := &Node{cfg: cfg, log: log}
+	n := &Node{cfg: cfg, log: log, room: room{disks: disk.Disks{Dirs: []string{cfg.Data}, Probe: probeFile}}}
 	defer func() {
 		if err != nil {
 			n.close()
@@ -68,7 +71,7 @@ func Open(ctx context.Context, cfg *config.HQ, version string, log *slog.Logger)
 		return nil, err
 	}
 	n.ingest, err = ingest.New(ctx, ingest.Config{
-		Ledger: n.Books, Publish: n.client, Linked: func() bool { return n.client.Stats().Up }, Root: n.Keys.Root, Signer: func() *wire.Signer { return n.Keys.Ack },
+		Ledger: gated{n.Books, n.room.lacks}, Publish: n.client, Linked: func() bool { return n.client.Stats().Up }, Root: n.Keys.Root, Signer: func() *wire.Signer { return n.Keys.Ack },
 		Unseal: func(id wire.KID) *wire.ConfidantKey { return n.Keys.Seal[id] },
 		Now:    time.Now, Random: rand.Reader, Log: log,
 	})
@@ -158,8 +161,11 @@ func (n *Node) openSettler() (err error) {
 	return nil
 }
 
-// schedules settles every wallet that the policy lets stores take without asking.
+// schedules settles every wallet that the policy lets stores take without asking; none while there is no room.
 func (n *Node) schedules(ctx context.Context, zone *time.Location, after time.Duration) ([]settle.Schedule, error) {
+	if err := n.room.lacks(); err != nil {
+		return nil, payment.Errorf(payment.Retry, "hq.settle", "HQ's disk has no room for a batch: %w", err)
+	}
 	doc, _, err := n.Policy(ctx)
 	if err != nil {
 		return nil, err
@@ -195,9 +201,11 @@ func (n *Node) openAPI(version string) (err error) {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	n.addMetrics(registry)
+	n.addHealthMetrics(registry)
 	registry.MustRegister(exceptionGauge{n.Books})
 	n.api, err = hqapi.New(hqapi.Config{
 		Books: n.Books, Archive: n.archive, Cutter: n.settler, Now: time.Now, Log: n.log, Registry: registry, Version: version,
+		Health: n.health,
 	})
 	if err == nil {
 		n.site, err = n.openConsole()
@@ -251,6 +259,7 @@ func (n *Node) Run(ctx context.Context) error {
 	group.Go(func() error { return n.ingest.Run(ctx) })
 	group.Go(func() error { return ended(ctx, n.client.Run(ctx)) })
 	group.Go(func() error { return n.settler.Run(ctx) })
+	group.Go(func() error { return n.watch(ctx) })
 	group.Go(func() error { return ended(ctx, n.serve(ctx)) })
 	n.log.Info("HQ is open", "address", n.Addr(), "broker", n.BrokerURL())
 	err := group.Wait()
