@@ -221,49 +221,6 @@ func (c hqTerminalAddCmd) Run(ctx context.Context, std streams) error {
 	})
 }
 
-type hqTerminalListCmd struct{ hqData }
-
-// Run lists the terminals.
-func (c hqTerminalListCmd) Run(ctx context.Context, std streams) error {
-	return c.with(ctx, func(o *hq.Office) error {
-		for after := uint64(0); ; {
-			list, err := o.Books.Terminals(ctx, after, 500)
-			if err != nil || len(list) == 0 {
-				return err
-			}
-			for _, t := range list {
-				state := "never seen"
-				if !t.LastSeen.IsZero() {
-					state = "seen " + t.LastSeen.UTC().Format(time.RFC3339)
-				}
-				if !t.RevokedAt.IsZero() {
-					state = "revoked"
-				}
-				if t.Twice {
-					state += "  ALIVE TWICE"
-				}
-				fmt.Fprintf(std.out, "%s  %s/%s  %s  behind %d  %s\n", t.ID, t.Store, t.Lane, t.Entity, t.Behind(), state)
-				after = t.Pos
-			}
-		}
-	})
-}
-
-type hqTerminalRevokeCmd struct {
-	hqData
-	Terminal string `arg:"" help:"The terminal's identifier."`
-	Why      string `required:"" help:"Kept with the revocation."`
-}
-
-// Run revokes the terminal.
-func (c hqTerminalRevokeCmd) Run(ctx context.Context, std streams) error {
-	id, err := payment.ParseID(c.Terminal)
-	if err != nil {
-		return usageError{err.Error()}
-	}
-	return c.with(ctx, func(o *hq.Office) error { return o.Books.RevokeTerminal(ctx, id, operator(), c.Why) })
-}
-
 type hqTokenCmd struct {
 	Add    hqTokenAddCmd    `cmd:"" help:"Make a token; its secret is shown once."`
 	List   hqTokenListCmd   `cmd:"" help:"List the tokens."`
@@ -285,51 +242,6 @@ func (c hqTokenAddCmd) Run(ctx context.Context, std streams) error {
 			return err
 		}
 		_, err = fmt.Fprintln(std.out, secret)
-		return err
-	})
-}
-
-type hqTokenListCmd struct{ hqData }
-
-// Run lists the tokens.
-func (c hqTokenListCmd) Run(ctx context.Context, std streams) error {
-	return c.with(ctx, func(o *hq.Office) error {
-		list, err := o.Books.Tokens(ctx)
-		for _, t := range list {
-			state := "until " + t.Expires.UTC().Format(time.DateOnly)
-			if !t.Revoked.IsZero() {
-				state = "revoked"
-			}
-			fmt.Fprintf(std.out, "%s  %s  %s  %s\n", t.ID, t.Name, strings.Join(t.Scopes, ","), state)
-		}
-		return err
-	})
-}
-
-type hqTokenRevokeCmd struct {
-	hqData
-	Token string `arg:"" help:"The token's identifier, as listed."`
-}
-
-// Run ends the token.
-func (c hqTokenRevokeCmd) Run(ctx context.Context, std streams) error {
-	id, err := payment.ParseID(c.Token)
-	if err != nil {
-		return usageError{err.Error()}
-	}
-	return c.with(ctx, func(o *hq.Office) error { return o.Books.RevokeToken(ctx, id) })
-}
-
-type hqRestoredCmd struct{ hqData }
-
-// Run begins a new HQ epoch.
-func (c hqRestoredCmd) Run(ctx context.Context, std streams) error {
-	return c.with(ctx, func(o *hq.Office) error {
-		epoch, err := o.Restored(ctx)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(std.out, "HQ epoch %d has begun: lanes send again what the backup did not have\n", epoch)
 		return err
 	})
 }

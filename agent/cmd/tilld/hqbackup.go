@@ -14,10 +14,11 @@ type hqBackupCmd struct {
 
 // Help says what a backup holds, and what not.
 func (hqBackupCmd) Help() string {
-	return `Holds the books and the archive of batches as of now; HQ may run. The keys are not in it: they do not change, so keep
+	return `Holds the books, the archive of batches and the revocations as of now; HQ may run. The keys are not in it: they do not change, so keep
 one copy of keys/ where no network reaches. Never copy ledger.db itself while HQ runs: what is still in its log would be missing.
 
-To restore, put backup and keys into an empty directory and say so, before HQ runs there:
+To restore, put backup and keys into an empty directory, add what is newer in settlements/ and revocations/ of the old one,
+and say so, before HQ runs there:
 
     tilld hq restored --data DIR`
 }

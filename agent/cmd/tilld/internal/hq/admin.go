@@ -85,14 +85,17 @@ func (o *Office) Lock() (release func() error, err error) {
 	return release, nil
 }
 
-// Restored begins a new HQ epoch, after the books were restored from a backup. HQ must not be running.
-func (o *Office) Restored(ctx context.Context) (epoch uint64, err error) {
+// Restored begins a new HQ epoch, after the books were restored from a backup, and ends again what the files beside
+// them say was ended. HQ must not be running.
+func (o *Office) Restored(ctx context.Context) (epoch uint64, again []Revocation, err error) {
 	release, err := o.Lock()
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	epoch, err = o.Books.Restored(ctx)
-	return epoch, errors.Join(err, release())
+	if again, err = o.RevokeAgain(ctx); err == nil {
+		epoch, err = o.Books.Restored(ctx)
+	}
+	return epoch, again, errors.Join(err, release())
 }
 
 // Close ends the office's use of the books.
@@ -201,6 +204,9 @@ func (o *Office) AddTerminal(ctx context.Context, request []byte, at Place) (ans
 	}
 	key, err := r.PublicKey()
 	if err != nil {
+		return nil, id, err
+	}
+	if err := o.checkRevoked(r.Terminal); err != nil {
 		return nil, id, err
 	}
 	if err := o.roomFor(ctx, r.Terminal, at); err != nil {

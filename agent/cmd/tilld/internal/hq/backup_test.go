@@ -75,3 +75,38 @@ func TestBackup(t *testing.T) {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
+
+// TestBackupInTheWrongPlace: a backup within HQ's own directory would copy itself and be lost with it; and what
+// somebody else has put where a backup grows is not removed.
+func TestBackupInTheWrongPlace(t *testing.T) {
+	o, _, _ := office(t)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(filepath.Join(o.Dir, "keys"), link); err != nil {
+		t.Fatal(err)
+	}
+	for _, to := range []string{filepath.Join(o.Dir, "backup"), filepath.Join(o.Dir, archiveDir+"x"), o.Dir, filepath.Join(link, "backup"), filepath.Join(o.Dir, "keys", "..", "b")} {
+		if _, err := o.Backup(t.Context(), to); err == nil || !strings.Contains(err.Error(), "within HQ's own directory") {
+			t.Errorf("%s: %v", to, err)
+		}
+	}
+	out := t.TempDir()
+	to, mine := filepath.Join(out, "backup"), filepath.Join(out, "backup.part", "mine")
+	if err := os.MkdirAll(mine, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.Backup(t.Context(), to); err == nil || !strings.Contains(err.Error(), "backup.part is in the way") {
+		t.Errorf("over somebody's directory: %v", err)
+	}
+	if _, err := os.Stat(mine); err != nil {
+		t.Errorf("it is gone: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(out, "backup.part", halfFile), nil, 0o600); err != nil { // as a crash leaves it
+		t.Fatal(err)
+	}
+	if _, err := o.Backup(t.Context(), to); err != nil {
+		t.Errorf("after one that broke off: %v", err)
+	}
+	if _, err := os.Lstat(filepath.Join(to, halfFile)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a whole backup says that it is none: %v", err)
+	}
+}

@@ -30,8 +30,10 @@ const (
 	rootPublic = "root.pub" // COSE_Key in hexadecimal: what everything is checked against
 	chainFile  = "chain.name"
 	archiveDir = "settlements"
-	brokerDir  = "broker"
-	lockFile   = "hq.lock"
+	// beside the books, since they may be put back: see Revocation
+	revocationDir = "revocations"
+	brokerDir     = "broker"
+	lockFile      = "hq.lock"
 )
 
 // ErrNoOffice says that the directory holds no HQ yet.

@@ -64,6 +64,9 @@ func Open(ctx context.Context, cfg *config.HQ, version string, log *slog.Logger)
 	if err := n.CheckPutBack(ctx); err != nil {
 		return nil, err
 	}
+	if err := n.openRevocations(ctx, log); err != nil {
+		return nil, err
+	}
 	if err := n.sayLost(ctx, log); err != nil {
 		return nil, err
 	}

@@ -57,3 +57,18 @@ func (o *Office) sayLost(ctx context.Context, log *slog.Logger) error {
 	}
 	return nil
 }
+
+// openRevocations brings the books and the revocations beside them together, before anybody is answered.
+func (o *Office) openRevocations(ctx context.Context, log *slog.Logger) error {
+	again, err := o.RevokeAgain(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range again {
+		log.WarnContext(ctx, "the books had this alive again; it is revoked again", "kind", r.Kind, "id", r.ID.String())
+	}
+	if err := o.keepRevocations(ctx); err != nil { // no reason not to run: the books have them
+		log.ErrorContext(ctx, "revocations are not kept beside the books", "error", err)
+	}
+	return nil
+}
