@@ -184,7 +184,7 @@ func (l *Lane) onTick(ctx context.Context) {
 		}
 	}
 	if !l.shown.until.IsZero() && now.After(l.shown.until) {
-		l.shown.done, l.shown.until = true, time.Time{}
+		l.clear()
 	}
 	if now.Sub(l.savedAt).Abs() > saveClock {
 		l.keepClock(ctx)

@@ -280,10 +280,6 @@ func TestScannerStates(t *testing.T) {
 	if got := r.lane.View().Scanner; got.State != ScannerLost {
 		t.Errorf("unplugged: %+v", got)
 	}
-	r.lane.Scanned(ctx, scanner.BadRead{At: r.time(), Reason: scanner.ReasonTwoCodes})
-	if got := r.lane.View().Notice; got != NoticeTwoCodes {
-		t.Errorf("two codes: %q", got)
-	}
 }
 
 func TestNoCodeInTheJournalsFiles(t *testing.T) {
@@ -315,4 +311,41 @@ func TestChangesAreHeard(t *testing.T) {
 	ch := r.lane.Changes(ctx)
 	r.sale(100)
 	<-ch
+}
+
+// TestScanNotesEnd: "scan again" stands beside a sale that waits for a code, never beside PAID, nor when the screen
+// is free; and what was said of a bad read is over when a code was judged.
+func TestScanNotesEnd(t *testing.T) {
+	r := newRig(t, nil)
+	p := r.phone(1)
+	note := func(when string, e scanner.Event, want Notice) {
+		t.Helper()
+		r.lane.Scanned(t.Context(), e)
+		if v := r.lane.View(); v.Notice != want {
+			t.Errorf("%s: %q, want %q", when, v.Notice, want)
+		}
+	}
+	two := scanner.BadRead{At: r.time(), Reason: scanner.ReasonTwoCodes}
+	bad := scanner.BadRead{At: r.time(), Reason: scanner.ReasonCut}
+	second := scanner.Blanked{Symbol: scanner.Symbol{Text: r.phone(2).code(), AIM: "]Q1", At: r.time()}}
+	note("no sale", two, "")
+	r.sale(1200)
+	note("two codes", two, NoticeTwoCodes)
+	if v := r.scan(p.code()); v.Phase != checkout.Paid || v.Notice != "" {
+		t.Errorf("beside PAID: %v, %q", v.Phase, v.Notice)
+	}
+	note("a second code hard upon the one that paid", second, "")
+	note("a bad read beside PAID", bad, "")
+	r.ok(r.lane.Next(t.Context()))
+	r.sale(9000)
+	note("bad read", bad, NoticeBadRead)
+	if v := r.scan(p.code()); v.Phase != checkout.Refused || v.Notice != "" {
+		t.Errorf("beside NOT PAID: %v, %q", v.Phase, v.Notice)
+	}
+	note("a second code hard upon the refused one", second, NoticeTwoCodes)
+	_, err := r.lane.CancelSale(t.Context(), payment.ID{})
+	r.ok(err)
+	if v := r.lane.View(); v.Notice != "" {
+		t.Errorf("on a free screen: %q", v.Notice)
+	}
 }

@@ -3,6 +3,7 @@ package lane
 import (
 	"bytes"
 	"context"
+	"time"
 
 	"tilld/agent/checkout"
 	"tilld/agent/journal"
@@ -67,7 +68,7 @@ func (l *Lane) CancelSale(ctx context.Context, id payment.ID) (sale journal.Sale
 		if _, err := l.apply(ctx, checkout.Cancel{Sale: id}); err != nil {
 			return err
 		}
-		l.shown.done = true
+		l.clear()
 		if before != checkout.Cancelled {
 			l.feed.publish(Event{Kind: SaleCancelled, Sale: id, Reference: l.state.Sale.Reference})
 		}
@@ -126,7 +127,7 @@ func (l *Lane) Next(ctx context.Context) error {
 				return err
 			}
 		}
-		l.shown.done = true
+		l.clear()
 		return nil
 	})
 }
@@ -155,7 +156,7 @@ func (l *Lane) Void(ctx context.Context, id payment.ID, supervisor string) error
 			return err
 		}
 		if d.Answer.Sale == l.state.Sale.ID {
-			l.shown.done = true
+			l.clear()
 		}
 		l.feed.publish(Event{Kind: PaymentVoided, Sale: p.Sale, Payment: id, Amount: p.Amount, Wallet: p.Wallet})
 		return nil
@@ -197,4 +198,10 @@ func (l *Lane) sale(ctx context.Context, id payment.ID) (journal.Sale, error) {
 
 func unread(err error) error {
 	return payment.Errorf(payment.Retry, "lane", "the journal can't be read now: %w", err)
+}
+
+// clear frees the screen for the next customer.
+func (l *Lane) clear() {
+	l.shown.done, l.shown.until = true, time.Time{}
+	l.forget()
 }

@@ -106,7 +106,8 @@ func (l *Lane) known(ctx context.Context, r checkout.Read) (checkout.Known, erro
 	return k, nil
 }
 
-// answer puts a decision on the screen and on the POS's event stream.
+// answer puts a decision on the screen and on the POS's event stream. What was remarked on a scan before it is over
+// then: beside PAID nobody must be told to scan again.
 func (l *Lane) answer(d checkout.Decision, sym scanner.Symbol) {
 	a := d.Answer
 	if a.Pass {
@@ -115,9 +116,11 @@ func (l *Lane) answer(d checkout.Decision, sym scanner.Symbol) {
 	switch a.Kind {
 	case checkout.Approved:
 		l.shown.answer = a
+		l.forget()
 		l.feed.publish(Event{Kind: SalePaid, Sale: a.Sale, Payment: a.Payment, Amount: a.Amount, Wallet: a.Wallet, Reference: l.state.Sale.Reference})
 	case checkout.NotTaken:
 		l.shown.answer = a
+		l.forget()
 		l.feed.publish(Event{Kind: CodeRefused, Sale: l.state.Sale.ID, Reason: a.Reason, Reference: l.state.Sale.Reference})
 	case checkout.Again:
 		l.shown.answer = a
@@ -136,11 +139,13 @@ func (l *Lane) answer(d checkout.Decision, sym scanner.Symbol) {
 
 func (l *Lane) badRead(e scanner.BadRead) {
 	l.cfg.Log.Info("bad read", "reason", e.Reason.String(), "length", e.Length)
-	if e.Reason == scanner.ReasonTwoCodes {
+	switch {
+	case !l.state.Phase.Waiting(): // nobody is to scan anything again
+	case e.Reason == scanner.ReasonTwoCodes:
 		l.remark(NoticeTwoCodes)
-		return
+	default:
+		l.remark(NoticeBadRead)
 	}
-	l.remark(NoticeBadRead)
 }
 
 // blanked is a second code hard upon a first one, which counted. The same again is a scanner's stutter.
@@ -153,11 +158,20 @@ func (l *Lane) blanked(e scanner.Blanked) {
 		l.feed.publish(Event{Kind: ScanPassed, Text: e.Symbol.Text, AIM: e.Symbol.AIM})
 		return
 	}
-	l.remark(NoticeTwoCodes)
+	if l.state.Phase.Waiting() { // else the first one has paid
+		l.remark(NoticeTwoCodes)
+	}
 }
 
 // remark puts a passing notice on the screen.
 func (l *Lane) remark(n Notice) {
 	l.shown.notice = n
 	l.shown.number++
+}
+
+// forget takes the notice off the screen.
+func (l *Lane) forget() {
+	if l.shown.notice != "" {
+		l.remark("")
+	}
 }
