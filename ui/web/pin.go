@@ -23,7 +23,10 @@ type PIN struct {
 	store  Store
 	now    func() time.Time
 	random io.Reader
+	steady func() time.Duration // since some moment; nobody can set it
 	mu     sync.Mutex
+	lock   int64         // record.Until of the lock that ends at free
+	free   time.Duration // by steady
 }
 
 // What Check says of a try that is not the PIN.
@@ -62,7 +65,8 @@ type record struct {
 
 // NewPIN takes its store, clock and randomness from outside.
 func NewPIN(store Store, now func() time.Time, random io.Reader) *PIN {
-	return &PIN{store: store, now: now, random: random}
+	begun := time.Now()
+	return &PIN{store: store, now: now, random: random, steady: func() time.Duration { return time.Since(begun) }}
 }
 
 func hashPIN(pin string, salt []byte) []byte {
@@ -109,13 +113,14 @@ func (p *PIN) Check(pin string) error {
 	if rec == nil {
 		return payment.Errorf(payment.NotAllowed, op, "%w", ErrNoPIN)
 	}
-	now := p.now()
-	if until := time.Unix(rec.Until, 0); now.Before(until) {
-		return payment.Errorf(payment.NotAllowed, op, "%w", &Locked{until.Sub(now).Round(time.Second)})
+	if left := p.left(rec); left > 0 {
+		return payment.Errorf(payment.NotAllowed, op, "%w", &Locked{left.Round(time.Second)})
 	}
 	rec.Failed++
 	if over := rec.Failed - freeTries; over >= 0 {
-		rec.Until = now.Add(min(firstLock<<min(over, 8), maxLock)).Unix()
+		wait := min(firstLock<<min(over, 8), maxLock)
+		rec.Until = p.now().Add(wait).Unix()
+		p.lock, p.free = rec.Until, p.steady()+wait
 	}
 	if err := p.save(rec); err != nil {
 		return err
@@ -125,6 +130,18 @@ func (p *PIN) Check(pin string) error {
 	}
 	rec.Failed, rec.Until = 0, 0
 	return p.save(rec)
+}
+
+// left is how long no try is looked at. The wall clock is asked once, for a lock of an earlier run: whoever stands
+// at the till can set it forward.
+func (p *PIN) left(rec *record) time.Duration {
+	if rec.Until == 0 {
+		return 0
+	}
+	if p.lock != rec.Until {
+		p.lock, p.free = rec.Until, p.steady()+min(time.Unix(rec.Until, 0).Sub(p.now()), maxLock)
+	}
+	return p.free - p.steady()
 }
 
 func (p *PIN) load() (*record, error) {

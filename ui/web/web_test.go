@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -232,7 +233,13 @@ func (c *cell) Save(b []byte) error {
 func TestPIN(t *testing.T) {
 	now := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC)
 	kept := &cell{}
-	p := NewPIN(kept, func() time.Time { return now }, rand.Reader)
+	begun := now
+	open := func() *PIN {
+		p := NewPIN(kept, func() time.Time { return now }, rand.Reader)
+		p.steady = func() time.Duration { return now.Sub(begun) }
+		return p
+	}
+	p := open()
 	if err := p.Check("482915"); payment.CodeOf(err) != payment.NotAllowed {
 		t.Errorf("before one is set: %v", err)
 	}
@@ -252,7 +259,7 @@ func TestPIN(t *testing.T) {
 			t.Fatalf("a wrong PIN: %v", err)
 		}
 	}
-	p = NewPIN(kept, func() time.Time { return now }, rand.Reader) // a restart buys no tries
+	p = open() // a restart buys no tries
 	if err := p.Check("482915"); payment.CodeOf(err) != payment.NotAllowed {
 		t.Fatalf("after five wrong ones: %v", err)
 	}
@@ -465,5 +472,38 @@ func TestWord(t *testing.T) {
 	}
 	if got := Word("en", "hq.kind.of_the_future", "of_the_future"); got != "of_the_future" {
 		t.Errorf("an unknown one: %q", got)
+	}
+}
+
+// TestPINLockByTheWallClock: setting the machine's clock, either way, neither ends nor lengthens a lock.
+func TestPINLockByTheWallClock(t *testing.T) {
+	wall, run := time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), time.Duration(0)
+	kept := &cell{}
+	p := NewPIN(kept, func() time.Time { return wall }, rand.Reader)
+	p.steady = func() time.Duration { return run }
+	if err := p.Set("482915"); err != nil {
+		t.Fatal(err)
+	}
+	for range freeTries {
+		if err := p.Check("482916"); payment.CodeOf(err) != payment.Unauthorized {
+			t.Fatal(err)
+		}
+	}
+	for _, set := range []time.Duration{24 * time.Hour, -48 * time.Hour} {
+		wall = wall.Add(set)
+		run += firstLock / 4
+		var locked *Locked
+		if err := p.Check("482915"); !errors.As(err, &locked) || locked.Left > firstLock {
+			t.Errorf("the clock set by %s: %v", set, err)
+		}
+	}
+	again := NewPIN(kept, func() time.Time { return wall }, rand.Reader) // with a clock a day behind
+	var locked *Locked
+	if err := again.Check("482915"); !errors.As(err, &locked) || locked.Left > maxLock {
+		t.Errorf("started again: %v", err)
+	}
+	run += firstLock / 2
+	if err := p.Check("482915"); err != nil {
+		t.Errorf("after the wait: %v", err)
 	}
 }
