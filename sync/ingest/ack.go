@@ -44,7 +44,7 @@ func (g *Ingest) acknowledge(ctx context.Context) error {
 	}
 }
 
-// sendAnswer sends an acknowledgement and, when it answers a beat that speaks of an older policy, the trust
+// sendAnswer sends an acknowledgement and, when it answers a beat that speaks of an older one of either, the trust
 // bundle and the policy behind it, in this order: the one says which key signed the other.
 func (g *Ingest) sendAnswer(ctx context.Context, a *answer) error {
 	newest, err := g.papers.newest(ctx)
@@ -61,7 +61,7 @@ func (g *Ingest) sendAnswer(ctx context.Context, a *answer) error {
 		return fmt.Errorf("signing an acknowledgement: %w", err)
 	}
 	g.sent(g.send(ctx, wire.DownTopic(a.terminal), raw))
-	if a.beat == nil || a.beat.Policy >= newest.policy {
+	if a.beat == nil || !newest.above(a.beat) {
 		return nil
 	}
 	for _, doc := range [][]byte{newest.rawTrust, newest.rawPolicy} {

@@ -277,6 +277,20 @@ func TestPolicyIsSent(t *testing.T) {
 	if got := types(l.Beat(6, nil)); !slices.Equal(got, []wire.Typ{wire.TypAck}) {
 		t.Errorf("to a lane that has it: %v", got)
 	}
+	b.Chain.Trust.Version++
+	b.addPapers()
+	for i, tt := range []struct {
+		trust uint64
+		want  []wire.Typ
+	}{
+		{b.Chain.Trust.Version - 1, []wire.Typ{wire.TypAck, wire.TypTrust, wire.TypPolicy}},
+		{b.Chain.Trust.Version, []wire.Typ{wire.TypAck}},
+		{0, []wire.Typ{wire.TypAck}}, // it doesn't say
+	} {
+		if got := types(l.Beat(uint64(7+i), func(w *wire.Beat) { w.Trust = tt.trust })); !slices.Equal(got, tt.want) {
+			t.Errorf("to a lane with the newest policy and trust bundle %d: %v", tt.trust, got)
+		}
+	}
 }
 
 func TestForkIsTold(t *testing.T) {

@@ -33,6 +33,12 @@ type newestPapers struct {
 	rawPolicy, rawTrust []byte
 }
 
+// above reports whether a lane's beat names an older document. A lane that names no trust bundle doesn't say
+// which it holds: it gets one with the next policy.
+func (p newestPapers) above(b *wire.Beat) bool {
+	return b.Policy < p.policy || b.Trust != 0 && b.Trust < p.trust
+}
+
 const (
 	papersFor   = time.Second
 	maxPolicies = 256 // kept in memory; beyond it the cache begins anew

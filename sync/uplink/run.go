@@ -349,6 +349,9 @@ func (u *Uplink) beatOf(s State, e Epoch, c challenge) *wire.Beat {
 		HQEpoch: wordOf(s, e), Policy: u.cfg.Policy(), Challenge: c.nonce, Wall: u.cfg.Now().UnixMilli(), Software: u.cfg.Software,
 		Erased: e.Erased,
 	}
+	if u.cfg.Trust != nil {
+		b.Trust = u.cfg.Trust()
+	}
 	if e.Epoch == s.Current {
 		b.Head = s.Head
 	}

@@ -82,6 +82,7 @@ type Config struct {
 	Link     Link
 	HQKeys   func() wire.Keys // keys that may sign Hello and Ack now
 	Policy   func() uint64    // version held
+	Trust    func() uint64    // version of the trust bundle held; 0: none. nil: HQ is not told
 	// OnPolicy takes a signed policy or trust bundle, still sealed.
 	OnPolicy func(ctx context.Context, typ wire.Typ, sealed []byte) error
 	// OnContact is told of each fresh answer of HQ.

@@ -30,6 +30,8 @@ type Beat struct {
 	// Erased: entries of the epoch up to here may come without their bodies, which were erased when an HQ had
 	// acknowledged them. No signature covers a body on the road, so HQ takes no entry behind it without.
 	Erased uint64 `cbor:"-1,keyasint,omitempty"`
+	// Trust is the version of the trust bundle held; HQ sends a newer one. 0: none, or a lane that doesn't say.
+	Trust uint64 `cbor:"-2,keyasint,omitempty"`
 }
 
 // Hello tells every lane that HQ reads: a lane with something to send begins after it. Nonce is new for

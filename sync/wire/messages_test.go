@@ -16,7 +16,7 @@ func sampleBeat() *Beat {
 	return &Beat{
 		Version: MessageVersion, Terminal: testID(1), Epoch: 7, Last: 12, Head: bytes.Repeat([]byte{1}, HashSize), Acked: 9, HQEpoch: 1795337000000,
 		Policy: 3, Challenge: bytes.Repeat([]byte{2}, NonceSize), Wall: 1795337012345, Software: "1.0.0", Count: 1795337012346,
-		Erased: 4,
+		Erased: 4, Trust: 3,
 	}
 }
 

@@ -242,6 +242,7 @@ func (n *Node) openUplink(software string) error {
 		Terminal: n.id.Terminal, Signer: n.journal.Signer, Software: software,
 		Outbox: outbox.New(n.journal, n.log), Link: n.client, HQKeys: n.lane.Keys,
 		Policy:    func() uint64 { return n.lane.Bundle().PolicyVersion() },
+		Trust:     n.trustVersion,
 		OnPolicy:  func(ctx context.Context, _ wire.Typ, sealed []byte) error { return n.lane.Policy(ctx, sealed) },
 		OnContact: func(ctx context.Context, c uplink.Contact) error { return n.lane.Contact(ctx, c.HQTime, c.Sent) },
 		OnAck:     n.lane.Acked, OnForked: n.lane.Forked,
@@ -374,4 +375,12 @@ func (n *Node) close() {
 // cookieName keeps the sign-ins of two lanes on one machine apart: cookies know no ports.
 func cookieName(id payment.ID) string {
 	return "tilld-manager-" + strings.ToLower(hex.EncodeToString(id[10:]))
+}
+
+// trustVersion is the version of the trust bundle in force; 0: none.
+func (n *Node) trustVersion() uint64 {
+	if t := n.lane.Bundle().Trust(); t != nil {
+		return t.Version
+	}
+	return 0
 }
