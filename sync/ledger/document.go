@@ -27,8 +27,12 @@ type Document struct {
 	Sealed  []byte
 }
 
+// restoreGap is how far versions jump for each time that HQ was restored since the newest was signed. Lanes may
+// hold versions that the backup knows nothing of: another content under one of these would never reach them.
+const restoreGap = 1000
+
 // AddDocument keeps a signed document for ever: entries name the policy that they were decided by. Versions
-// only rise. The same again changes nothing; other bytes under a version, and a version below the newest, are
+// only rise. The same again changes nothing; other bytes under a version, and a version below NextVersion, are
 // a payment.Conflict. Whether the signature holds is the caller's question.
 func (s *Store) AddDocument(ctx context.Context, d Document) error {
 	const op = "ledger.AddDocument"
@@ -36,8 +40,8 @@ func (s *Store) AddDocument(ctx context.Context, d Document) error {
 		return payment.Errorf(payment.Invalid, op, "%s %d of %d bytes", d.Kind, d.Version, len(d.Sealed))
 	}
 	return s.write(ctx, func(t *tx) error {
-		var newest int64
-		if _, err := t.get("SELECT coalesce(max(version), 0) FROM document WHERE kind = ?", []any{string(d.Kind)}, &newest); err != nil {
+		var next int64
+		if _, err := t.get(nextVersion, []any{string(d.Kind)}, &next); err != nil {
 			return err
 		}
 		var old []byte
@@ -49,13 +53,26 @@ func (s *Store) AddDocument(ctx context.Context, d Document) error {
 			return nil
 		case held:
 			return payment.Errorf(payment.Conflict, op, "%s %d is here with another content", d.Kind, d.Version)
-		case d.Version < uint64(newest):
-			return payment.Errorf(payment.Conflict, op, "%s %d is below the newest (%d)", d.Kind, d.Version, newest)
+		case d.Version < uint64(next):
+			return payment.Errorf(payment.Conflict, op, "%s %d is below %d, the next version (it jumps when HQ was restored)", d.Kind, d.Version, next)
 		}
 		_, err = t.exec("INSERT INTO document (kind, version, sealed, issued_at) VALUES (?, ?, ?, ?)",
 			string(d.Kind), int64(d.Version), d.Sealed, t.now)
 		return err
 	})
+}
+
+// nextVersion is 1 for the first document of a kind.
+var nextVersion = fmt.Sprintf(`SELECT 1 + coalesce(max(version), 0) + %d * (SELECT count(*) FROM hq_epoch WHERE cause = 'restore'
+	AND made_at > (SELECT issued_at FROM document WHERE kind = ?1 ORDER BY version DESC LIMIT 1)) FROM document WHERE kind = ?1`, restoreGap)
+
+// NextVersion is the least version that another document of a kind may have.
+func (s *Store) NextVersion(ctx context.Context, kind DocumentKind) (uint64, error) {
+	var v int64
+	if err := s.readers.QueryRowContext(ctx, nextVersion, string(kind)).Scan(&v); err != nil {
+		return 0, fmt.Errorf("reading the next version of %s: %w", kind, err)
+	}
+	return uint64(v), nil
 }
 
 // Document reads a version; 0 means the newest. payment.NotFound when there is none.

@@ -158,7 +158,10 @@ func (o *Office) AddIssuer(ctx context.Context, key wire.PublicKey, wallet strin
 			return nil
 		}
 	}
-	next := o.nextTrust(t)
+	next, err := o.nextTrust(ctx, t)
+	if err != nil {
+		return err
+	}
 	next.Rows = believe(next.Rows, row(policy.UseIssuer, key.Bytes(), wallet, o.now()))
 	return o.signTrust(ctx, next)
 }
@@ -306,7 +309,9 @@ func (o *Office) EditPolicy(ctx context.Context, edit func(text []byte) ([]byte,
 	if err != nil {
 		return nil, err
 	}
-	doc.Version++
+	if doc.Version, err = o.Books.NextVersion(ctx, ledger.PolicyDocument); err != nil {
+		return nil, err
+	}
 	doc.Issued = policy.StampOf(o.now())
 	before, err := policy.RenderTOML(doc)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tilld/agent/policy"
+	"tilld/sync/ledger"
 )
 
 // renewBefore is how long before the end of a key's time people are told of it.
@@ -18,7 +19,11 @@ func (o *Office) Renew(ctx context.Context) (until time.Time, err error) {
 	if err != nil {
 		return until, err
 	}
-	next, at := o.nextTrust(t), o.now()
+	next, err := o.nextTrust(ctx, t)
+	if err != nil {
+		return until, err
+	}
+	at := o.now()
 	for _, own := range o.ownRows(at) {
 		next.Rows = believe(next.Rows, own)
 	}
@@ -41,10 +46,14 @@ func (o *Office) Expiring(ctx context.Context) ([]policy.TrustRow, error) {
 }
 
 // nextTrust is the bundle that follows another, with the same rows.
-func (o *Office) nextTrust(t *policy.Trust) *policy.Trust {
-	return &policy.Trust{
-		Version: t.Version + 1, Chain: t.Chain, Issued: policy.StampOf(o.now()), Policy: t.Policy, Rows: append([]policy.TrustRow(nil), t.Rows...),
+func (o *Office) nextTrust(ctx context.Context, t *policy.Trust) (*policy.Trust, error) {
+	version, err := o.Books.NextVersion(ctx, ledger.TrustDocument)
+	if err != nil {
+		return nil, err
 	}
+	return &policy.Trust{
+		Version: version, Chain: t.Chain, Issued: policy.StampOf(o.now()), Policy: t.Policy, Rows: append([]policy.TrustRow(nil), t.Rows...),
+	}, nil
 }
 
 // believe adds a row, or makes the one with its use and key end as late. When it began stays.
