@@ -2,6 +2,7 @@ package mqtt
 
 import (
 	"fmt"
+	mathrand "math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -55,15 +56,19 @@ func mosquitto(t *testing.T) (string, func()) {
 	return "mqtt://" + addr, func() { stop(); stop = start() }
 }
 
-// freeAddr is an address that was free a moment ago.
+// freeAddr is an address to listen on in a moment, below the ports that the kernel gives to outgoing connections:
+// one of these could take it meanwhile.
 func freeAddr(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+mathrand.IntN(10_000)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // TestRoads is what uplink and ingest rely on, whatever the broker.
