@@ -1,4 +1,5 @@
 // Package disk asks disks whether they take more, before something is begun that must be able to end.
+// It also makes names durable.
 //
 // What is free and what can be written are two questions: quotas, limits and a disk that takes nothing any more
 // don't show in the first, and the second costs a write and a sync.

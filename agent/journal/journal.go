@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"tilld/agent/disk"
 	"tilld/agent/payment"
 	"tilld/sync/wire"
 )
@@ -46,7 +47,7 @@ func Open(ctx context.Context, cfg Config) (*Journal, error) {
 		return nil, err
 	}
 	cfg.defaults()
-	if err := makeDir(cfg.Dir); err != nil {
+	if err := disk.MakeDir(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("making the data directory: %w", err)
 	}
 	lock, err := lockDir(cfg.Dir)
@@ -171,7 +172,7 @@ func createPrivate(path string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Close(), syncDir(filepath.Dir(path)))
+	return errors.Join(f.Close(), disk.SyncDir(filepath.Dir(path)))
 }
 
 // Reopen ends a stop: it closes everything, opens it anew, checks the whole database and the end of the

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"tilld/agent/disk"
 	"tilld/sync/wire"
 )
 
@@ -123,7 +124,7 @@ func writeKey(path string, key []byte) error {
 	if err := os.Link(f.Name(), path); err != nil {
 		return err
 	}
-	return syncDir(dir)
+	return disk.SyncDir(dir)
 }
 
 // StageKey makes, or reads again, the key that is to follow the one at path. It is used by nothing until
@@ -148,5 +149,5 @@ func PromoteKey(path string) error {
 	if err := os.Rename(path+stagedSuffix, path); err != nil {
 		return fmt.Errorf("putting the new key into place: %w", err)
 	}
-	return syncDir(filepath.Dir(path))
+	return disk.SyncDir(filepath.Dir(path))
 }

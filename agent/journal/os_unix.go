@@ -23,15 +23,6 @@ func flock(f *os.File) error {
 	return err
 }
 
-// syncDir makes a new name in a directory survive a power cut.
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
 // checkPrivate refuses a file that others could read.
 func checkPrivate(info fs.FileInfo) error {
 	if mode := info.Mode().Perm(); mode&0o077 != 0 {

@@ -25,9 +25,6 @@ func flock(f *os.File) error {
 	return err
 }
 
-// syncDir does nothing: NTFS journals its names, and a directory can't be flushed.
-func syncDir(string) error { return nil }
-
 // checkPrivate does nothing: the mode bits say nothing on Windows. The data directory's access list must
 // name the service's user alone.
 func checkPrivate(fs.FileInfo) error { return nil }

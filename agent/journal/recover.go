@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 
+	"tilld/agent/disk"
 	"tilld/agent/payment"
 	"tilld/sync/wire"
 )
@@ -30,7 +31,7 @@ func Recover(ctx context.Context, cfg Config, old ...wire.PublicKey) (*Journal, 
 		return nil, errors.New("journal: no second medium is given")
 	}
 	cfg.defaults()
-	if err := makeDir(cfg.Dir); err != nil {
+	if err := disk.MakeDir(cfg.Dir); err != nil {
 		return nil, fmt.Errorf("making the data directory: %w", err)
 	}
 	if _, err := os.Lstat(cfg.database()); err == nil {

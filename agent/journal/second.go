@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"tilld/agent/disk"
 	"tilld/agent/payment"
 )
 
@@ -147,7 +148,7 @@ func (s *second) openFile(terminal payment.ID) error {
 		err = checkHeader(f, terminal)
 	}
 	if err == nil {
-		err = syncDir(filepath.Dir(s.path))
+		err = disk.SyncDir(filepath.Dir(s.path))
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("the second medium %s: %w", s.path, err), f.Close())

@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"tilld/agent/disk"
 )
 
 // agree finds the file's last whole record, and goes on from the entry that it holds.
@@ -161,7 +163,7 @@ func (j *Journal) rewriteSecond(ctx context.Context) error {
 	if err := os.Rename(fresh.path, old.path); err != nil {
 		return fmt.Errorf("writing the second medium anew: %w", err)
 	}
-	if err := syncDir(filepath.Dir(old.path)); err != nil {
+	if err := disk.SyncDir(filepath.Dir(old.path)); err != nil {
 		return fmt.Errorf("writing the second medium anew: %w", err)
 	}
 	f, err := old.open(old.path)

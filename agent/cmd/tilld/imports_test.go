@@ -26,7 +26,7 @@ type rule struct {
 var table = []rule{
 	{"agent/payment", "", "the vocabulary; everybody speaks it, so it depends on nobody"},
 	{"agent/clock", "", "asks what time it is, and does not care who wants to know"},
-	{"agent/disk", "", "asks how much is free, for whoever must not begin what can't end"},
+	{"agent/disk", "", "asks how much is free, for whoever must not begin what can't end; makes names durable"},
 	{"agent/paycode", "agent/payment agent/paycode/signed sync/wire", "text in, code out: no disk, no network, no screen"},
 	{"agent/paycode/signed", "agent/payment sync/wire", "HQ and the phone use it without the lane"},
 	{"agent/policy", "agent/payment agent/paycode sync/wire", "a document; who obeys it imports it"},

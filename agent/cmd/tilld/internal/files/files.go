@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"tilld/agent/disk"
 )
 
 // Write replaces a file durably: temporary file, fsync, rename, fsync of the directory. Its mode is 0600.
@@ -20,7 +22,7 @@ func Write(path string, data []byte) (err error) {
 	if err != nil {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return SyncDir(filepath.Dir(path))
+	return disk.SyncDir(filepath.Dir(path))
 }
 
 func fill(f *os.File, data []byte) error {
@@ -29,42 +31,6 @@ func fill(f *os.File, data []byte) error {
 		err = f.Sync()
 	}
 	return errors.Join(err, f.Close())
-}
-
-// MakeDir makes a directory for this user alone and its name durable: a directory whose name is lost in a power
-// cut takes along all that was synced in it. One that is there already is no proof, since who made it may have
-// been killed before that.
-func MakeDir(dir string) error {
-	dir, err := filepath.Abs(dir)
-	if err != nil {
-		return err
-	}
-	above := []string{filepath.Dir(dir)}
-	for p := above[0]; ; p = filepath.Dir(p) {
-		if _, err := os.Lstat(p); !errors.Is(err, fs.ErrNotExist) {
-			break
-		}
-		above = append(above, filepath.Dir(p))
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	for _, p := range above {
-		// One that we may not even read was not made by us, nor what is in it.
-		if err := SyncDir(p); err != nil && !errors.Is(err, fs.ErrPermission) {
-			return err
-		}
-	}
-	return nil
-}
-
-// SyncDir makes the names in a directory durable.
-func SyncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // Read reads a file; nothing when there is none.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tilld/agent/cmd/tilld/internal/files"
+	"tilld/agent/disk"
 	"tilld/agent/payment"
 	"tilld/agent/policy"
 	"tilld/sync/hqapi"
@@ -33,7 +34,7 @@ type Office struct {
 
 // Init makes an HQ in an empty directory: keys, a trust bundle and a cautious first policy.
 func Init(ctx context.Context, dir, chain string, currency payment.Currency, zone string, now func() time.Time) error {
-	if err := files.MakeDir(dir); err != nil {
+	if err := disk.MakeDir(dir); err != nil {
 		return err
 	}
 	if _, err := os.Stat(filepath.Join(dir, rootPublic)); err == nil {

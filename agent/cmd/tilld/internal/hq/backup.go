@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"tilld/agent/cmd/tilld/internal/files"
+	"tilld/agent/disk"
 )
 
 // Backup writes to a new directory what HQ needs to go on elsewhere, but for the keys: the books as of one
@@ -44,12 +45,12 @@ func (o *Office) Backup(ctx context.Context, to string) (archived int, err error
 		err = os.Remove(mark)
 	}
 	if err == nil {
-		err = errors.Join(files.SyncDir(half), os.Rename(half, to))
+		err = errors.Join(disk.SyncDir(half), os.Rename(half, to))
 	}
 	if err != nil {
 		return 0, errors.Join(fmt.Errorf("backing up to %s: %w", to, err), os.RemoveAll(half))
 	}
-	return archived, files.SyncDir(filepath.Dir(to))
+	return archived, disk.SyncDir(filepath.Dir(to))
 }
 
 // halfFile says of a directory that it is a backup of ours, and not finished.
@@ -109,7 +110,7 @@ func (o *Office) fillBackup(ctx context.Context, to string) (archived int, err e
 		return 0, err
 	}
 	archived, err = copyTree(ctx, filepath.Join(o.Dir, archiveDir), filepath.Join(to, archiveDir))
-	return archived, errors.Join(err, files.SyncDir(to))
+	return archived, errors.Join(err, disk.SyncDir(to))
 }
 
 // copyTree copies the files below a directory, which may not be there, and passes over what is not finished:
@@ -153,7 +154,7 @@ func syncTree(dir string) error {
 		if err != nil || !d.IsDir() {
 			return err
 		}
-		return files.SyncDir(path)
+		return disk.SyncDir(path)
 	})
 }
 

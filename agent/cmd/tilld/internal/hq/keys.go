@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 
 	"tilld/agent/cmd/tilld/internal/files"
+	"tilld/agent/disk"
 	"tilld/agent/journal"
 	"tilld/agent/policy"
 	"tilld/sync/wire"
@@ -62,7 +63,7 @@ func (k *Keys) RootSigner() (*wire.Signer, error) {
 }
 
 func makeKeys(dir string) error {
-	if err := files.MakeDir(filepath.Join(dir, "keys")); err != nil {
+	if err := disk.MakeDir(filepath.Join(dir, "keys")); err != nil {
 		return err
 	}
 	for _, name := range []string{rootFile, ackFile, policyFile} {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"tilld/agent/cmd/tilld/internal/files"
+	"tilld/agent/disk"
 	"tilld/agent/payment"
 )
 
@@ -61,7 +62,7 @@ func (o *Office) keepRevocations(ctx context.Context) error {
 		return err
 	}
 	dir := filepath.Join(o.Dir, revocationDir)
-	if err := files.MakeDir(dir); err != nil {
+	if err := disk.MakeDir(dir); err != nil {
 		return fmt.Errorf("it is revoked, but a restore from an older backup would undo that: %w", err)
 	}
 	for _, r := range list {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"tilld/agent/cmd/tilld/internal/files"
+	"tilld/agent/disk"
 	"tilld/agent/journal"
 	"tilld/agent/payment"
 	"tilld/agent/policy"
@@ -43,7 +44,7 @@ type Identity struct {
 // Init makes the terminal's key and identifier in dir, or reads them again, and returns the request that
 // people carry to HQ.
 func Init(dir, software string, now time.Time) (request []byte, id Identity, err error) {
-	if err := files.MakeDir(dir); err != nil {
+	if err := disk.MakeDir(dir); err != nil {
 		return nil, id, fmt.Errorf("making the data directory: %w", err)
 	}
 	id.Signer, _, err = journal.LoadOrCreateKey(filepath.Join(dir, keyFile), rand.Reader)

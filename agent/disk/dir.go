@@ -1,4 +1,4 @@
-package journal
+package disk
 
 import (
 	"errors"
@@ -7,10 +7,10 @@ import (
 	"path/filepath"
 )
 
-// makeDir makes the data directory and its name durable: a directory whose name is lost in a power cut takes
+// MakeDir makes a directory for this user alone and its name durable: a directory whose name is lost in a power cut takes
 // along all that was synced in it. A directory that is there is no proof, since who made it may have been
 // killed before its sync.
-func makeDir(dir string) error {
+func MakeDir(dir string) error {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return err
@@ -27,7 +27,7 @@ func makeDir(dir string) error {
 	}
 	for _, p := range above {
 		// One that we may not even read was not made by us, nor what is in it.
-		if err := syncDir(p); err != nil && !errors.Is(err, fs.ErrPermission) {
+		if err := SyncDir(p); err != nil && !errors.Is(err, fs.ErrPermission) {
 			return err
 		}
 	}
