@@ -23,9 +23,9 @@ func TestPhoneByKeyboardAlone(t *testing.T) {
 	b.WantText("code no. 17")
 	p.called()
 	b.Type("1")
-	b.Await(`document.body.innerText.includes("held to L01 at 12:34")`)
+	b.Await(`document.body.innerText.includes("code no. 18 · ✓ no. 17 was held to L01 at 12:34")`)
 	b.Type("n")
-	b.Await(`document.body.innerText.includes("code no. 18")`)
+	b.Await(`document.body.innerText.includes("code no. 19 · ✓ no. 17 was held to L01")`)
 	b.Type("o")
 	b.Await(`document.querySelector(".handset.old") && document.body.innerText.includes("code no. 17")`)
 	b.Type("2")
@@ -42,10 +42,31 @@ func TestPhoneByKeyboardAlone(t *testing.T) {
 	b.Type("2")
 	b.Await(`document.querySelector("#message").textContent === "the scanner of L02 is unplugged"`)
 	one, two := "hold L01 ZY:1"+text(17)[4:6]+" 186", "hold L02 ZY:1"+text(17)[4:6]+" 186"
-	want := one + "; fresh aiko S0001; " + two + "; cut true; other goods; other wallet; plug L02 false; hold L02 281234 12"
+	want := one + "; fresh aiko S0001; fresh aiko S0001; " + two + "; cut true; other goods; other wallet; plug L02 false; hold L02 281234 12"
 	if got := p.called(); got != want {
 		t.Errorf("the wallet was asked\n%q, want\n%q", got, want)
 	}
+}
+
+// TestADoubleClickHoldsOnce: the second click lands on the button that the live view has put in the first one's place.
+func TestADoubleClickHoldsOnce(t *testing.T) {
+	p := newPurse()
+	srv, _ := serve(t, p)
+	b := webtest.New(t, 1024, 768)
+	b.Open(srv.URL)
+	b.WantText("code no. 17")
+	p.called()
+	b.Click("#hold-L01", 1)
+	b.Await(`document.body.innerText.includes("no. 17 was held to L01")`)
+	b.Click("#hold-L01", 2)
+	b.Type("2")
+	b.Await(`document.body.innerText.includes("no. 18 was held to L02")`)
+	one, two := "hold L01 ZY:1"+text(17)[4:6]+" 186", "hold L02 ZY:1"+text(18)[4:6]+" 186"
+	if got, want := p.called(), one+"; fresh aiko S0001; "+two+"; fresh aiko S0001"; got != want {
+		t.Errorf("the wallet was asked\n%q, want\n%q", got, want)
+	}
+	b.Click("#hold-L02", 1)
+	b.Await(`document.body.innerText.includes("no. 19 was held to L02")`)
 }
 
 func TestCountdown(t *testing.T) {
@@ -110,7 +131,7 @@ func TestEveryViewFits(t *testing.T) {
 			b.Await(fmt.Sprintf(`fetch("/lang", {method: "POST", body: new URLSearchParams({lang: %q})}).then(r => r.ok)`, lang))
 			for name, v := range all {
 				page.screen.mu.Lock()
-				page.screen.shown, page.screen.number = v.shown, page.screen.number+1
+				page.screen.shown, page.screen.held, page.screen.number = v.shown, v.Last, page.screen.number+1
 				p.set(v)
 				page.screen.mu.Unlock()
 				b.Open(srv.URL + "/phone")

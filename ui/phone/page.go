@@ -48,7 +48,7 @@ func (p *Page) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /phone/live", p.live)
 	mux.HandleFunc("GET /phone/code.png", p.picture)
 	s := p.screen
-	mux.HandleFunc("POST /phone/hold", p.do(func(r *http.Request) error { return s.hold(r.Context(), r.FormValue("lane")) }))
+	mux.HandleFunc("POST /phone/hold", p.do(p.hold))
 	mux.HandleFunc("POST /phone/show", p.do(func(r *http.Request) error { return s.show(r.Context(), Kind(r.FormValue("what"))) }))
 	mux.HandleFunc("POST /phone/choose", p.do(func(r *http.Request) error {
 		return s.choose(r.Context(), r.FormValue("phone"), r.FormValue("place"))
@@ -116,6 +116,18 @@ func (p *Page) picture(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "image/png")
 	_, _ = w.Write(image) // a browser that is gone needs no picture
+}
+
+// hold takes the number of what the user saw, which a program that holds without looking leaves away.
+func (p *Page) hold(r *http.Request) error {
+	var seen uint64
+	if text := r.FormValue("seen"); text != "" {
+		var err error
+		if seen, err = strconv.ParseUint(text, 10, 64); err != nil {
+			return payment.Errorf(payment.Invalid, "phone.hold", "seen: want a code's number, not %q", text)
+		}
+	}
+	return p.screen.hold(r.Context(), r.FormValue("lane"), seen)
 }
 
 func (p *Page) network(r *http.Request) error {

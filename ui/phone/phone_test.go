@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -52,8 +53,9 @@ func views(t *testing.T) map[string]View {
 	ctx := t.Context()
 	return map[string]View{
 		"house": shot(func(*purse, *screen) {}),
+		"held":  shot(func(p *purse, s *screen) { must(s.hold(ctx, "L01", 0)) }),
 		"old": shot(func(p *purse, s *screen) {
-			must(s.hold(ctx, "L01"))
+			must(s.hold(ctx, "L01", 0))
 			p.pass(40 * time.Second)
 			look(t, s)
 			must(s.show(ctx, Old))
@@ -61,7 +63,7 @@ func views(t *testing.T) map[string]View {
 		"goods":  shot(func(p *purse, s *screen) { must(s.show(ctx, Goods)) }),
 		"wallet": shot(func(p *purse, s *screen) { must(s.show(ctx, Opaque)) }),
 		"outage": shot(func(p *purse, s *screen) {
-			must(s.hold(ctx, "L02"))
+			must(s.hold(ctx, "L02", 0))
 			must(p.CutHQ(ctx))
 			must(p.Plug(ctx, "L02", false))
 		}),
@@ -158,17 +160,13 @@ func TestTheOldCodeIsTheSameText(t *testing.T) {
 		t.Errorf("before any: %v", err)
 	}
 	text := look(t, s).Text
-	if err := s.hold(t.Context(), "L01"); err != nil {
+	if err := s.hold(t.Context(), "L01", 0); err != nil {
 		t.Fatal(err)
-	}
-	p.pass(time.Minute)
-	if look(t, s).Text == text {
-		t.Fatal("no fresh code")
 	}
 	if err := s.show(t.Context(), Goods); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.hold(t.Context(), "L02"); err != nil { // goods are no old code
+	if err := s.hold(t.Context(), "L02", 0); err != nil { // goods are no old code
 		t.Fatal(err)
 	}
 	if err := s.show(t.Context(), Old); err != nil {
@@ -179,8 +177,113 @@ func TestTheOldCodeIsTheSameText(t *testing.T) {
 		t.Errorf("the old code is %+v", v.shown)
 	}
 	p.err = payment.Errorf(payment.NotAllowed, "purse", "unplugged")
-	if err := s.hold(t.Context(), "L02"); err == nil || look(t, s).HeldTo != "L01" {
+	if err := s.hold(t.Context(), "L02", 0); err == nil || look(t, s).HeldTo != "L01" {
 		t.Errorf("what was not held is said to be: %v", err)
+	}
+}
+
+// TestAHeldCodeGivesWay: what was held can't pay again, so the next code is on the screen at once, which goes on saying
+// where the last one was held. An old code that is shown on purpose stays, however often it is held.
+func TestAHeldCodeGivesWay(t *testing.T) {
+	p := newPurse()
+	s := newScreen(p, p.clock)
+	hold := func(lane string, seen uint64) {
+		t.Helper()
+		if err := s.hold(t.Context(), lane, seen); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := look(t, s)
+	hold("L01", first.Number)
+	p.pass(time.Second)
+	v := look(t, s)
+	if v.Counter != 18 || v.Number == first.Number || v.HeldTo != "" || v.Last.Counter != 17 || v.Last.HeldTo != "L01" || !v.Last.HeldAt.Equal(noon) {
+		t.Errorf("after a hold: %+v, the last %+v", v.shown, v.Last)
+	}
+	hold("L02", v.Number)
+	p.pass(time.Minute)
+	if v = look(t, s); v.Counter != 20 || v.Last.Counter != 18 || v.Last.HeldTo != "L02" {
+		t.Errorf("after a hold and a while: %+v, the last %+v", v.shown, v.Last)
+	}
+	if err := s.show(t.Context(), Old); err != nil {
+		t.Fatal(err)
+	}
+	p.called()
+	for range 2 {
+		v = look(t, s)
+		hold("L01", v.Number)
+	}
+	one := "hold L01 ZY:1" + text(18)[4:6] + " 186"
+	if got := p.called(); got != one+"; "+one || look(t, s).Number != v.Number || look(t, s).HeldTo != "L01" {
+		t.Errorf("the old code, held twice: the wallet was asked %q, the screen shows %+v", got, look(t, s).shown)
+	}
+}
+
+// TestAnUnheldCodeStays: a scanner that took nothing leaves the code where it is.
+func TestAnUnheldCodeStays(t *testing.T) {
+	p := newPurse()
+	s := newScreen(p, p.clock)
+	before := look(t, s)
+	if err := p.Plug(t.Context(), "L01", false); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.hold(t.Context(), "L01", before.Number); payment.CodeOf(err) != payment.NotAllowed {
+		t.Errorf("held to no scanner: %v", err)
+	}
+	if v := look(t, s); v.Number != before.Number || v.Last != nil {
+		t.Errorf("%+v", v.shown)
+	}
+}
+
+// TestAHoldsEcho: two clicks on the same sight of a code hold it once. To another lane, or by one who saw nothing, it is
+// a hold of its own.
+func TestAHoldsEcho(t *testing.T) {
+	p := newPurse()
+	srv, page := serve(t, p)
+	seen := fmt.Sprint(look(t, page.screen).Number)
+	for _, tt := range []struct {
+		lane, seen string
+		want       string // counter of the code that is held
+	}{
+		{"L01", seen, text(17)},
+		{"L01", seen, ""},
+		{"L02", seen, text(18)},
+		{"L02", seen, text(19)}, // seen is not what was held last: the hand has moved on
+		{"L02", "", text(20)},
+		{"L02", "", text(21)},
+	} {
+		p.called()
+		resp, body := do(t, srv, "POST", "/phone/hold", url.Values{"lane": {tt.lane}, "seen": {tt.seen}})
+		want := ""
+		if tt.want != "" {
+			want = "hold " + tt.lane + " ZY:1" + tt.want[4:6] + " 186; fresh aiko S0001"
+		}
+		if got := p.called(); resp.StatusCode != 204 || got != want {
+			t.Errorf("%s, seen %q: %s %s, the wallet was asked %q, want %q", tt.lane, tt.seen, resp.Status, body, got, want)
+		}
+	}
+	if resp, body := do(t, srv, "POST", "/phone/hold", url.Values{"lane": {"L01"}, "seen": {"x"}}); resp.StatusCode != 422 {
+		t.Errorf("seen is no number: %s %s", resp.Status, body)
+	}
+}
+
+// TestClicksAtOnce: however many clicks on one sight of a code arrive together, one code is held, once.
+func TestClicksAtOnce(t *testing.T) {
+	p := newPurse()
+	s := newScreen(p, p.clock)
+	seen := look(t, s).Number
+	p.called()
+	var clicks sync.WaitGroup
+	for range 8 {
+		clicks.Go(func() {
+			if err := s.hold(t.Context(), "L01", seen); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	clicks.Wait()
+	if got, want := p.called(), "hold L01 ZY:1"+text(17)[4:6]+" 186; fresh aiko S0001"; got != want {
+		t.Errorf("the wallet was asked %q, want %q", got, want)
 	}
 }
 
@@ -189,9 +292,9 @@ func TestTheOldCodeIsTheSameText(t *testing.T) {
 func TestHoldWithoutAPage(t *testing.T) {
 	p := newPurse()
 	srv, _ := serve(t, p)
-	for _, want := range []uint64{17, 18} {
+	for _, want := range []uint64{17, 19} {
 		resp, body := do(t, srv, "POST", "/phone/hold", url.Values{"lane": {"L01"}})
-		if want := "fresh aiko S0001; hold L01 ZY:1" + text(want)[4:6] + " 186"; resp.StatusCode != 204 || p.called() != want {
+		if want := "fresh aiko S0001; hold L01 ZY:1" + text(want)[4:6] + " 186; fresh aiko S0001"; resp.StatusCode != 204 || p.called() != want {
 			t.Errorf("%s %s, want %q", resp.Status, body, want)
 		}
 		p.pass(time.Minute)
@@ -265,7 +368,7 @@ func TestRequests(t *testing.T) {
 		resp, body := do(t, srv, "POST", "/phone/"+tt.path, tt.form)
 		call := p.called()
 		if tt.path == "hold" {
-			tt.call = "hold L02 ZY:1" + text(17)[4:6] + " 186"
+			tt.call = "hold L02 ZY:1" + text(17)[4:6] + " 186; fresh aiko S0001"
 		}
 		if resp.StatusCode != tt.want || call != tt.call {
 			t.Errorf("%s %v: %s %s, the wallet was asked %q, want %d and %q", tt.path, tt.form, resp.Status, body, call, tt.want, tt.call)

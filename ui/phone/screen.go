@@ -19,9 +19,11 @@ type screen struct {
 	phone  string
 	place  string
 	shown  shown
-	held   *shown // the house wallet's code that was held last
 	number uint64 // of what is shown; it rises
+	held   *shown // the house wallet's code that was held last
+	heldNo uint64 // its number
 
+	hand     chan struct{} // has room for the one who holds the phone: it is at one scanner at a time
 	watchers map[chan struct{}]bool
 }
 
@@ -36,7 +38,7 @@ type shown struct {
 }
 
 func newScreen(w Wallet, now func() time.Time) *screen {
-	return &screen{wallet: w, now: now, watchers: map[chan struct{}]bool{}}
+	return &screen{wallet: w, now: now, hand: make(chan struct{}, 1), watchers: map[chan struct{}]bool{}}
 }
 
 // changes ticks when something was done on the page, until ctx ends.
@@ -90,7 +92,7 @@ func (s *screen) look(ctx context.Context) (View, error) {
 		s.fresh(ctx)
 	}
 	return View{
-		State: state, Phones: phones, Phone: s.phone, Place: s.place, shown: s.shown, Number: s.number, CanOld: s.held != nil,
+		State: state, Phones: phones, Phone: s.phone, Place: s.place, shown: s.shown, Number: s.number, Last: s.held,
 	}, nil
 }
 
@@ -158,31 +160,54 @@ func (s *screen) choose(ctx context.Context, phone, place string) error {
 }
 
 // hold holds what is on the screen to a lane's scanner; a screen that nobody has looked at yet, or for a while,
-// shows what it would show now. The lock is not held meanwhile: a scanner that nobody reads must not stop the page.
-func (s *screen) hold(ctx context.Context, lane string) error {
+// shows what it would show now. A house wallet's code pays once, so the next one follows it at once. Seen is the
+// number of what the user saw, zero for one who saw nothing: a second click on a code that is at that lane by now is
+// the first one's echo, and must not spend the next. The lock is not held meanwhile: a scanner that nobody reads must
+// not stop the page.
+func (s *screen) hold(ctx context.Context, lane string, seen uint64) error {
+	const op = "phone.hold"
+	select {
+	case s.hand <- struct{}{}:
+		defer func() { <-s.hand }()
+	case <-ctx.Done():
+		return payment.Errorf(payment.Retry, op, "the phone is at a scanner still: %w", ctx.Err())
+	}
 	if _, err := s.look(ctx); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	what, number := s.shown, s.number
+	echo := seen != 0 && seen == s.heldNo && lane == s.held.HeldTo
 	s.mu.Unlock()
+	if echo {
+		return nil
+	}
 	if what.Text == "" {
-		return payment.Errorf(payment.NotAllowed, "phone.hold", "there is no code on the screen")
+		return payment.Errorf(payment.NotAllowed, op, "there is no code on the screen")
 	}
 	if err := s.wallet.Hold(ctx, what.Text, lane); err != nil {
 		return err
 	}
+	what.HeldTo, what.HeldAt = lane, s.now()
+	s.wasHeld(ctx, what, number)
+	return nil
+}
+
+// wasHeld notes what was held. What came on the screen meanwhile stays there.
+func (s *screen) wasHeld(ctx context.Context, what shown, number uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	what.HeldTo, what.HeldAt = lane, s.now()
-	if s.number == number {
+	if what.Kind == House {
+		s.held, s.heldNo = &what, number
+	}
+	switch {
+	case s.number != number:
+	case what.Kind == House:
+		s.fresh(ctx)
+	default:
 		s.shown = what
 	}
-	if what.Kind == House {
-		s.held = &what
-	}
 	s.tell()
-	return nil
 }
 
 // picture gives what is drawn.

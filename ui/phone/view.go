@@ -8,7 +8,7 @@ type View struct {
 	Phones       []Phone
 	Phone, Place string // chosen
 	Number       uint64 // of the code on the screen
-	CanOld       bool   // there is an old code to show again
+	Last         *shown // the house wallet's code that was held last, which can be shown again; nil: none yet
 
 	shown
 	Small, Large size // of the picture, by the window's size

@@ -2,8 +2,8 @@
 // them to the lanes' emulated scanners; beside it are the switches that make an outage.
 //
 // It holds no key and signs nothing: a Wallet does. A reader would easily get this wrong: what is held to a
-// scanner is the text that is on the screen at that moment, also when a newer code could be made, so that an
-// old code can be shown again as a thief would.
+// scanner is the text that is on the screen at that moment, and a code that was held gives way to the next one at
+// once, as it can't pay again. Showing the old code again, as a thief would, is done on purpose.
 package phone
 
 import (
@@ -53,7 +53,6 @@ type State struct {
 	Cut      bool // no lane reaches HQ
 	CutSince time.Time
 	Console  string // address of HQ's console
-	API      string // and of its API
 }
 
 // Wallet is what the page needs of the demo. Its errors are payment.Errors whose messages may be shown.

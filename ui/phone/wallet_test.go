@@ -34,7 +34,7 @@ type purse struct {
 
 func newPurse() *purse {
 	return &purse{now: noon, counter: 16, state: State{
-		Store: "S0001", Console: "http://127.0.0.1:7900/hq", API: "http://127.0.0.1:7900/v1",
+		Store: "S0001", Console: "http://127.0.0.1:7900/hq",
 		Lanes: []Lane{{"L01", "S0001/L01", "http://127.0.0.1:7801/", true}, {"L02", "S0001/L02", "http://127.0.0.1:7802/", true}},
 	}}
 }

@@ -113,6 +113,11 @@ document.addEventListener("submit", async (e) => {
   }
 });
 
+// A second click hard upon a first one meant the first, also where a live view has put another button in its place.
+document.addEventListener("click", (e) => {
+  if (e.detail > 1 && e.target.closest("[data-once]")) e.preventDefault();
+});
+
 // say confirms for a moment what would show no other sign of itself.
 let said;
 function say(text) {

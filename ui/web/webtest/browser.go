@@ -4,6 +4,7 @@ package webtest
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -136,6 +137,17 @@ const (
 func (b *Browser) Focus(selector string) {
 	b.t.Helper()
 	b.Do("focus on "+selector, chromedp.Focus(selector))
+}
+
+// Click presses the mouse's button on the middle of an element; nth is 2 for the second half of a double click.
+func (b *Browser) Click(selector string, nth int) {
+	b.t.Helper()
+	var x, y float64
+	at := b.Eval(fmt.Sprintf(`(() => { const r = document.querySelector(%q).getBoundingClientRect(); return (r.x + r.width / 2) + " " + (r.y + r.height / 2); })()`, selector))
+	if _, err := fmt.Sscan(at, &x, &y); err != nil {
+		b.t.Fatalf("%s is at %s: %v", selector, at, err)
+	}
+	b.Do("clicking "+selector, chromedp.MouseClickXY(x, y, chromedp.ClickCount(nth)))
 }
 
 // Eval is the string value of a JavaScript expression.

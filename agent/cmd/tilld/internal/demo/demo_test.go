@@ -140,6 +140,21 @@ func storeClock(t *testing.T) string {
 	return fmt.Sprintf("[%q, %q]", now.Format("15:04"), now.Add(-time.Minute).Format("15:04"))
 }
 
+// refusesTheOldCode shows lane L1 the code again that has paid there, on purpose: it pays for no second sale. It stays on
+// the phone until another one is asked for; the sale goes on, and is given up.
+func refusesTheOldCode(phone, cashier *webtest.Browser) {
+	cashier.Type("900" + webtest.Enter)
+	cashier.Await(`document.body.dataset.state === "waiting"`)
+	phone.Type("o")
+	phone.Await(`document.querySelector(".handset.old") !== null`)
+	phone.Type("1")
+	cashier.Await(`document.body.innerText.includes("This code has paid for the sale before: ask for a fresh one") && document.body.dataset.state === "waiting"`)
+	cashier.Type(webtest.Escape)
+	cashier.Await(`document.body.dataset.state === "idle"`)
+	phone.Type("n")
+	phone.Await(`document.querySelector(".handset.old") === null`)
+}
+
 // TestDemo is what the README promises: sales through both lanes, an outage, recovery, a batch that balances, all by
 // the pages; and it continues after it was ended.
 func TestDemo(t *testing.T) {
@@ -158,10 +173,9 @@ func TestDemo(t *testing.T) {
 		cashier.Type(amount + webtest.Enter)
 		state("waiting")
 		shown := phone.Eval(`document.querySelector("img").src`)
-		phone.Type("n")
-		phone.Await(fmt.Sprintf(`document.querySelector("img") !== null && document.querySelector("img").src !== %q`, shown))
 		phone.Type(fmt.Sprint(i + 1)) // hold it to that lane
 		state("paid")
+		phone.Await(fmt.Sprintf(`document.querySelector("img").src !== %q`, shown)) // the next code follows by itself
 		cashier.Type(webtest.Enter)
 		state("idle")
 	}
@@ -173,6 +187,7 @@ func TestDemo(t *testing.T) {
 	cashier.Await(`document.body.innerText.includes("Scanner ready") && document.body.innerText.includes("connected")`)
 	sell(0, "700")
 	phone.Await(fmt.Sprintf(`%s.some(at => document.body.innerText.includes("held to L1 at " + at))`, storeClock(t)))
+	refusesTheOldCode(phone, cashier)
 	lane(1)
 	cashier.Await(`document.body.innerText.includes("Scanner ready") && document.body.innerText.includes("connected")`)
 	sell(1, "300")

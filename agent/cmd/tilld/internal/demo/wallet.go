@@ -200,7 +200,7 @@ func (w *wallet) State(context.Context) (phone.State, error) {
 	defer w.mu.Unlock()
 	s := phone.State{
 		Store: store, Cut: !w.cut.IsZero(), CutSince: w.cut,
-		Console: "http://" + w.demo.hq.Addr() + "/hq", API: "http://" + w.demo.hq.Addr() + "/v1/settlements",
+		Console: "http://" + w.demo.hq.Addr() + "/hq",
 	}
 	for i, n := range w.demo.nodes {
 		s.Lanes = append(s.Lanes, phone.Lane{
