@@ -204,7 +204,7 @@ func (d *drain) drain() (stored, posted time.Duration) {
 	go func() { done <- office.Run(ctx) }()
 	begin := time.Now()
 	go func() { done <- node.Run(ctx) }()
-	tick := time.NewTicker(10 * time.Millisecond) // rarer than it could be: who looks on takes from those who work
+	tick := time.NewTicker(50 * time.Millisecond) // a look costs a millisecond of the work that is measured
 	defer tick.Stop()
 	for range tick.C {
 		if stored == 0 {
