@@ -232,10 +232,10 @@ func busy() *desk {
 		Count: 1203, Sum: yen(1842370), Hash: []byte{0x5e, 0x77, 0x1e, 0xd0, 0x12, 0x34, 0x56, 0x78}, Missing: 2}
 	empty := Batch{ID: id('B', 2), Wallet: "guest", SettlementDate: 20261121, Number: 1, HQEpoch: 1795316400000, Cause: "day", Sum: yen(0), Hash: make([]byte, 8)}
 	twice := Exception{ID: id('X', 1), Kind: "code_spent_twice", Owner: "issuer-disputes", Store: "S0001", Lane: "L02",
-		Entry: wire.Name{Terminal: id('T', 2), Epoch: 0xa1b2c3d4e5f60718, Seq: 41}, Payment: id('P', 2), Amount: yen(900), Detail: "first used by another payment at S0001 / L01", Opened: noon}
-	alarm := Exception{ID: id('X', 2), Kind: "epoch_forked", Owner: OwnerOperations, Store: "S0002", Lane: "L01", Entry: wire.Name{Seq: 7}, Detail: "two histories from entry 7", Opened: noon}
+		Entry: wire.Name{Terminal: id('T', 2), Epoch: 0xa1b2c3d4e5f60718, Seq: 41}, Payment: id('P', 2), Amount: yen(900), Detail: "the code paid for " + id('P', 1).String() + " first", Opened: noon}
+	alarm := Exception{ID: id('X', 2), Kind: "epoch_forked", Owner: OwnerOperations, Store: "S0002", Lane: "L01", Entry: wire.Name{Seq: 7}, Detail: "history 2 of the epoch begins here", Opened: noon}
 	done := Exception{ID: id('X', 3), Kind: "of_the_future", Owner: "finance", Store: "S0003", Lane: "L01", Payment: id('P', 3), Amount: yen(5000), Opened: noon,
-		Outcome: "loss", ResolvedAt: noon, ResolvedBy: "Aoki finance", Why: "the customer can't be found"}
+		Outcome: "loss", ResolvedAt: noon, ResolvedBy: "Aoki finance", Why: "the customer can't be found", Detail: "a kind that this release has no words for"}
 	return &desk{
 		overview: Overview{
 			Chain: "example", Epoch: 1795316400000, EpochAt: noon.Add(-24 * time.Hour), Date: 20261122, Broker: true, BrokerSince: noon,

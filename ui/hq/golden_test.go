@@ -50,7 +50,7 @@ func TestGolden(t *testing.T) {
 // TestWords: every word of another part that the console knows is in the catalogue of every language.
 func TestWords(t *testing.T) {
 	words := map[string][]string{
-		"hq.kind.": kinds, "hq.owner.": owners, "hq.outcome.": {string(Receivable), string(Loss), string(Noted), "voided"},
+		"hq.kind.": kinds, "hq.about.": kinds, "wallet.": wallets, "hq.owner.": owners, "hq.outcome.": {string(Receivable), string(Loss), string(Noted), "voided"},
 		"hq.lack.": {"entries_missing", "not_judged", "day_not_closed", "never_heard"}, "hq.cause.": {"day", "part", "now"},
 		"hq.line.": {"payment", "void", "refund", "adjustment"}, "hq.only.": {string(OnlyBehind), string(OnlySilent), string(OnlyForked), string(OnlyLost), string(OnlyOpen), string(OnlyRevoked)},
 	}

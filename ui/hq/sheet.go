@@ -52,7 +52,7 @@ func (p *Page) terminals(r *http.Request, f *form) (any, string, error) {
 
 func (p *Page) payments(r *http.Request, f *form) (any, string, error) {
 	q := PaymentQuery{
-		State: f.one("state", "posted", "suspense", "lost", "voided"), Store: f.text("store"), Wallet: f.text("wallet"),
+		State: f.one("state", "posted", "suspense", "lost", "voided"), Store: f.text("store"), Wallet: walletOf(f.text("wallet")),
 		Date: f.date("date"), After: f.text("after"), Limit: rowsShown,
 	}
 	if f.err != nil {
@@ -72,7 +72,7 @@ func (p *Page) payment(r *http.Request, _ *form) (any, string, error) {
 }
 
 func (p *Page) batches(r *http.Request, f *form) (any, string, error) {
-	q := BatchQuery{Wallet: f.text("wallet"), Date: f.date("date"), After: f.text("after"), Limit: rowsShown}
+	q := BatchQuery{Wallet: walletOf(f.text("wallet")), Date: f.date("date"), After: f.text("after"), Limit: rowsShown}
 	if f.err != nil {
 		return nil, "", f.err
 	}
