@@ -52,7 +52,7 @@ func (b Board) Todos() ([]Todo, error) {
 	default:
 		list = append(list, Todo{Kind: TodoScanner, Tone: "bad", State: b.Scanner, Since: b.ScannerAt})
 	}
-	if b.Second == "failed" {
+	if b.Second == "failed" && b.Stopped == payment.ReasonNone { // a lane that stopped records nothing at all
 		list = append(list, Todo{Kind: TodoDisk, Tone: "bad"})
 	}
 	if len(b.Held) > 0 { // HQ decides: it is no matter of seconds

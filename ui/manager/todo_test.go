@@ -28,6 +28,7 @@ func TestTodos(t *testing.T) {
 		{"the share is used", with(func(b *Board) { b.AtRisk = b.Share }), "out 0 []"},
 		{"looking for the scanner", with(func(b *Board) { b.Scanner = "start" }), ""},
 		{"a scanner that another has", with(func(b *Board) { b.Scanner = "busy" }), "scanner 0 []"},
+		{"stopped by its second disk", stopped(), ""},
 		{"no second disk", with(func(b *Board) { b.Second = "off" }), ""},
 	} {
 		list, err := tt.b.Todos()
