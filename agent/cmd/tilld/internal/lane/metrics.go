@@ -1,13 +1,18 @@
 package lane
 
 import (
+	"slices"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
+	"tilld/agent/lane"
 	"tilld/agent/payment"
+	"tilld/ui/cashier"
 )
 
-// metrics are the lane's figures, named by Prometheus's conventions. Money is in minor units.
+// metrics are the lane's figures, named by Prometheus's conventions. They are read without a sign-in, on the port of
+// the cashier's page, so no money and no share is among them: see exposureLevel.
 func (n *Node) metrics() *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	gauge := func(name, help string, value func() float64) {
@@ -23,8 +28,8 @@ func (n *Node) metrics() *prometheus.Registry {
 		return 0
 	}
 	gauge("entries_unacknowledged", "Journal entries that HQ has not acknowledged.", func() float64 { return float64(n.lane.View().Stats.Pending) })
-	gauge("exposure_minor_units", "Money approved and not acknowledged by HQ, in minor units.", func() float64 { return float64(n.lane.View().UsedSum) })
-	gauge("exposure_share_minor_units", "The lane's offline share, in minor units.", func() float64 { return float64(n.lane.View().ShareSum) })
+	gauge("exposure_level", "Money at risk, as the cashier's page colours it: 0 below a half of the lane's share, 1 below four fifths, 2 below all, 3 nothing is left.",
+		func() float64 { return exposureLevel(n.lane.View()) })
 	gauge("journal_stopped", "1 while the journal has stopped and nothing is sold.", func() float64 { return flag(n.lane.View().Stopped != nil) })
 	gauge("storage_full", "1 while the journal's disks have no room for another sale.", func() float64 { return flag(standstill(n.lane.View()) == payment.StorageFull) })
 	gauge("journal_bytes", "Size of the journal's database.", func() float64 { return float64(n.lane.View().Stats.Bytes) })
@@ -46,4 +51,10 @@ func (n *Node) metrics() *prometheus.Registry {
 	counter("scanner_losses_total", "Times the scanner went away.", func() float64 { return float64(n.scanner.Stats().Losses) })
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
+}
+
+// exposureLevel is the cashier's colour as a number, 0 to 3. The figures themselves are the manager's, behind the
+// PIN: exact head-room is a thief's guide.
+func exposureLevel(v lane.View) float64 {
+	return float64(slices.Index([]cashier.Risk{cashier.Calm, cashier.Raised, cashier.High, cashier.Gone}, risk(v)))
 }
