@@ -91,7 +91,7 @@ func openSale(s State, e OpenSale, c Context) (Decision, error) {
 	s.Phase, s.Sale, s.Touched, s.Refusal = Open, e.Sale, c.Now.Boot, Refusal{}
 	d := saleDraft(&s, c, &payment.SaleOpened{
 		Reference: e.Sale.Reference, Total: e.Sale.Total, Due: e.Sale.Due(), Tax: e.Sale.Tax, Eligible: e.Sale.Eligible,
-		Request: e.Request, Digest: e.Digest,
+		Request: e.Request, Digest: e.Digest, Tenders: e.Sale.Tenders,
 	})
 	if e.Sale.Cashier != "" || len(e.Sale.Lines) > 0 {
 		d.Body = &payment.Body{Cashier: e.Sale.Cashier, Lines: e.Sale.Lines}

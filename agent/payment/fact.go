@@ -116,6 +116,9 @@ type SaleOpened struct {
 	Eligible  Eligible  `cbor:"5,keyasint" json:"eligible"`
 	Request   []byte    `cbor:"6,keyasint,omitempty" json:"-"` // SHA-256 of the POS's idempotency key, when there was one
 	Digest    []byte    `cbor:"7,keyasint,omitempty" json:"-"` // SHA-256 of the request that came under it
+	// Tenders are all that the shop's POS named, the wallet's among them. Who does not know them yet loses nothing: Due
+	// is the wallet's part.
+	Tenders []Tender `cbor:"-1,keyasint,omitempty" json:"tenders,omitempty"`
 }
 
 // ReplayKey identifies a signed code: the phone's key and its counter. Never a hash of the text, of which

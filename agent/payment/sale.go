@@ -36,7 +36,8 @@ type Sale struct {
 	ID        ID        `json:"id"`
 	Reference string    `json:"reference,omitempty"` // the shop's own, up to 64 printable characters
 	Total     Money     `json:"total"`
-	Wallet    Money     `json:"-"` // the part asked from a wallet; see Due
+	Wallet    Money     `json:"-"`                 // the part asked from a wallet; see Due
+	Tenders   []Tender  `json:"tenders,omitempty"` // how the shop wants the total paid, when it says; the wallet's part among them
 	Tax       []TaxLine `json:"tax,omitempty"`
 	Eligible  Eligible  `json:"eligible"`
 	Lines     []Line    `json:"lines,omitempty"`
@@ -64,6 +65,9 @@ func (s *Sale) Validate() error {
 	}
 	if due.Currency != s.Total.Currency || due.Minor > s.Total.Minor {
 		return Errorf(Invalid, op, "tenders: %s is asked of a total of %s", due, s.Total)
+	}
+	if err := s.validateTenders(); err != nil {
+		return Errorf(Invalid, op, "%w", err)
 	}
 	if err := plainText("reference", s.Reference, 64); err != nil {
 		return Errorf(Invalid, op, "%w", err)

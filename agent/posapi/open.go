@@ -28,8 +28,8 @@ func (m MoneyView) money() payment.Money { return payment.Of(m.Minor, m.Currency
 // TenderInput is one way in which the shop wants to be paid.
 type TenderInput struct {
 	_      struct{}   `json:"-" additionalProperties:"false"`
-	Kind   string     `json:"kind" enum:"wallet" doc:"A customer's payment code."`
-	Amount *MoneyView `json:"amount,omitempty" doc:"Absent: the total."`
+	Kind   string     `json:"kind" enum:"wallet,cash,card,points,voucher,other" doc:"wallet: a customer's payment code, which this lane takes. The others are the shop's own affair: they are kept with the sale as they are stated here."`
+	Amount *MoneyView `json:"amount,omitempty" doc:"Absent, which only a wallet's may be: what the other tenders leave of the total."`
 }
 
 // TaxInput is what the POS charged at one rate.
@@ -62,7 +62,7 @@ type LineInput struct {
 type SaleInput struct {
 	_         struct{}       `json:"-" additionalProperties:"false"`
 	Total     MoneyView      `json:"total" doc:"What the customer owes for the whole basket. Every other amount is in its currency."`
-	Tenders   []TenderInput  `json:"tenders,omitempty" maxItems:"1" doc:"Absent: the total, from a wallet."`
+	Tenders   []TenderInput  `json:"tenders,omitempty" maxItems:"8" doc:"How the total is to be paid; exactly one is a wallet. Absent: the total, from a wallet."`
 	Tax       []TaxInput     `json:"tax,omitempty" maxItems:"8" doc:"Each rate once."`
 	Eligible  *EligibleInput `json:"eligible,omitempty" doc:"Absent: all of the total, for everything."`
 	Reference string         `json:"reference,omitempty" maxLength:"64" doc:"The shop's own, such as a receipt number; it finds the sale again."`
@@ -83,10 +83,8 @@ func (in *SaleInput) sale() (payment.Sale, error) {
 			Wallet: given(e.Wallet, total.Minor), Points: given(e.Points, total.Minor), Rebate: given(e.Rebate, total.Minor),
 		}
 	}
-	for _, t := range in.Tenders {
-		if t.Amount != nil {
-			s.Wallet = t.Amount.money()
-		}
+	if err := in.tenders(&s); err != nil {
+		return s, err
 	}
 	for _, t := range in.Tax {
 		s.Tax = append(s.Tax, payment.TaxLine{Rate: t.Rate, Amount: t.Amount, Tax: t.Tax})
@@ -98,6 +96,33 @@ func (in *SaleInput) sale() (payment.Sale, error) {
 		return s, err
 	}
 	return s, in.check(&s)
+}
+
+// tenders fills in how the sale is to be paid, and the wallet's part of it.
+func (in *SaleInput) tenders(s *payment.Sale) error {
+	left := s.Total.Minor
+	for i, t := range in.Tenders {
+		switch {
+		case t.Amount == nil && t.Kind != string(payment.TenderWallet):
+			return httpapi.Invalid(fmt.Sprintf("body.tenders[%d].amount", i), "expected: only a wallet's may be left out")
+		case t.Amount == nil:
+		case t.Amount.Currency != s.Total.Currency:
+			return httpapi.Invalid(fmt.Sprintf("body.tenders[%d].amount.currency", i), fmt.Sprintf("%s is asked of a total in %s", t.Amount.Currency, s.Total.Currency))
+		default:
+			left -= t.Amount.Minor
+		}
+	}
+	for _, t := range in.Tenders {
+		part := payment.Tender{Kind: payment.TenderKind(t.Kind), Amount: left}
+		if t.Amount != nil {
+			part.Amount = t.Amount.Minor
+		}
+		if part.Kind == payment.TenderWallet {
+			s.Wallet = payment.Of(part.Amount, s.Total.Currency)
+		}
+		s.Tenders = append(s.Tenders, part)
+	}
+	return nil
 }
 
 func given(v *int64, otherwise int64) int64 {

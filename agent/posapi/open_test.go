@@ -27,7 +27,8 @@ func TestOpenSale(t *testing.T) {
 			"tax":[{"rate":800,"amount":540,"tax":40},{"rate":1000,"amount":540,"tax":49}],"eligible":{"wallet":900,"points":800,"rebate":0},
 			"reference":"R-1","lines":[{"text":"おにぎり","count":2,"amount":300,"rate":800},{"text":"値引","amount":-20}],"cashier":"aiko","training":true}`,
 			payment.Sale{
-				Total: payment.Of(1080, "JPY"), Wallet: payment.Of(500, "JPY"), Reference: "R-1", Cashier: "aiko", Training: true,
+				Total: payment.Of(1080, "JPY"), Wallet: payment.Of(500, "JPY"), Tenders: []payment.Tender{{Kind: payment.TenderWallet, Amount: 500}},
+				Reference: "R-1", Cashier: "aiko", Training: true,
 				Tax:      []payment.TaxLine{{Rate: 800, Amount: 540, Tax: 40}, {Rate: 1000, Amount: 540, Tax: 49}},
 				Eligible: payment.Eligible{Wallet: 900, Points: 800},
 				Lines:    []payment.Line{{Text: "おにぎり", Count: 2, Amount: 300, Rate: 800}, {Text: "値引", Count: 1, Amount: -20}},
@@ -35,7 +36,15 @@ func TestOpenSale(t *testing.T) {
 		},
 		{
 			"a tender without an amount is the total", `{"total":{"minor":7,"currency":"JPY"},"tenders":[{"kind":"wallet"}]}`,
-			payment.Sale{Total: payment.Of(7, "JPY"), Eligible: all(7)},
+			payment.Sale{Total: payment.Of(7, "JPY"), Wallet: payment.Of(7, "JPY"), Tenders: []payment.Tender{{Kind: payment.TenderWallet, Amount: 7}}, Eligible: all(7)},
+		},
+		{
+			"the wallet pays what cash and points leave", `{"total":{"minor":700,"currency":"JPY"},
+			"tenders":[{"kind":"cash","amount":{"minor":300,"currency":"JPY"}},{"kind":"wallet"},{"kind":"points","amount":{"minor":1,"currency":"JPY"}}]}`,
+			payment.Sale{
+				Total: payment.Of(700, "JPY"), Wallet: payment.Of(399, "JPY"), Eligible: all(700),
+				Tenders: []payment.Tender{{Kind: payment.TenderCash, Amount: 300}, {Kind: payment.TenderWallet, Amount: 399}, {Kind: payment.TenderPoints, Amount: 1}},
+			},
 		},
 		{
 			"what eligible leaves out is all", `{"total":{"minor":7,"currency":"JPY"},"eligible":{"points":0}}`,
@@ -43,7 +52,10 @@ func TestOpenSale(t *testing.T) {
 		},
 		{
 			"bills in the basket", `{"total":{"minor":700,"currency":"JPY"},"eligible":{"wallet":200},"tenders":[{"kind":"wallet","amount":{"minor":200,"currency":"JPY"}}]}`,
-			payment.Sale{Total: payment.Of(700, "JPY"), Wallet: payment.Of(200, "JPY"), Eligible: payment.Eligible{Wallet: 200, Points: 700, Rebate: 700}},
+			payment.Sale{
+				Total: payment.Of(700, "JPY"), Wallet: payment.Of(200, "JPY"), Tenders: []payment.Tender{{Kind: payment.TenderWallet, Amount: 200}},
+				Eligible: payment.Eligible{Wallet: 200, Points: 700, Rebate: 700},
+			},
 		},
 	}
 	for _, tt := range tests {
@@ -101,10 +113,15 @@ func TestOpenSaleRefused(t *testing.T) {
 		{"no such currency", `{"total":{"minor":1,"currency":"XYZ"}}`, 422, "body.total"},
 		{"lower case", `{"total":{"minor":1,"currency":"jpy"}}`, 422, "body.total"},
 		{"foreign currency", `{"total":{"minor":1,"currency":"USD"}}`, 422, "body.total"},
-		{"foreign tender", with(`"tenders":[{"kind":"wallet","amount":{"minor":1,"currency":"USD"}}]`), 422, "body.tenders"},
+		{"foreign tender", with(`"tenders":[{"kind":"wallet","amount":{"minor":1,"currency":"USD"}}]`), 422, "body.tenders[0].amount.currency"},
 		{"more asked than owed", with(`"tenders":[{"kind":"wallet","amount":{"minor":1001,"currency":"JPY"}}]`), 422, "body.tenders"},
-		{"two tenders", with(`"tenders":[{"kind":"wallet"},{"kind":"wallet"}]`), 422, "body.tenders"},
-		{"cash", with(`"tenders":[{"kind":"cash"}]`), 422, "body.tenders[0].kind"},
+		{"two wallets", with(`"tenders":[{"kind":"wallet"},{"kind":"wallet"}]`), 422, "body.tenders[1]"},
+		{"no wallet", with(`"tenders":[{"kind":"cash","amount":{"minor":1000,"currency":"JPY"}}]`), 422, "body.tenders"},
+		{"cash without an amount", with(`"tenders":[{"kind":"wallet","amount":{"minor":1,"currency":"JPY"}},{"kind":"cash"}]`), 422, "body.tenders[1].amount"},
+		{"nothing left for the wallet", with(`"tenders":[{"kind":"cash","amount":{"minor":1000,"currency":"JPY"}},{"kind":"wallet"}]`), 422, "body.tenders"},
+		{"tenders over the total", with(`"tenders":[{"kind":"cash","amount":{"minor":600,"currency":"JPY"}},{"kind":"wallet","amount":{"minor":600,"currency":"JPY"}}]`), 422, "body.tenders"},
+		{"a tender of no kind", with(`"tenders":[{"kind":"IOU"}]`), 422, "body.tenders[0].kind"},
+		{"nine tenders", with(`"tenders":[` + strings.Repeat(`{"kind":"cash","amount":{"minor":1,"currency":"JPY"}},`, 8) + `{"kind":"wallet"}]`), 422, "body.tenders"},
 		{"not for a wallet", with(`"eligible":{"wallet":999}`), 422, "body.tenders"},
 		{"eligible below zero", with(`"eligible":{"points":-1}`), 422, "body.eligible.points"},
 		{"eligible above all", with(`"eligible":{"rebate":1001}`), 422, "body.eligible.rebate"},

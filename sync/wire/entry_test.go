@@ -46,6 +46,37 @@ func TestEntryRoundTrip(t *testing.T) {
 	}
 }
 
+// A sale's tenders came later than the sale: who does not know them reads the rest, and its wallet's part.
+func TestTendersAreIgnorable(t *testing.T) {
+	l := newLane(t, testSigner(t, EdDSA, "terminal"))
+	fact := *facts()[payment.KindSaleOpened].(*payment.SaleOpened)
+	fact.Tenders = []payment.Tender{{Kind: payment.TenderWallet, Amount: 1000}, {Kind: payment.TenderCash, Amount: 200}}
+	s := l.append(fullEntry(l, &fact), nil)
+	got, err := DecodeEntry(s.payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got.Fact, &fact) {
+		t.Errorf("got %+v, want %+v", got.Fact, fact)
+	}
+	raw, err := Marshal(&fact)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var before struct {
+		Reference string            `cbor:"1,keyasint,omitempty"`
+		Total     payment.Money     `cbor:"2,keyasint"`
+		Due       payment.Money     `cbor:"3,keyasint"`
+		Tax       []payment.TaxLine `cbor:"4,keyasint,omitempty"`
+		Eligible  payment.Eligible  `cbor:"5,keyasint"`
+		Request   []byte            `cbor:"6,keyasint,omitempty"`
+		Digest    []byte            `cbor:"7,keyasint,omitempty"`
+	}
+	if err := decodeKnown(raw, &before); err != nil || before.Due != fact.Due {
+		t.Errorf("a release that knows no tenders: %+v, %v", before, err)
+	}
+}
+
 // Facts with nothing set are a different path through omitempty; each still has one form.
 func TestEmptyFactsRoundTrip(t *testing.T) {
 	l := newLane(t, testSigner(t, EdDSA, "terminal"))

@@ -28,7 +28,7 @@ func formatPage(t *testing.T) string {
 var formatTables = map[string]any{
 	"Entry": wireEntry{}, "Body": payment.Body{}, "A line": payment.Line{}, "Key proof": keyProof{},
 	"Beat": Beat{}, "Hello": Hello{}, "Ack": Ack{},
-	"A total": payment.DayTotal{}, "A tax line": payment.TaxLine{}, "Eligible amounts": payment.Eligible{}, "Limits": payment.Limits{},
+	"A total": payment.DayTotal{}, "A tax line": payment.TaxLine{}, "A tender": payment.Tender{}, "Eligible amounts": payment.Eligible{}, "Limits": payment.Limits{},
 }
 
 // Every key of every map is in its table, in order, with the right word about zero values, and no other.

@@ -52,7 +52,7 @@ func TestIgnorableFieldsPass(t *testing.T) {
 		}
 		for name, b := range map[string][]byte{
 			"at the top":              rewrite(t, payload, set(k(-1), "f5"), nil),
-			"in the fact":             rewrite(t, payload, nil, set(k(-1), "a20001018101")),
+			"in the fact":             rewrite(t, payload, nil, set(k(-100), "a20001018101")),
 			"in both":                 rewrite(t, payload, set(k(-70000), "6161"), set(k(-24), "40")),
 			"several":                 rewrite(t, payload, func(f fields) { set(k(-1), "00")(f); set(k(-2), "80")(f) }, nil),
 			"with unknown keys in it": rewrite(t, payload, set(k(-1), "a2183200616100"), nil),
