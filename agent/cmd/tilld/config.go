@@ -20,7 +20,8 @@ type configCheckCmd struct {
 // Help says what is looked at, and as whom.
 func (configCheckCmd) Help() string {
 	return `Looks at the text, and at what it names on this machine: certificates, keys, credentials, the device profile, the
-scanner, the directories. Whether they may be read and written depends on who asks, so ask as the user that tilld runs as:
+scanner, the directories. All that is wrong with the text is told at once; what it names is looked at when the text is
+right. Whether files may be read and written depends on who asks, so ask as the user that tilld runs as:
 
     sudo -u tilld tilld config check /etc/tilld/lane.toml
 

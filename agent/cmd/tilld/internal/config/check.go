@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,48 +14,66 @@ import (
 	firmware "tilld/firmware-configs"
 )
 
-func (c *Lane) check() *Error {
-	if e := checkDir("data", c.Data); e != nil {
-		return e
-	}
-	if e := checkPath("second", c.Second); e != nil {
-		return e
-	}
-	switch c.Language {
-	case "en", "ja", "zh-Hant":
-	default:
-		return &Error{Key: "language", Msg: fmt.Sprintf("%q: want en, ja or zh-Hant", c.Language)}
-	}
-	return first(
+func (c *Lane) check() Faults {
+	return slices.Concat(
+		gather(checkDir("data", c.Data), checkPath("second", c.Second), checkLanguage(c.Language)),
 		checkScanner(c.Scanner), checkBroker(c.Broker), checkLog(c.Log),
-		checkLoopback("listen.pages", c.Listen.Pages), checkLoopback("listen.pos", c.Listen.POS),
+		gather(checkLoopback("listen.pages", c.Listen.Pages), checkLoopback("listen.pos", c.Listen.POS)),
 	)
 }
 
-func (c *HQ) check() *Error {
-	if e := checkDir("data", c.Data); e != nil {
-		return e
+func (c *HQ) check() Faults {
+	faults := slices.Concat(
+		gather(checkDir("data", c.Data), checkOneBroker(c.Embedded, c.Broker)), checkSettle(c.Settle), checkBroker(c.Broker), checkLog(c.Log),
+		checkServer("serve.address", c.Serve.Address, "serve.tls", c.Serve.TLS),
+		gather(checkPath("embedded_broker.credentials_file", c.Embedded.CredentialsFile)),
+	)
+	if c.Embedded.Listen == "" {
+		return faults
 	}
-	if c.Embedded.Listen == "" && len(c.Broker.Addresses) == 0 {
+	if f := checkServer("embedded_broker.listen", c.Embedded.Listen, "embedded_broker.tls", c.Embedded.TLS); len(f) > 0 {
+		return append(faults, f...)
+	}
+	return append(faults, gather(checkSignIn(c.Embedded))...)
+}
+
+// gather are the faults among these; nil is none.
+func gather(list ...*Error) (faults Faults) {
+	for _, e := range list {
+		if e != nil {
+			faults = append(faults, e)
+		}
+	}
+	return faults
+}
+
+func checkLanguage(lang string) *Error {
+	switch lang {
+	case "en", "ja", "zh-Hant":
+		return nil
+	}
+	return &Error{Key: "language", Msg: fmt.Sprintf("%q: want en, ja or zh-Hant", lang)}
+}
+
+// checkOneBroker wants one broker: HQ's own, or another.
+func checkOneBroker(own Embedded, other Broker) *Error {
+	switch {
+	case own.Listen == "" && len(other.Addresses) == 0:
 		return &Error{Key: "embedded_broker.listen", Msg: "missing: give it, or broker.addresses"}
-	}
-	if c.Embedded.Listen != "" && len(c.Broker.Addresses) > 0 {
+	case own.Listen != "" && len(other.Addresses) > 0:
 		return &Error{Key: "broker.addresses", Msg: "given beside embedded_broker.listen: choose one"}
 	}
-	if _, err := time.LoadLocation(c.Settle.Zone); err != nil || c.Settle.Zone == "Local" {
-		return &Error{Key: "settle.zone", Msg: fmt.Sprintf("%q is no IANA time zone", c.Settle.Zone)}
+	return nil
+}
+
+func checkSettle(s Settle) (faults Faults) {
+	if _, err := time.LoadLocation(s.Zone); err != nil || s.Zone == "Local" {
+		faults = append(faults, &Error{Key: "settle.zone", Msg: fmt.Sprintf("%q is no IANA time zone", s.Zone)})
 	}
-	if _, err := time.Parse("15:04", c.Settle.Cut); err != nil {
-		return &Error{Key: "settle.cut", Msg: fmt.Sprintf("%q: want hh:mm", c.Settle.Cut)}
+	if _, err := time.Parse("15:04", s.Cut); err != nil {
+		faults = append(faults, &Error{Key: "settle.cut", Msg: fmt.Sprintf("%q: want hh:mm", s.Cut)})
 	}
-	e := first(
-		checkBroker(c.Broker), checkLog(c.Log), checkServer("serve.address", c.Serve.Address, "serve.tls", c.Serve.TLS),
-		checkPath("embedded_broker.credentials_file", c.Embedded.CredentialsFile),
-	)
-	if e == nil && c.Embedded.Listen != "" {
-		e = first(checkServer("embedded_broker.listen", c.Embedded.Listen, "embedded_broker.tls", c.Embedded.TLS), checkSignIn(c.Embedded))
-	}
-	return e
+	return faults
 }
 
 // checkSignIn wants lanes of other machines to say who they are.
@@ -66,24 +85,23 @@ func checkSignIn(b Embedded) *Error {
 }
 
 // checkServer wants TLS off loopback.
-func checkServer(key, address, tlsKey string, t TLS) *Error {
-	if e := checkTLS(tlsKey, t); e != nil {
-		return e
-	}
+func checkServer(key, address, tlsKey string, t TLS) Faults {
+	faults := checkTLS(tlsKey, t)
 	if t.CA != "" && t.Cert == "" {
-		return &Error{Key: tlsKey + ".ca", Msg: "says whose certificates clients must show; it needs cert and key beside it"}
+		faults = append(faults, &Error{Key: tlsKey + ".ca", Msg: "says whose certificates clients must show; it needs cert and key beside it"})
 	}
-	if t.Cert == "" {
-		return checkLoopback(key, address)
+	if t.Cert == "" && t.Key == "" {
+		return append(faults, gather(checkLoopback(key, address))...)
 	}
-	return checkAddress(key, address)
+	return append(faults, gather(checkAddress(key, address))...)
 }
 
-func checkTLS(key string, t TLS) *Error {
+func checkTLS(key string, t TLS) Faults {
+	faults := gather(checkPath(key+".ca", t.CA), checkPath(key+".cert", t.Cert), checkPath(key+".key", t.Key))
 	if (t.Cert == "") != (t.Key == "") {
-		return &Error{Key: key + ".cert", Msg: "cert and key go together"}
+		faults = append(faults, &Error{Key: key + ".cert", Msg: "cert and key go together"})
 	}
-	return first(checkPath(key+".ca", t.CA), checkPath(key+".cert", t.Cert), checkPath(key+".key", t.Key))
+	return faults
 }
 
 // checkPath wants a path, if there is one, to mean the same from every directory: a service starts in /.
@@ -94,7 +112,11 @@ func checkPath(key, path string) *Error {
 	return nil
 }
 
-func checkScanner(s Scanner) *Error {
+func checkScanner(s Scanner) Faults {
+	return gather(checkPort(s), checkProfile(s), checkPath("scanner.locks", s.Locks))
+}
+
+func checkPort(s Scanner) *Error {
 	key, text := "scanner.path", s.Port()
 	switch {
 	case text == "":
@@ -107,13 +129,18 @@ func checkScanner(s Scanner) *Error {
 	if _, err := port.ParseSpec(text); err != nil {
 		return &Error{Key: key, Msg: err.Error()}
 	}
+	return nil
+}
+
+func checkProfile(s Scanner) *Error {
+	const key = "scanner.profile"
 	if s.ownProfile() {
-		return first(checkPath("scanner.profile", s.Profile), checkPath("scanner.locks", s.Locks))
+		return checkPath(key, s.Profile)
 	}
 	if _, err := firmware.Load(s.Profile); err != nil {
-		return &Error{Key: "scanner.profile", Msg: fmt.Sprintf("%q is not built in; there are %s, or the path of a file", s.Profile, strings.Join(firmware.Names(), ", "))}
+		return &Error{Key: key, Msg: fmt.Sprintf("%q is not built in; there are %s, or the path of a file", s.Profile, strings.Join(firmware.Names(), ", "))}
 	}
-	return checkPath("scanner.locks", s.Locks)
+	return nil
 }
 
 // ownProfile says that the profile is a file; firmware.Load tells by the same.
@@ -133,15 +160,6 @@ func (s Scanner) Port() string {
 	return text
 }
 
-func first(list ...*Error) *Error {
-	for _, e := range list {
-		if e != nil {
-			return e
-		}
-	}
-	return nil
-}
-
 func checkDir(key, dir string) *Error {
 	if dir == "" {
 		return &Error{Key: key, Msg: "missing"}
@@ -152,8 +170,12 @@ func checkDir(key, dir string) *Error {
 	return nil
 }
 
-func checkBroker(b Broker) *Error {
-	for _, a := range b.Addresses {
+func checkBroker(b Broker) Faults {
+	return append(gather(checkBrokers(b.Addresses), checkPath("broker.credentials_file", b.CredentialsFile)), checkTLS("broker.tls", b.TLS)...)
+}
+
+func checkBrokers(addresses []string) *Error {
+	for _, a := range addresses {
 		u, err := url.Parse(a)
 		if err != nil || u.Hostname() == "" || (u.Scheme != "mqtt" && u.Scheme != "mqtts") {
 			return &Error{Key: "broker.addresses", Msg: fmt.Sprintf("%q: want mqtt://host[:port] or mqtts://host[:port]", a)}
@@ -162,19 +184,19 @@ func checkBroker(b Broker) *Error {
 			return &Error{Key: "broker.addresses", Msg: fmt.Sprintf("%q: without TLS only on loopback; another machine's is mqtts://", a)}
 		}
 	}
-	return first(checkTLS("broker.tls", b.TLS), checkPath("broker.credentials_file", b.CredentialsFile))
+	return nil
 }
 
-func checkLog(l Log) *Error {
+func checkLog(l Log) (faults Faults) {
 	switch l.Level {
 	case "debug", "info", "warn", "error":
 	default:
-		return &Error{Key: "log.level", Msg: fmt.Sprintf("%q: want debug, info, warn or error", l.Level)}
+		faults = append(faults, &Error{Key: "log.level", Msg: fmt.Sprintf("%q: want debug, info, warn or error", l.Level)})
 	}
 	if l.Format != "text" && l.Format != "json" {
-		return &Error{Key: "log.format", Msg: fmt.Sprintf("%q: want text or json", l.Format)}
+		faults = append(faults, &Error{Key: "log.format", Msg: fmt.Sprintf("%q: want text or json", l.Format)})
 	}
-	return nil
+	return faults
 }
 
 func checkAddress(key, a string) *Error {

@@ -32,8 +32,18 @@ func TestLaneErrorsNameFileLineAndKey(t *testing.T) {
 	}
 	tests := []struct{ name, text, want string }{
 		{"unknown key", strings.Replace(ok, "path =", "pth =", 1), ":3: scanner.pth: unknown key"},
+		{"a key of two lines", "\"a\\nb\" = 1\n" + ok, `:1: "a\nb": unknown key`},
 		{"unknown table", ok + "[scaner]\na = 1\n", ":6: scaner: unknown key"},
-		{"wrong type", strings.Replace(ok, `"/d"`, "3", 1), ":1: data: "},
+		{"a number for a text", strings.Replace(ok, `"/d"`, "3", 1), ":1: data: want a text in quotes, got a number"},
+		{"true for a text", ok + "[log]\nlevel = true\n", ":7: log.level: want a text in quotes, got true or false"},
+		{"a date for a text", ok + "[log]\nlevel = 2026-11-22\n", ":7: log.level: want a text in quotes, got a date or a time"},
+		{"a list for a text", ok + "[log]\nlevel = [\"info\"]\n", ":7: log.level: want a text in quotes, got a list"},
+		{"a table for a text", ok + "[log.level]\na = 1\n", ":6: log.level: want a text in quotes, got a table"},
+		{"a number for a table", "scanner = 3\n" + strings.Replace(ok, "[scanner]\npath = \"/dev/x\"\n", "", 1), ":1: scanner: want a table, got a number"},
+		{"a list of tables for a table", strings.Replace(ok, "[scanner]", "[[scanner]]", 1), ":2: scanner: want a table, got a list"},
+		{"a text for a list", strings.Replace(ok, "[\"mqtts://h:1\"]", "\"mqtts://h:1\"", 1), ":5: broker.addresses: want a list such as [\"one\", \"two\"], got a text"},
+		{"a number in a list", strings.Replace(ok, "[\"mqtts://h:1\"]", "[\"mqtts://h:1\", 2]", 1), ":5: broker.addresses: want a list of texts in quotes, but number 2 of it is a number"},
+		{"a number in an inline table", strings.Replace(ok, "path = \"/dev/x\"", "usb = {vendor = 1212, product = \"0b61\"}", 1), ":3: scanner.usb.vendor: want a text in quotes, got a number"},
 		{"relative", strings.Replace(ok, `"/d"`, `"d"`, 1), `:1: data: "d" must be an absolute path`},
 		{"no data", strings.Replace(ok, "data", "#", 1), ": data: missing"},
 		{"no scanner", strings.Replace(ok, `"/dev/x"`, `""`, 1), ":3: scanner.path: missing"},
@@ -65,8 +75,49 @@ func TestLaneErrorsNameFileLineAndKey(t *testing.T) {
 			if _, ok := errors.AsType[*Error](err); !ok || !strings.Contains(err.Error(), file+tt.want) {
 				t.Errorf("got %v, want %s", err, file+tt.want)
 			}
-			if err != nil && strings.Contains(err.Error(), "\n") {
-				t.Errorf("more than one line: %v", err)
+			for line := range strings.SplitSeq(err.Error(), "\n") {
+				if !strings.HasPrefix(line, file+":") || strings.Contains(line, "struct") || strings.Contains(line, "config.") {
+					t.Errorf("a line of nobody's words: %s", line)
+				}
+			}
+		})
+	}
+}
+
+// TestAllFaultsAtOnce: who mends a file is told all that is wrong with it, each thing once.
+func TestAllFaultsAtOnce(t *testing.T) {
+	for _, tt := range []struct {
+		name, text string
+		read       func(string) error
+		want       []string
+	}{
+		{"a lane's", "data = 3\nlanguage = \"fr\"\n[scanner]\npth = \"/dev/x\"\nprofile = \"genric\"\n[broker]\naddresses = \"h\"\n[log]\nlevel = \"loud\"\nformat = \"xml\"\n[listen]\npos = \"0.0.0.0:1\"\n",
+			func(f string) error { _, err := ReadLane(f); return err },
+			[]string{
+				":1: data: want a text", ":2: language: ", ":3: scanner.path: missing", ":4: scanner.pth: unknown key", ":5: scanner.profile: ",
+				":7: broker.addresses: want a list", ":9: log.level: ", ":10: log.format: ", ":12: listen.pos: ",
+			}},
+		{"HQ's", "data = \"d\"\n[settle]\nzone = \"Mars\"\ncut = \"3am\"\n[serve]\naddress = 7900\n[serve.tls]\nkey = \"k\"\n",
+			func(f string) error { _, err := ReadHQ(f); return err },
+			[]string{
+				": embedded_broker.listen: missing", ":1: data: ", ":3: settle.zone: ", ":4: settle.cut: ", ":6: serve.address: want a text",
+				":7: serve.tls.cert: cert and key go together", ":8: serve.tls.key: ",
+			}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			file := write(t, tt.text)
+			err := tt.read(file)
+			if err == nil {
+				t.Fatal("no fault")
+			}
+			got := strings.Split(err.Error(), "\n")
+			if len(got) != len(tt.want) {
+				t.Fatalf("faults:\n%v", err)
+			}
+			for i := range got {
+				if !strings.HasPrefix(got[i], file+tt.want[i]) {
+					t.Errorf("%s, want %s", got[i], tt.want[i])
+				}
 			}
 		})
 	}

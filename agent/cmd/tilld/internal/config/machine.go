@@ -1,13 +1,5 @@
 package config
 
-import (
-	"cmp"
-	"slices"
-)
-
-// Faults are errors about keys, in the order of the file.
-type Faults []*Error
-
 // Files looks at the files that a lane reads at its start: certificates, keys, credentials, device profile, and
 // whether the second medium is there.
 func (c *Lane) Files() Faults {
@@ -51,9 +43,4 @@ func (c *HQ) Here() (faults, notes Faults) {
 	l := looker{from: c.from, faults: c.Files()}
 	l.data("data", c.Data, "tilld hq init makes it")
 	return l.faults.sorted(), l.notes.sorted()
-}
-
-func (f Faults) sorted() Faults {
-	slices.SortStableFunc(f, func(a, b *Error) int { return cmp.Compare(a.Line, b.Line) })
-	return f
 }

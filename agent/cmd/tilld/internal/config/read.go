@@ -1,36 +1,16 @@
 package config
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 )
-
-// Error says what is wrong with a configuration file, and where.
-type Error struct {
-	File string
-	Line int    // 0: the file as a whole
-	Key  string // dotted; may be empty
-	Msg  string
-}
-
-// Error is one line: file:line: key: what is wrong.
-func (e *Error) Error() string {
-	s := e.File
-	if e.Line > 0 {
-		s += fmt.Sprintf(":%d", e.Line)
-	}
-	if e.Key != "" {
-		s += ": " + e.Key
-	}
-	return s + ": " + e.Msg
-}
 
 // The roles of a configuration.
 const (
@@ -53,7 +33,7 @@ func (*Lane) Role() string { return RoleLane }
 // Role is RoleHQ.
 func (*HQ) Role() string { return RoleHQ }
 
-// ReadLane reads and checks a lane's file.
+// ReadLane reads and checks a lane's file. What is wrong with the text of the file is Faults, all of them.
 func ReadLane(file string) (*Lane, error) {
 	from, err := readSource(file, RoleLane)
 	if err != nil {
@@ -69,7 +49,7 @@ func ReadLane(file string) (*Lane, error) {
 	return decode(from, c, c.check)
 }
 
-// ReadHQ reads and checks HQ's file.
+// ReadHQ reads and checks HQ's file, as ReadLane does.
 func ReadHQ(file string) (*HQ, error) {
 	from, err := readSource(file, RoleHQ)
 	if err != nil {
@@ -112,7 +92,8 @@ var defaultLog = Log{Level: "info", Format: "text"}
 type source struct {
 	file string
 	text []byte
-	role string // empty: nothing in the file tells
+	top  map[string]any // the text, parsed
+	role string         // empty: nothing in the file tells
 }
 
 // at makes an error about a key.
@@ -130,7 +111,7 @@ func readSource(file, want string) (source, error) {
 	if err := toml.Unmarshal(b, &top); err != nil {
 		return source{}, decodeError(file, err)
 	}
-	s := source{file: file, text: b, role: roleOf(top)}
+	s := source{file: file, text: b, top: top, role: roleOf(top)}
 	switch {
 	case want == "" || s.role == "" || s.role == want:
 		return s, nil
@@ -155,17 +136,24 @@ func roleOf(top map[string]any) string {
 	return ""
 }
 
-func decode[T any](from source, c *T, check func() *Error) (*T, error) {
-	d := toml.NewDecoder(bytes.NewReader(from.text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(c); err != nil {
-		return nil, decodeError(from.file, err)
+// decode fills in a configuration and looks at all of it before it complains, so that one reading names all that is
+// to be mended.
+func decode[T any](from source, c *T, check func() Faults) (*T, error) {
+	faults := shape(from.top, reflect.TypeFor[T](), "")
+	fitting, err := toml.Marshal(from.top)
+	if err == nil {
+		err = toml.Unmarshal(fitting, c)
 	}
-	if e := check(); e != nil {
+	if err != nil {
+		return nil, &Error{File: from.file, Msg: err.Error()}
+	}
+	if faults = append(faults, check().without(faults)...); len(faults) == 0 {
+		return c, nil
+	}
+	for _, e := range faults {
 		e.File, e.Line = from.file, lineOf(from.text, e.Key)
-		return nil, e
 	}
-	return c, nil
+	return nil, faults.sorted()
 }
 
 const maxFile = 1 << 20
@@ -185,37 +173,11 @@ func readFile(file string) ([]byte, error) {
 	return b, nil
 }
 
-// decodeError gives the decoder's error its file, line and key.
+// decodeError gives the parser's error its file, line and key.
 func decodeError(file string, err error) error {
-	if missing, ok := errors.AsType[*toml.StrictMissingError](err); ok && len(missing.Errors) > 0 {
-		first := missing.Errors[0]
-		line, _ := first.Position()
-		return &Error{File: file, Line: line, Key: strings.Join(first.Key(), "."), Msg: "unknown key"}
-	}
 	if at, ok := errors.AsType[*toml.DecodeError](err); ok {
 		line, _ := at.Position()
 		return &Error{File: file, Line: line, Key: strings.Join(at.Key(), "."), Msg: strings.TrimPrefix(at.Error(), "toml: ")}
 	}
 	return &Error{File: file, Msg: err.Error()}
-}
-
-// lineOf finds the line of a dotted key in a file that parsed; 0 when the key is not in it.
-func lineOf(b []byte, key string) int {
-	table, leaf := "", key
-	if i := strings.LastIndexByte(key, '.'); i >= 0 {
-		table, leaf = key[:i], key[i+1:]
-	}
-	at := ""
-	for i, line := range strings.Split(string(b), "\n") {
-		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "[") {
-			at = strings.Trim(strings.TrimSpace(strings.SplitN(line, "#", 2)[0]), "[] ")
-			continue
-		}
-		name, _, found := strings.Cut(line, "=")
-		if name = strings.TrimSpace(name); found && ((at == table && name == leaf) || (at == "" && name == key)) {
-			return i + 1
-		}
-	}
-	return 0
 }
