@@ -49,7 +49,7 @@ const (
 	Approved               // paid: hand over the goods
 	NotTaken               // this code is refused; the sale waits for another
 	Again                  // already taken: Payment has what it paid; nothing new happened
-	ForPOS                 // no payment code: hand the text to the shop's POS
+	ForPOS                 // no payment code: the shop's POS has it (Read.ForPOS)
 	NoSale                 // a payment code, and no sale waits for one
 	Unreadable             // a broken code, and no sale waits for one
 )
@@ -77,5 +77,4 @@ type Answer struct {
 	Sale    payment.ID    // of Payment
 	Amount  payment.Money // of Payment
 	Wallet  string
-	Pass    bool // hand the text to the shop's POS
 }

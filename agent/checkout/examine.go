@@ -55,8 +55,13 @@ func Examine(c paycode.Classification, trust *policy.Trust, at time.Time) Read {
 	return r
 }
 
-// forPOS says whether the text is certainly no payment code.
-func (r *Read) forPOS() bool { return r.Kind == paycode.NotPayment || r.Kind == paycode.Loyalty }
+// ForPOS says whether the text is the shop's POS's to have, whatever is decided on it: what is certainly no
+// payment code, and what nobody knows, which may be goods of the shop's own numbering. It asks neither sale nor
+// journal, so that the text can be handed on before anything is written.
+func (r *Read) ForPOS() bool { return r.noPayment() || r.Kind == paycode.Unknown }
+
+// noPayment says whether the text is certainly no payment code.
+func (r *Read) noPayment() bool { return r.Kind == paycode.NotPayment || r.Kind == paycode.Loyalty }
 
 // boundTo says whether the code names this place, and whether it names another.
 func (c *Code) boundTo(p Place) (bound, other bool) {

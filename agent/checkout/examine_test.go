@@ -91,3 +91,15 @@ func TestExamine(t *testing.T) {
 		t.Errorf("without any trust bundle: %+v", r.Reason)
 	}
 }
+
+// TestForPOS: what nobody can be charged by is the POS's, and so is what nobody knows; a code, a broken one too, is
+// never given away.
+func TestForPOS(t *testing.T) {
+	for kind, want := range map[paycode.Kind]bool{
+		paycode.NotPayment: true, paycode.Loyalty: true, paycode.Unknown: true, paycode.Payment: false, paycode.Invalid: false,
+	} {
+		if got := (&Read{Kind: kind}).ForPOS(); got != want {
+			t.Errorf("%s: %v", kind, got)
+		}
+	}
+}

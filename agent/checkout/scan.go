@@ -6,7 +6,7 @@ import (
 )
 
 func scan(s State, e Scan, c Context) (Decision, error) {
-	if e.Read.forPOS() {
+	if e.Read.noPayment() {
 		return Decision{State: s, Answer: forPOS(&s, e.Read.Reason)}, nil
 	}
 	if code := e.Read.Code; code != nil && !s.Last.Payment.IsZero() && code.CodeID == s.Last.Code && !s.Last.Voided {
@@ -26,9 +26,9 @@ func scan(s State, e Scan, c Context) (Decision, error) {
 	return Decision{State: s, Answer: Answer{Kind: NoSale, Advice: OpenASale}}, nil
 }
 
-// forPOS hands a text on. While a sale waits the reason is told too: the customer may have meant to pay.
+// forPOS leaves a text to the POS. While a sale waits the reason is told too: the customer may have meant to pay.
 func forPOS(s *State, why payment.Reason) Answer {
-	a := Answer{Kind: ForPOS, Pass: true}
+	a := Answer{Kind: ForPOS}
 	if s.Phase.Waiting() {
 		a.Reason, a.Advice = why, AdviceFor(why)
 	}
@@ -63,9 +63,8 @@ func judge(s State, e Scan, c Context) (Decision, error) {
 }
 
 func refuse(s State, q *question, why payment.Reason) Decision {
-	known := q.scan.Read.Kind != paycode.Unknown
 	d := Decision{Answer: Answer{
-		Kind: NotTaken, Outcome: payment.NotPaid, Reason: why, Advice: AdviceFor(why), Wallet: q.wallet, Pass: !known,
+		Kind: NotTaken, Outcome: payment.NotPaid, Reason: why, Advice: AdviceFor(why), Wallet: q.wallet,
 	}}
 	refusal := Refusal{Reason: why, Hash: string(q.scan.Hash)}
 	repeated := s.Phase == Refused && s.Refusal == refusal && refusal.Hash != ""

@@ -37,10 +37,12 @@ func (l *Lane) Scanned(ctx context.Context, e scanner.Event) {
 	}
 }
 
-// symbol decides on a code, or passes on what is none.
+// symbol decides on a code, and passes on what is none. That comes first: the shop has one scanner, so goods are
+// its POS's whatever becomes of this lane's journal.
 func (l *Lane) symbol(ctx context.Context, sym scanner.Symbol) error {
 	c := l.context()
 	e := checkout.Scan{Read: l.examine(sym, c), HashKey: l.cfg.HashKey.Epoch}
+	l.passOn(&e.Read, sym)
 	e.Hash = l.hash(sym.Text)
 	var err error
 	if e.Payment, err = l.cfg.IDs.Next(); err != nil {
@@ -56,7 +58,7 @@ func (l *Lane) symbol(ctx context.Context, sym scanner.Symbol) error {
 	if err != nil {
 		return err
 	}
-	l.answer(d, sym)
+	l.answer(d)
 	return nil
 }
 
@@ -106,13 +108,17 @@ func (l *Lane) known(ctx context.Context, r checkout.Read) (checkout.Known, erro
 	return k, nil
 }
 
-// answer puts a decision on the screen and on the POS's event stream. What was remarked on a scan before it is over
-// then: beside PAID nobody must be told to scan again.
-func (l *Lane) answer(d checkout.Decision, sym scanner.Symbol) {
-	a := d.Answer
-	if a.Pass {
+// passOn hands the POS a text that is for it.
+func (l *Lane) passOn(r *checkout.Read, sym scanner.Symbol) {
+	if r.ForPOS() {
 		l.feed.publish(Event{Kind: ScanPassed, Text: sym.Text, AIM: sym.AIM})
 	}
+}
+
+// answer puts a decision on the screen and on the POS's event stream. What was remarked on a scan before it is over
+// then: beside PAID nobody must be told to scan again.
+func (l *Lane) answer(d checkout.Decision) {
+	a := d.Answer
 	switch a.Kind {
 	case checkout.Approved:
 		l.shown.answer = a
@@ -154,11 +160,8 @@ func (l *Lane) blanked(e scanner.Blanked) {
 		return
 	}
 	read := l.examine(e.Symbol, l.context())
-	if read.Kind == paycode.NotPayment || read.Kind == paycode.Loyalty || read.Kind == paycode.Unknown {
-		l.feed.publish(Event{Kind: ScanPassed, Text: e.Symbol.Text, AIM: e.Symbol.AIM})
-		return
-	}
-	if l.state.Phase.Waiting() { // else the first one has paid
+	l.passOn(&read, e.Symbol)
+	if !read.ForPOS() && l.state.Phase.Waiting() { // else the first one has paid
 		l.remark(NoticeTwoCodes)
 	}
 }
