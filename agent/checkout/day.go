@@ -17,9 +17,10 @@ const StaleSale = 15 * time.Minute
 // A date never changes under a sale that waits for a code: the sale, its payment and all its entries are of
 // the date on which it was opened, so a date's entries are one run of sequence numbers. Under a clock that
 // can't be trusted the date stays; one that only the wall clock vouches for goes forward only; HQ's time sets
-// it right either way, and a date that is opened twice has two runs, each with a close of its own.
+// it right either way, and a date that is opened twice has two runs, each with a close of its own. No policy
+// takes a date back: see dateFor.
 func RollDue(s State, c Context) bool {
-	to := businessDate(c)
+	to := dateFor(s, c)
 	switch {
 	case to.Validate() != nil:
 		return false
@@ -29,6 +30,17 @@ func RollDue(s State, c Context) bool {
 		return false
 	}
 	return !s.Phase.Waiting() || stale(&s, c)
+}
+
+// dateFor is the date to be open now. A date goes back only where the clock was fast, that is, where the moment
+// at which it was opened has not come yet. A policy with a later roll or a zone further west would put the
+// present moment on a date that is closed already; then the one that is open stays until the next begins.
+func dateFor(s State, c Context) payment.Date {
+	to, held := businessDate(c), max(s.Day, s.Before)
+	if to < held && to.Validate() == nil && !c.Now.Time.Before(s.Opened) {
+		return held
+	}
+	return to
 }
 
 func businessDate(c Context) payment.Date {
@@ -58,7 +70,7 @@ func dayRoll(s State, e DayRoll, c Context) (Decision, error) {
 		}
 		d.Drafts = append(d.Drafts, draft(&d.State, c, closed))
 	}
-	d.State.Day = businessDate(c)
+	d.State.Day, d.State.Before, d.State.Opened = dateFor(s, c), 0, c.Now.Time
 	d.Drafts = append(d.Drafts, draft(&d.State, c, &payment.DayOpened{}))
 	return d, nil
 }

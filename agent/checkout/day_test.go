@@ -29,8 +29,8 @@ func TestRollDue(t *testing.T) {
 		{"after the roll, restarted", State{Day: today}, 16 * time.Hour, true, true, 0, true},
 		{"after the roll, untrusted", State{Day: today}, 16 * time.Hour, false, false, 0, false},
 		{"a week later", State{Day: today, Phase: Paid}, 7 * day, true, false, 0, true},
-		{"HQ puts a fast clock right", State{Day: today + 1}, 0, true, false, 0, true},
-		{"the wall clock alone can't go back", State{Day: today + 1}, 0, true, true, 0, false},
+		{"HQ puts a fast clock right", State{Day: today + 1, Opened: noon.Add(18 * time.Hour)}, 0, true, false, 0, true},
+		{"the wall clock alone can't go back", State{Day: today + 1, Opened: noon.Add(18 * time.Hour)}, 0, true, true, 0, false},
 		{"an open sale holds the day", State{Day: today, Phase: Open}, 16 * time.Hour, true, false, StaleSale, false},
 		{"a refused one too", State{Day: today, Phase: Refused}, 16 * time.Hour, true, false, 0, false},
 		{"a forgotten one does not", State{Day: today, Phase: Open}, 16 * time.Hour, true, false, StaleSale + 1, true},
@@ -47,6 +47,48 @@ func TestRollDue(t *testing.T) {
 			_, err := Apply(tt.s, DayRoll{First: 1}, c)
 			if (err == nil) != tt.want {
 				t.Errorf("rolling: %v", err)
+			}
+		})
+	}
+}
+
+// TestNoPolicyTakesADateBack: a later roll, or a zone further west, says of the present moment that it is of the
+// date before. That one is closed: the date that is open stays until the next begins by the new terms. It is no
+// other when HQ has found a fork meanwhile. A clock that was fast is another matter, which HQ's time sets right.
+func TestNoPolicyTakesADateBack(t *testing.T) {
+	honolulu := mustZone("Pacific/Honolulu")
+	for _, tt := range []struct {
+		name string
+		to   func(*Place)
+		next time.Duration // from noon in Tokyo: the first moment of the next date by the new terms
+	}{
+		{"a later roll", func(p *Place) { p.Roll = 12*time.Hour + time.Minute }, 24*time.Hour + time.Minute},
+		{"another zone", func(p *Place) { p.Zone = honolulu }, 35 * time.Hour},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := lane(t, document())
+			s := mustApply(t, State{}, DayRoll{}, c).State
+			tt.to(&c.Place)
+			if to := businessDate(c); to >= today {
+				t.Fatalf("the new terms make it %v: this tests nothing", to)
+			}
+			if RollDue(s, c) {
+				t.Error("the date rolls back")
+			}
+			fork := s
+			fork.Day, fork.Before = 0, s.Day
+			if d := mustApply(t, fork, DayRoll{}, c); d.Drafts[0].Date != today || d.State.Day != today || RollDue(d.State, c) {
+				t.Errorf("the new epoch begins on %v", d.Drafts[0].Date)
+			}
+			at := func(d time.Duration) Context { c := c; c.Now.Time = noon.Add(d); return c }
+			if RollDue(s, at(tt.next-1)) {
+				t.Error("the date rolls before the new terms say so")
+			}
+			if d := mustApply(t, s, DayRoll{First: 1}, at(tt.next)); d.State.Day != today+1 {
+				t.Errorf("the next date is %v", d.State.Day)
+			}
+			if !RollDue(s, at(-time.Second)) {
+				t.Error("HQ's time can't set right a date that was opened by a fast clock")
 			}
 		})
 	}

@@ -89,7 +89,7 @@ func (m *model) figures() DayRoll {
 // restart loses all but the journal and rebuilds the state from it, as agent/lane does.
 func (m *model) restart() {
 	old := m.state
-	m.state = State{}
+	m.state = State{Opened: old.Opened}
 	for _, d := range m.entries {
 		switch f := d.Fact.(type) {
 		case *payment.DayOpened:

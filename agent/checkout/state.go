@@ -43,6 +43,8 @@ type State struct {
 	Phase   Phase
 	Day     payment.Date  // the business date that is open; all entries carry it. Zero: none yet
 	Sale    payment.Sale  // zero in Idle
+	Opened  time.Time     // when Day was opened, or Before; zero: it isn't known
+	Before  payment.Date  // the date that was open in the epoch before, while Day is zero; zero: none
 	Touched time.Duration // when the sale last moved, by the boot-time clock
 	Refusal Refusal       // in Refused: the last one
 	Last    Taken         // the lane's last payment, of this sale or an earlier one; zero: none

@@ -84,7 +84,7 @@ func (l *Lane) Forked(ctx context.Context, epoch uint64) error {
 			return err
 		}
 		l.cfg.Log.Error("HQ holds another history of this journal: a cloned or restored disk; a new epoch has begun", "seq", at.Current.Last)
-		l.state.Day = 0
+		l.state.Day, l.state.Before = 0, l.state.Day
 		return l.rollIfDue(ctx, l.context())
 	})
 }

@@ -39,7 +39,7 @@ const (
 type Config struct {
 	Journal *journal.Journal
 	Clock   *clock.Clock
-	Place   checkout.Place
+	Place   checkout.Place // zone and roll until a policy says otherwise
 	Bundle  *policy.Bundle // as the journal keeps it; see Load in package policy
 	HashKey policy.HashKey // for hashes of codes
 	IDs     *payment.IDs
@@ -61,6 +61,8 @@ type Lane struct {
 	scanner Scanner
 	online  Online
 	bundle  *policy.Bundle
+	place   checkout.Place   // under placed; see believes
+	placed  *policy.Document // nil: none yet
 
 	// Below is the goroutine's of Run.
 	state    checkout.State
@@ -97,7 +99,7 @@ type job struct {
 // cancelled: nobody paid, and nobody knows who stands at the till now.
 func New(ctx context.Context, cfg Config) (*Lane, error) {
 	l := &Lane{
-		cfg: cfg, jobs: make(chan job), feed: newFeed(), watch: map[chan struct{}]bool{}, bundle: cfg.Bundle,
+		cfg: cfg, jobs: make(chan job), feed: newFeed(), watch: map[chan struct{}]bool{}, bundle: cfg.Bundle, place: cfg.Place,
 		scanner: Scanner{State: ScannerStart, Since: cfg.Clock.Wall()}, online: Online{Since: cfg.Clock.Wall()},
 	}
 	_ = l.probe()                                                              // noted, and shown

@@ -30,16 +30,35 @@ func (l *Lane) readState(ctx context.Context) (checkout.State, error) {
 	if err != nil {
 		return s, err
 	}
-	for _, d := range days {
-		if d.Epoch == at.Current.Epoch && d.Open() {
-			s.Day = d.Date
-		}
+	if err := l.readDay(ctx, &s, days, at.Current.Epoch); err != nil {
+		return s, err
 	}
 	paid, err := l.cfg.Journal.NotCompleted(ctx)
 	if err != nil || len(paid) == 0 || paid[0].Date != s.Day {
 		return s, err
 	}
 	return l.lastPaid(ctx, s, paid[0])
+}
+
+// readDay finds the date that is open in the present epoch; and where that has none yet, the one that was open
+// when the last epoch ended.
+func (l *Lane) readDay(ctx context.Context, s *checkout.State, days []journal.Day, epoch uint64) (err error) {
+	var last *journal.Day
+	for i, d := range days {
+		if d.Open() {
+			last = &days[i]
+		}
+	}
+	switch {
+	case last == nil:
+		return nil
+	case last.Epoch == epoch:
+		s.Day = last.Date
+	default:
+		s.Before = last.Date
+	}
+	s.Opened, err = l.cfg.Journal.OpenedAt(ctx, last.Epoch, last.Date)
+	return err
 }
 
 func (l *Lane) lastPaid(ctx context.Context, s checkout.State, sale journal.Sale) (checkout.State, error) {
@@ -81,11 +100,12 @@ func (l *Lane) cancelLeftOpen(ctx context.Context) error {
 // context is what decisions depend on now.
 func (l *Lane) context() checkout.Context {
 	r := l.cfg.Clock.Read()
+	bundle, place := l.believes()
 	return checkout.Context{
 		Now: checkout.Now{
 			Time: r.Now, Trusted: r.Trust != clock.Untrusted, Restarted: r.Trust == clock.Restarted, Age: r.Age, EntryAge: r.EntryAge(), Boot: r.Boot,
 		},
-		Place: l.cfg.Place, Bundle: l.Bundle(), Stopped: l.cfg.Journal.Stopped() != nil, Revoked: l.revoked,
+		Place: place, Bundle: bundle, Stopped: l.cfg.Journal.Stopped() != nil, Revoked: l.revoked,
 	}
 }
 
@@ -149,7 +169,7 @@ func (l *Lane) write(ctx context.Context, c checkout.Context, drafts []checkout.
 		list[i] = journal.Draft{
 			Fact: d.Fact, Sale: idOrNil(d.Sale), Payment: idOrNil(d.Payment), Policy: d.Policy, Training: d.Training, Body: d.Body,
 			Moment: journal.Moment{
-				Date: d.Date, Wall: r.Now, Boot: max(r.Boot, 0), Zone: l.cfg.Place.Zone.String(),
+				Date: d.Date, Wall: r.Now, Boot: max(r.Boot, 0), Zone: c.Place.Zone.String(),
 				HQKnown: c.Now.EntryAge > 0, HQAge: time.Duration(max(c.Now.EntryAge-1, 0)) * time.Millisecond,
 			},
 		}

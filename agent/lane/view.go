@@ -167,7 +167,7 @@ func (l *Lane) refresh(ctx context.Context) {
 	r := l.cfg.Clock.Read()
 	tier, why := checkout.Standing(c)
 	v := View{
-		Place: l.cfg.Place, Day: l.state.Day, NextRoll: l.nextRoll(r),
+		Place: c.Place, Day: l.state.Day, NextRoll: l.nextRoll(c.Place),
 		Phase: l.state.Phase, Sale: l.state.Sale, Answer: l.shown.answer, Cleared: l.shown.done, FromPOS: l.shown.fromPOS,
 		Notice: l.shown.notice, NoticeNo: l.shown.number,
 		Tier: tier, Blocked: why, Stopped: l.cfg.Journal.Stopped(), Room: l.room, Revoked: l.revoked, Twice: l.twice, Policy: c.Bundle.PolicyVersion(),
@@ -199,7 +199,7 @@ func sameView(a, b View) bool {
 	return a.Phase == b.Phase && a.Sale.ID == b.Sale.ID && a.Answer == b.Answer && a.Cleared == b.Cleared && a.NoticeNo == b.NoticeNo &&
 		a.Day == b.Day && a.Tier == b.Tier && a.Blocked == b.Blocked && a.Revoked == b.Revoked && a.Twice == b.Twice && a.Policy == b.Policy &&
 		a.ShareSum == b.ShareSum && a.UsedSum == b.UsedSum && a.UsedCount == b.UsedCount && a.FullLeft == b.FullLeft &&
-		a.SmallLeft == b.SmallLeft && a.Stats == b.Stats && a.FromPOS == b.FromPOS && (a.Room == nil) == (b.Room == nil)
+		a.SmallLeft == b.SmallLeft && a.NextRoll.Equal(b.NextRoll) && a.Stats == b.Stats && a.FromPOS == b.FromPOS && (a.Room == nil) == (b.Room == nil)
 }
 
 func (l *Lane) readFigures(ctx context.Context) {
@@ -233,10 +233,11 @@ func left(t policy.LaneTerms, r clock.Reading) (full, small time.Duration) {
 	return max(t.Tiers.FullFor.Duration()-r.Age, 0), max(t.Tiers.SmallFor.Duration()-r.Age, 0)
 }
 
-func (l *Lane) nextRoll(r clock.Reading) time.Time {
+// nextRoll is when the next business date begins, should nothing change.
+func (l *Lane) nextRoll(p checkout.Place) time.Time {
 	if l.state.Day == 0 {
 		return time.Time{}
 	}
 	y, m, d := l.state.Day.Next().Time().Date()
-	return time.Date(y, m, d, 0, 0, 0, 0, l.cfg.Place.Zone).Add(l.cfg.Place.Roll)
+	return time.Date(y, m, d, 0, 0, 0, 0, p.Zone).Add(p.Roll)
 }

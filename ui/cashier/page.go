@@ -26,16 +26,17 @@ type Page struct {
 	log    *slog.Logger
 }
 
-// New makes the screen; preset is the language until somebody chooses, zone the store's.
-func New(lane Lane, pin *web.PIN, preset string, zone *time.Location, log *slog.Logger) (*Page, error) {
+// New makes the screen; preset is the language until somebody chooses, zone the store's at the time of showing.
+func New(lane Lane, pin *web.PIN, preset string, zone func() *time.Location, log *slog.Logger) (*Page, error) {
 	files, err := fs.Sub(htmlFiles, "html")
 	if err != nil {
 		return nil, err
 	}
-	pages, err := web.NewPages(files, zone)
+	pages, err := web.NewPages(files, zone())
 	if err != nil {
 		return nil, err
 	}
+	pages.SetZone(zone)
 	return &Page{lane: lane, pages: pages, pin: pin, preset: preset, log: log}, nil
 }
 

@@ -116,7 +116,7 @@ func serve(t testing.TB, l *till) (*httptest.Server, *web.PIN) {
 	if err := pin.Set("482915"); err != nil {
 		t.Fatal(err)
 	}
-	page, err := New(l, pin, "en", time.UTC, slog.New(slog.DiscardHandler))
+	page, err := New(l, pin, "en", func() *time.Location { return time.UTC }, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +170,7 @@ func views() map[string]View {
 }
 
 func TestViewsGolden(t *testing.T) {
-	page, err := New(newTill(), nil, "en", time.UTC, slog.New(slog.DiscardHandler))
+	page, err := New(newTill(), nil, "en", func() *time.Location { return time.UTC }, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

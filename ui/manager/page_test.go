@@ -119,7 +119,7 @@ func serve(t testing.TB, l *till, pin string) (*httptest.Server, *Page) {
 			t.Fatal(err)
 		}
 	}
-	page, err := New(l, p, web.NewSessions("tilld-manager", false, time.Now, rand.Reader), "en", time.UTC, slog.New(slog.DiscardHandler))
+	page, err := New(l, p, web.NewSessions("tilld-manager", false, time.Now, rand.Reader), "en", func() *time.Location { return time.UTC }, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

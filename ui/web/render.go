@@ -22,7 +22,7 @@ var layout string
 // Pages renders one package's templates in every language.
 type Pages struct {
 	byLang map[string]*template.Template
-	zone   *time.Location
+	zone   func() *time.Location
 	lost   Lost
 }
 
@@ -32,10 +32,13 @@ type Lost struct{ Title, Advice string }
 // SetLost replaces the words for a lane's screen.
 func (p *Pages) SetLost(l Lost) { p.lost = l }
 
+// SetZone has times shown in a zone that is asked for each time: a lane's may change while it runs.
+func (p *Pages) SetZone(zone func() *time.Location) { p.zone = zone }
+
 // NewPages parses the templates of files (all *.html in its root). Each page defines "content", and is
-// rendered inside the common layout by Page, or alone by Fragment. Times are shown in zone.
+// rendered inside the common layout by Page, or alone by Fragment. Times are shown in zone, which SetZone replaces.
 func NewPages(files fs.FS, zone *time.Location) (*Pages, error) {
-	p := &Pages{byLang: map[string]*template.Template{}, zone: zone, lost: Lost{"lost.title", "lost.advice"}}
+	p := &Pages{byLang: map[string]*template.Template{}, zone: func() *time.Location { return zone }, lost: Lost{"lost.title", "lost.advice"}}
 	for _, lang := range Langs {
 		t, err := template.New("layout.html").Funcs(p.funcs(lang)).Parse(layout)
 		if err == nil {
@@ -70,12 +73,12 @@ func (p *Pages) clock(t time.Time, form string) string {
 	if t.IsZero() {
 		return "–"
 	}
-	return t.In(p.zone).Format(form)
+	return t.In(p.zone()).Format(form)
 }
 
 // since is the time of day, and of another day than the given one its date too.
 func (p *Pages) since(t time.Time, today payment.Date) string {
-	if t.IsZero() || payment.DateOf(t.In(p.zone)) == today {
+	if t.IsZero() || payment.DateOf(t.In(p.zone())) == today {
 		return p.clock(t, "15:04")
 	}
 	return p.clock(t, "01-02 15:04")

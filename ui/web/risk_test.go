@@ -25,7 +25,8 @@ func TestRiskLevel(t *testing.T) {
 
 func TestSinceNamesAnotherDay(t *testing.T) {
 	zone := time.FixedZone("store", 9*3600)
-	p := &Pages{zone: zone}
+	p := &Pages{}
+	p.SetZone(func() *time.Location { return zone })
 	at := time.Date(2026, 11, 22, 0, 5, 0, 0, zone)
 	for _, tt := range []struct {
 		t    time.Time
@@ -35,6 +36,10 @@ func TestSinceNamesAnotherDay(t *testing.T) {
 		if got := p.since(tt.t, tt.day); got != tt.want {
 			t.Errorf("%v on %v: %q, want %q", tt.t, tt.day, got, tt.want)
 		}
+	}
+	zone = time.FixedZone("the store's after a new policy", 8*3600)
+	if got := p.since(at, 20261122); got != "11-21 23:05" {
+		t.Errorf("in the zone that it is by now: %q", got)
 	}
 }
 

@@ -50,7 +50,7 @@ func (n *Node) awaitRoom(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("the store's time zone: %w", err), l.Close())
 	}
 	pin := web.NewPIN(PINStore(n.cfg.Data), time.Now, rand.Reader)
-	page, err := cashier.New(noRoom{n.join.Store, n.join.Lane, n.join.Currency}, pin, n.cfg.Language, zone, n.log)
+	page, err := cashier.New(noRoom{n.join.Store, n.join.Lane, n.join.Currency}, pin, n.cfg.Language, func() *time.Location { return zone }, n.log)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}

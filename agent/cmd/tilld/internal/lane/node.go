@@ -1,6 +1,7 @@
 package lane
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -116,7 +117,7 @@ func (n *Node) openLane(ctx context.Context, software string) error {
 		Cause: cause,
 		Dir:   n.cfg.Data, Second: n.cfg.Second, Terminal: n.id.Terminal, Store: n.join.Store, Lane: n.join.Lane,
 		Software: software, Signer: n.id.Signer, Staged: staged, Random: rand.Reader, Log: n.log,
-		Now: func() journal.Moment { return moment(src, place) },
+		Now: func() journal.Moment { return n.moment(src, place) },
 	})
 	if err != nil {
 		return behind(err, n.cfg)
@@ -141,13 +142,7 @@ func (n *Node) openLane(ctx context.Context, software string) error {
 	if bundle.Policy() == nil {
 		n.log.WarnContext(ctx, "no policy that may be obeyed is on this machine; nothing is sold until HQ sends one")
 	}
-	if doc := bundle.Policy(); doc != nil {
-		terms := doc.Terms(place.Store, place.Lane)
-		place.Roll = terms.Roll.Duration()
-		if z, err := time.LoadLocation(terms.Zone); err == nil {
-			place.Zone = z
-		}
-	}
+	place = lane.PlaceUnder(place, bundle.Policy())
 	raw, err := n.journal.ClockAnchor(ctx)
 	if err != nil {
 		return err
@@ -178,7 +173,18 @@ func beginning(dir string) (payment.Cause, error) {
 	}
 }
 
-// moment dates the entries that the journal makes itself.
+// moment dates the entries that the journal makes itself: by the business date that is open at the lane's place as
+// it is by then. Before the lane is there it is the clock that says which.
+func (n *Node) moment(src clock.Source, place checkout.Place) journal.Moment {
+	if n.lane == nil {
+		return moment(src, place)
+	}
+	m := moment(src, n.lane.Place())
+	m.Date = cmp.Or(n.lane.View().Day, m.Date)
+	return m
+}
+
+// moment dates an entry by the clock.
 func moment(src clock.Source, place checkout.Place) journal.Moment {
 	wall := src.Wall()
 	boot, err := src.Boot()

@@ -29,7 +29,7 @@ func (n *Node) openPages() error {
 	if n.pos, err = net.Listen("tcp", n.cfg.Listen.POS); err != nil {
 		return fmt.Errorf("listen.pos: %w", err)
 	}
-	zone := n.lane.View().Place.Zone
+	zone := func() *time.Location { return n.lane.Place().Zone } // a policy may move it
 	pin := web.NewPIN(PINStore(n.cfg.Data), time.Now, rand.Reader)
 	screen := screen{n}
 	cashierPage, err := cashier.New(screen, pin, n.cfg.Language, zone, n.log)
