@@ -258,13 +258,19 @@ type story struct {
 	hq       *office
 	road     *road
 	up       *Uplink
+	jitter   float64 // what chance says, 0 to 1
 	contacts []Contact
 	policies []wire.Typ
 	stop     func()
 }
 
 func begin(t *testing.T) *story {
-	s := &story{T: t, lane: newLane(t), road: &road{}}
+	return beginWith(t, 0)
+}
+
+// beginWith is begin where chance always says the same.
+func beginWith(t *testing.T, jitter float64) *story {
+	s := &story{T: t, lane: newLane(t), road: &road{}, jitter: jitter}
 	s.hq = newOffice(t, s.lane.signer.Public())
 	start := time.Now()
 	s.up = New(Config{
@@ -287,7 +293,7 @@ func begin(t *testing.T) *story {
 		},
 		Now: time.Now, Boot: func() time.Duration { return time.Since(start) },
 		Random: func(b []byte) { _ = copy(b, fmt.Sprintf("%016d", rand.Uint32())) },
-		Jitter: func() float64 { return 0 }, Log: slog.New(slog.DiscardHandler),
+		Jitter: func() float64 { return s.jitter }, Log: slog.New(slog.DiscardHandler),
 		MaxEntries: 10,
 	})
 	ctx, cancel := context.WithCancel(t.Context())
