@@ -99,10 +99,27 @@ func TestSales(t *testing.T) {
 	if list, err := j.NotCompleted(ctx); err != nil || len(list) != 1 || list[0].ID != *id(1) {
 		t.Errorf("not completed: %+v, %v", list, err)
 	}
+	behind := func(on payment.Date, most int) int {
+		t.Helper()
+		list, err := j.LeftBehind(ctx, on, most)
+		if err != nil || len(list) > 0 && list[0].Seq < list[len(list)-1].Seq {
+			t.Errorf("left behind: %+v, %v", list, err)
+		}
+		return len(list)
+	}
+	if a, b, c := behind(20261123, 9), behind(20261123, 1), behind(first.Moment.Date, 9); a != 2 || b != 1 || c != 0 {
+		t.Errorf("left behind: %d on the next date, %d if one is wanted, %d on the date itself", a, b, c)
+	}
 	mustAppend(t, j, voided(r[0]))
 	state(SaleOpen, 40)
+	if n := behind(20261123, 9); n != 1 {
+		t.Errorf("left behind after a void: %d", n)
+	}
 	mustAppend(t, j, saleFact(&payment.SaleCompleted{}, 1))
 	state(SaleCompleted, 40)
+	if n := behind(20261123, 9); n != 0 {
+		t.Errorf("left behind after all: %d", n)
+	}
 	if list, err := j.NotCompleted(ctx); err != nil || len(list) != 0 {
 		t.Errorf("not completed: %+v, %v", list, err)
 	}

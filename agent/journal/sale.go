@@ -64,6 +64,13 @@ func (j *Journal) NotCompleted(ctx context.Context) ([]Sale, error) {
 	return j.sales(ctx, `WHERE completed IS NULL AND paid > 0 ORDER BY id DESC`)
 }
 
+// LeftBehind lists the payments of NotCompleted's sales that are of another business date than the given one, the
+// newest first, and most of them at most. What was voided is not among them.
+func (j *Journal) LeftBehind(ctx context.Context, today payment.Date, most int) ([]Payment, error) {
+	return j.payments(ctx, `JOIN sale s ON s.id = p.sale WHERE s.completed IS NULL AND s.paid > 0 AND p.voided IS NULL
+		AND p.business_date <> ? ORDER BY e.id DESC, p.seq DESC LIMIT ?`, int64(today), most)
+}
+
 // OpenSales lists the sales that are neither paid in full, completed nor cancelled, the newest first: what
 // a crash left open is among them.
 func (j *Journal) OpenSales(ctx context.Context) ([]Sale, error) {

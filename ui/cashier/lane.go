@@ -101,12 +101,13 @@ const (
 	Held       RowState = "held" // HQ asks; Note says what
 	Voided     RowState = "voided"
 	NotTaken   RowState = "refused" // a refusal; Reason says why
-	maxRowsOut          = 500
+	maxRowsOut          = 500       // of today, and as many of earlier dates
 )
 
 // Row is one line of today's list.
 type Row struct {
 	At          time.Time
+	Date        payment.Date // of an earlier business date, which did not finish it; zero: today's
 	Payment     payment.ID
 	Amount      payment.Money
 	Wallet      string
@@ -129,7 +130,8 @@ type Lane interface {
 	// Void takes back a payment of this lane, in the supervisor's name.
 	Void(ctx context.Context, id payment.ID, supervisor string) error
 	SendNow()
-	// Today is the business date's list, newest first.
+	// Today is the business date's list, newest first, and behind it what was paid on earlier dates and never
+	// completed by the POS.
 	Today(ctx context.Context) ([]Row, error)
 	// Currency is what amounts are typed in.
 	Currency() payment.Currency

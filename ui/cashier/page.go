@@ -82,8 +82,25 @@ func (p *Page) todayLive(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return err
 		}
-		return p.pages.Fragment(b, lang, "rows", rows[:min(len(rows), maxRowsOut)])
+		return p.pages.Fragment(b, lang, "rows", split(rows))
 	})
+}
+
+// list is today's list as it is shown.
+type list struct{ Today, Earlier []Row }
+
+// split parts today's rows from those of earlier dates: the many of a long day must not hide what waits longest.
+func split(rows []Row) (l list) {
+	for _, r := range rows {
+		part := &l.Today
+		if r.Date != 0 {
+			part = &l.Earlier
+		}
+		if len(*part) < maxRowsOut {
+			*part = append(*part, r)
+		}
+	}
+	return l
 }
 
 func (p *Page) stream(w http.ResponseWriter, r *http.Request, render func(*bytes.Buffer) error) {

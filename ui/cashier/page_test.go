@@ -355,7 +355,7 @@ func TestTodayFits(t *testing.T) {
 		b.Open(srv.URL)
 		for _, lang := range web.Langs {
 			b.Await(fmt.Sprintf(`fetch("/lang", {method: "POST", body: new URLSearchParams({lang: %q})}).then(r => r.ok)`, lang))
-			for name, rows := range map[string][]Row{"empty": nil, "full": append(slices.Repeat([]Row{long}, 40), rows...)} {
+			for name, rows := range map[string][]Row{"empty": nil, "earlier": earlier, "both": append(slices.Clone(rows), earlier...), "full": append(slices.Repeat([]Row{long}, 40), rows...)} {
 				l.list(rows)
 				b.Open(srv.URL + "/today")
 				b.Await(`document.querySelector("main .panel") !== null`)
@@ -364,6 +364,38 @@ func TestTodayFits(t *testing.T) {
 				b.Picture(fmt.Sprintf("cashier-today-%s-%s-%d", name, lang, size[0]))
 			}
 		}
+	}
+}
+
+// earlier is what the day before left unfinished.
+var earlier = []Row{
+	{At: noon.AddDate(0, 0, -1), Date: 20261121, Payment: payment.ID{7}, Amount: payment.Of(1480, "JPY"), Wallet: "house", State: Posted, Uncompleted: true},
+	{At: noon.AddDate(0, 0, -2), Date: 20261120, Payment: payment.ID{8}, Amount: payment.Of(64_000, "JPY"), Wallet: "house", State: AtLane, Uncompleted: true},
+}
+
+// TestEarlierDatesAreListed: what the banner counts is found behind F2, also when all of it is of another date and
+// today is longer than the page. It can't be taken back any more.
+func TestEarlierDatesAreListed(t *testing.T) {
+	page, err := New(newTill(), nil, "en", func() *time.Location { return time.UTC }, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	long := slices.Repeat(rows[:1], maxRowsOut+1)
+	for name, today := range map[string][]Row{"nothing today": nil, "a long day": long} {
+		for _, lang := range web.Langs {
+			var b bytes.Buffer
+			if err := page.pages.Fragment(&b, lang, "rows", split(append(slices.Clone(today), earlier...))); err != nil {
+				t.Fatal(err)
+			}
+			_, got, found := strings.Cut(b.String(), `id="earlier"`)
+			if !found || !strings.Contains(got, "2026-11-21 12:34") || !strings.Contains(got, "2026-11-20 12:34") || strings.Count(got, "! ") != 2 ||
+				strings.Contains(got, "<button") || strings.Contains(got, "[") {
+				t.Errorf("%s in %s:\n%s", name, lang, got)
+			}
+		}
+	}
+	if got := split(append(long, earlier...)); len(got.Today) != maxRowsOut || len(got.Earlier) != 2 {
+		t.Errorf("%d of today and %d of earlier dates", len(got.Today), len(got.Earlier))
 	}
 }
 

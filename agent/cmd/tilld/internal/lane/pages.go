@@ -175,7 +175,10 @@ func (s screen) Void(ctx context.Context, id payment.ID, supervisor string) erro
 // SendNow asks HQ at once.
 func (s screen) SendNow() { s.uplink.SendNow() }
 
-// Today is the business date's list.
+// mostLeft is how many payments of earlier dates the cashier's list takes.
+const mostLeft = 500
+
+// Today is the business date's list, and what earlier ones left unfinished at the till.
 func (s screen) Today(ctx context.Context) ([]cashier.Row, error) {
 	v := s.lane.View()
 	list, err := s.journal.Payments(ctx, v.Day)
@@ -190,14 +193,26 @@ func (s screen) Today(ctx context.Context) ([]cashier.Row, error) {
 	for _, o := range open {
 		left[o.ID] = true
 	}
-	rows := make([]cashier.Row, len(list))
-	for i, p := range list {
-		rows[i] = cashier.Row{
-			At: time.UnixMilli(p.Wall), Payment: p.ID, Amount: p.Amount, Wallet: p.Wallet, Note: p.Reason,
-			State: rowState(p), Voidable: p.Progress == journal.Waiting && !p.Voided, Uncompleted: left[p.Sale] && !p.Voided,
-		}
+	behind, err := s.journal.LeftBehind(ctx, v.Day, mostLeft)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]cashier.Row, 0, len(list)+len(behind))
+	for _, p := range list {
+		r := rowOf(p)
+		r.Voidable, r.Uncompleted = p.Progress == journal.Waiting && !p.Voided, left[p.Sale] && !p.Voided
+		rows = append(rows, r)
+	}
+	for _, p := range behind {
+		r := rowOf(p)
+		r.Date, r.Uncompleted = p.Date, true
+		rows = append(rows, r)
 	}
 	return rows, nil
+}
+
+func rowOf(p journal.Payment) cashier.Row {
+	return cashier.Row{At: time.UnixMilli(p.Wall), Payment: p.ID, Amount: p.Amount, Wallet: p.Wallet, Note: p.Reason, State: rowState(p)}
 }
 
 func rowState(p journal.Payment) cashier.RowState {
