@@ -5,18 +5,7 @@ package config
 import (
 	"os"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
-
-// writable says why this user may not read and write there; of a directory, why not make files in it.
-func writable(path string) error {
-	mode := uint32(unix.R_OK | unix.W_OK)
-	if info, err := os.Stat(path); err == nil && info.IsDir() {
-		mode |= unix.X_OK
-	}
-	return unix.Access(path, mode)
-}
 
 // sameDisk says whether two files are in one file system, as far as they are there.
 func sameDisk(a, b string) bool {

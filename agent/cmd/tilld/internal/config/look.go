@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	firmware "tilld/firmware-configs"
+
+	"tilld/agent/cmd/tilld/internal/files"
 	"tilld/sync/mqtt"
 )
 
@@ -120,7 +122,7 @@ func (l *looker) second(key, path string) {
 		l.fault(key, "%s: %s; mount the disk and make the directory", path, bare(err))
 	} else if !info.IsDir() {
 		l.fault(key, "%s is no directory", path)
-	} else if err := writable(path); err != nil {
+	} else if err := files.Writable(path); err != nil {
 		l.fault(key, "%s: %s", path, bare(err))
 	}
 }
@@ -161,7 +163,7 @@ func (l *looker) made(key, path string) bool {
 		l.fault(key, "%s is no directory", at)
 		return false
 	}
-	if err := writable(at); err != nil {
+	if err := files.Writable(at); err != nil {
 		if at != path {
 			l.fault(key, "%s is not there, and can't be made: %s: %s", path, at, bare(err))
 		} else {
@@ -186,7 +188,7 @@ func (l *looker) device(key, path string) {
 	case info.Mode()&fs.ModeCharDevice == 0:
 		l.fault(key, "%s is no serial port", path)
 	default:
-		if err := writable(path); err != nil {
+		if err := files.Writable(path); err != nil {
 			l.fault(key, "%s: %s: give the port to this user's group, see the udev rule in firmware-configs/README.md", path, bare(err))
 		}
 	}

@@ -69,6 +69,9 @@ func OpenOffice(ctx context.Context, dir string, now func() time.Time) (*Office,
 	if err != nil {
 		return nil, err
 	}
+	if err := files.Writable(dir); err != nil { // of which SQLite would say less
+		return nil, fmt.Errorf("%s can't be written to by this user: %w", dir, err)
+	}
 	books, err := ledger.Open(ctx, filepath.Join(dir, ledgerFile), now)
 	if err != nil {
 		return nil, err
@@ -80,10 +83,10 @@ func OpenOffice(ctx context.Context, dir string, now func() time.Time) (*Office,
 // while HQ runs.
 func (o *Office) Lock() (release func() error, err error) {
 	release, err = files.Lock(filepath.Join(o.Dir, lockFile))
-	if err != nil {
+	if errors.Is(err, files.ErrLocked) {
 		return nil, fmt.Errorf("HQ runs here already: %w", err)
 	}
-	return release, nil
+	return release, err
 }
 
 // Restored begins a new HQ epoch, after the books were restored from a backup, and ends again what the files beside
