@@ -18,7 +18,7 @@ import (
 	"tilld/agent/payment"
 )
 
-// killRounds is how often something is killed; `make soak` sets more.
+// killRounds is how often a process is killed; `make soak` sets more.
 func killRounds(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("TILLD_KILL_ROUNDS")
@@ -69,40 +69,53 @@ func TestKill(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	rnd := rand.New(rand.NewPCG(seed, 0))
-	killed := map[string]int{}
-	for round := range rounds {
-		if round%10 == 9 { // a journal verifies while its lane writes
-			s.cli("journal", "verify", "--data", s.lanes[0].dir)
-		}
-		s.pause(time.Duration(rnd.IntN(300)) * time.Millisecond)
-		switch n := rnd.IntN(8); {
-		case n < 3:
-			s.hq.kill()
-			s.hq.begin()
-			killed["HQ"]++
-		case n < 7:
-			l := s.lanes[n%len(s.lanes)]
-			l.kill()
-			l.begin()
-			killed[l.name]++
-		default:
-			s.line.Cut()
-			s.pause(time.Duration(rnd.IntN(200)) * time.Millisecond)
-			s.line.Restore()
-			killed["the line"]++
-		}
+	killed := s.killAll(rnd, rounds, shown)
+	before := shown.count()
+	t.Logf("killed %v; %d payments were shown as paid before the last kill", killed, before)
+	if least := (rounds + 2) / 3; before < least { // else most kills met processes that had not begun
+		t.Errorf("%d payments were shown as paid before the last of %d kills, want %d", before, rounds, least)
 	}
 	s.healthy(s.hqURL)
 	for _, l := range s.lanes {
 		s.healthy("http://" + l.pages)
 	}
-	before := shown.count()
 	s.until("sales go on after the last kill", func() bool { return shown.count() >= before+4 })
 	stop()
 	traffic.Wait()
 	s.drained()
 	s.audit(shown)
-	t.Logf("killed %v; %d payments were shown as paid", killed, shown.count())
+}
+
+// killAll kills so many processes, HQ and each lane in turn by chance, and cuts the line now and then between two
+// kills. Every few kills it lets a sale be paid first: kills that only ever meet a start show little.
+func (s *stage) killAll(rnd *rand.Rand, kills int, shown *seen) map[string]int {
+	s.Helper()
+	killed := map[string]int{}
+	for kill := range kills {
+		if kill%10 == 9 { // a journal verifies while its lane writes
+			s.cli("journal", "verify", "--data", s.lanes[0].dir)
+		}
+		if kill%3 == 0 {
+			before := shown.count()
+			s.until("a payment between two kills", func() bool { return shown.count() > before })
+		}
+		if rnd.IntN(7) == 0 {
+			s.line.Cut()
+			s.pause(time.Duration(rnd.IntN(200)) * time.Millisecond)
+			s.line.Restore()
+			killed["the line"]++
+		}
+		s.pause(time.Duration(rnd.IntN(300)) * time.Millisecond)
+		victim, name := s.hq, "HQ"
+		if n := rnd.IntN(7); n >= 3 {
+			l := s.lanes[n%len(s.lanes)]
+			victim, name = l.process, l.name
+		}
+		victim.kill()
+		victim.begin()
+		killed[name]++
+	}
+	return killed
 }
 
 // pause lets the traffic run; it waits for nothing.

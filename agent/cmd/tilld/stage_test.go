@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -59,7 +60,22 @@ type stage struct {
 	issuer  *wire.Signer
 	lanes   []*laneProcess
 	ids     *payment.IDs
+	level   string // of the processes' logs; empty: warn
+	shown   shown
 	outside bool // commands run as processes of their own: the data lies on a disk that this one serves
+}
+
+// shown are the codes that phones have shown.
+type shown struct {
+	mu    sync.Mutex
+	codes []string
+}
+
+func (c *shown) note(code string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.codes = append(c.codes, code)
+	return code
 }
 
 // process is tilld, running.
@@ -230,7 +246,7 @@ func (s *stage) setUp(lanes int, edit func(*policy.Document)) {
 	s.token = s.cli("hq", "token", "add", "--data", data, "--scope", "finance", "tester")
 	broker, api := freeAddr(s.TB), freeAddr(s.TB)
 	s.hqURL = "http://" + api
-	conf := s.file("hq.toml", fmt.Sprintf("data = %q\n[embedded_broker]\nlisten = %q\n[serve]\naddress = %q\n[settle]\nzone = \"Asia/Tokyo\"\n[log]\nlevel = \"warn\"\n", data, broker, api))
+	conf := s.file("hq.toml", fmt.Sprintf("data = %q\n[embedded_broker]\nlisten = %q\n[serve]\naddress = %q\n[settle]\nzone = \"Asia/Tokyo\"\n[log]\nlevel = %q\n", data, broker, api, cmp.Or(s.level, "warn")))
 	s.hq = s.start("hq", "-c", conf)
 	s.line, err = outage.Start(outage.Config{Listen: "127.0.0.1:0", Target: broker})
 	s.must(err)
@@ -256,8 +272,8 @@ func (s *stage) addLane(hqData, name string) {
 	l.scanner, err = emulate.NewScanner(link, emulate.Options{})
 	s.must(err)
 	s.Cleanup(func() { _ = l.scanner.Close() })
-	conf := s.file(name+".toml", fmt.Sprintf("data = %q\n[scanner]\npath = %q\nprofile = %q\nlocks = %q\n[broker]\naddresses = [%q]\n[listen]\npages = %q\npos = %q\n[log]\nlevel = \"warn\"\n",
-		l.dir, link, s.profile, s.dir, "mqtt://"+s.line.Addr(), l.pages, l.pos))
+	conf := s.file(name+".toml", fmt.Sprintf("data = %q\n[scanner]\npath = %q\nprofile = %q\nlocks = %q\n[broker]\naddresses = [%q]\n[listen]\npages = %q\npos = %q\n[log]\nlevel = %q\n",
+		l.dir, link, s.profile, s.dir, "mqtt://"+s.line.Addr(), l.pages, l.pos, cmp.Or(s.level, "warn")))
 	l.process = s.start("lane", "-c", conf)
 	s.lanes = append(s.lanes, l)
 }
@@ -461,7 +477,7 @@ func (p *phone) code() string {
 	p.counter++
 	text, err := signed.Sign(p.key, p.cert, signed.CodeClaims{Counter: p.counter, Time: time.Now(), Store: "S001"})
 	p.s.must(err)
-	return text
+	return p.s.shown.note(text)
 }
 
 // blankingOver is longer than the generic scanner's blanking time, within which two codes are one.
@@ -473,7 +489,7 @@ func (p *phone) oldCode() string {
 	p.counter++
 	text, err := signed.Sign(p.key, p.cert, signed.CodeClaims{Counter: p.counter, Time: time.Now().Add(-30 * time.Minute), Store: "S001"})
 	p.s.must(err)
-	return text
+	return p.s.shown.note(text)
 }
 
 // open opens a sale at a lane.
