@@ -4,11 +4,16 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"tilld/agent/checkout"
 	"tilld/agent/journal"
+	"tilld/agent/paycode/signed"
 	"tilld/agent/payment"
 	"tilld/agent/policy"
 	"tilld/drivers/scanner"
@@ -283,25 +288,91 @@ func TestScannerStates(t *testing.T) {
 }
 
 func TestNoCodeInTheJournalsFiles(t *testing.T) {
-	r := newRig(t, nil)
+	r := bare(t)
+	r.second = t.TempDir()
+	r.begin(nil)
+	var codes []string
+	show := func(code string) View {
+		codes = append(codes, code)
+		return r.scan(code)
+	}
+	p := r.phone(1)
 	r.sale(100)
-	code := r.phone(1).code()
-	r.scan(code)
-	r.stop()
-	c, err := journal.OpenCopy(t.Context(), r.dir+"/"+journal.DatabaseFile)
-	r.ok(err)
-	defer c.Close()
-	seen := 0
-	for row, err := range c.Rows(t.Context(), journal.Filter{}) {
-		r.ok(err)
-		seen++
-		if bytes.Contains(row.Envelope, []byte(code[10:40])) || bytes.Contains(row.Body, []byte(code[10:40])) {
-			t.Errorf("row %d holds the customer's code", row.Seq)
+	if v := show(p.code()); v.Phase != checkout.Paid {
+		t.Fatalf("%v %v", v.Phase, v.Answer.Reason)
+	}
+	r.ok(r.lane.Next(t.Context()))
+	r.sale(100)
+	if v := show(codes[0]); v.Phase == checkout.Paid {
+		t.Fatal("paid twice")
+	}
+	old := p.code()
+	r.pass(5 * time.Minute)
+	if v := show(old); v.Phase != checkout.Refused {
+		t.Fatalf("an old code: %v", v.Phase)
+	}
+	seen := r.noCodes(codes)
+	for _, name := range []string{journal.DatabaseFile, journal.DatabaseFile + "-wal", journal.SecondFile} {
+		if seen[name] == 0 {
+			t.Errorf("%s was not looked at, or is empty: %v", name, seen)
 		}
 	}
-	if seen < 4 {
-		t.Errorf("only %d rows", seen)
+	r.stop()
+	if seen = r.noCodes(codes); seen[journal.DatabaseFile] < 4096 {
+		t.Errorf("the journal when the lane has ended: %v", seen)
 	}
+}
+
+// noCodes looks for codes, as text and as bytes, in all files of the lane as they lie on its disks; it says how long
+// each was.
+func (r *rig) noCodes(codes []string) map[string]int {
+	r.t.Helper()
+	sizes := map[string]int{}
+	for _, dir := range []string{r.dir, r.second} {
+		list, err := os.ReadDir(dir)
+		r.ok(err)
+		for _, f := range list {
+			b, err := os.ReadFile(filepath.Join(dir, f.Name()))
+			r.ok(err)
+			sizes[f.Name()] = len(b)
+			for i, code := range codes {
+				raw := binary(r.t, code)
+				for what, part := range map[string][]byte{
+					"text": []byte(code[10:40]), "bytes": raw[20:40], "last bytes": raw[len(raw)-32:],
+					"bytes in hexadecimal": []byte(hex.EncodeToString(raw[20:40])),
+				} {
+					if bytes.Contains(b, part) {
+						r.t.Errorf("%s holds the %s of code %d", f.Name(), what, i)
+					}
+				}
+			}
+		}
+	}
+	return sizes
+}
+
+// binary is what a code's text stands for: base45 of RFC 9285 behind the house prefix.
+func binary(t *testing.T, code string) (raw []byte) {
+	t.Helper()
+	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
+	for rest := strings.TrimPrefix(code, signed.Prefix); rest != ""; {
+		n, group := 0, rest[:min(3, len(rest))]
+		for i := len(group) - 1; i >= 0; i-- {
+			n = n*45 + strings.IndexByte(alphabet, group[i])
+		}
+		if len(group) == 3 {
+			raw = append(raw, byte(n>>8))
+		}
+		raw, rest = append(raw, byte(n)), rest[len(group):]
+	}
+	parsed, err := signed.Parse(code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(raw, parsed.Certificate.Bytes()) {
+		t.Fatalf("the bytes of this test are not the code's: %x", raw)
+	}
+	return raw
 }
 
 func TestChangesAreHeard(t *testing.T) {

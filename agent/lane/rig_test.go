@@ -29,6 +29,7 @@ var start = time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC) // 12:00 in Tokyo
 type rig struct {
 	t       *testing.T
 	dir     string
+	second  string     // the journal's second medium; empty: none
 	mu      sync.Mutex // the lane's goroutine asks the clock too
 	now     time.Time
 	booted  time.Time
@@ -153,7 +154,7 @@ func (r *rig) open() {
 	zone, err := time.LoadLocation("Asia/Tokyo")
 	r.ok(err)
 	r.journal, err = journal.Open(ctx, journal.Config{
-		Dir: r.dir, Terminal: r.id, Store: "0001", Lane: "1", Software: "test", Signer: r.signer, Random: rand.Reader, Free: r.free,
+		Dir: r.dir, Second: r.second, Terminal: r.id, Store: "0001", Lane: "1", Software: "test", Signer: r.signer, Random: rand.Reader, Free: r.free,
 		Now: func() journal.Moment {
 			return journal.Moment{Date: payment.BusinessDate(r.time(), zone, 4*time.Hour), Wall: r.time(), Boot: r.time().Sub(r.booted), Zone: "Asia/Tokyo"}
 		},
