@@ -33,6 +33,9 @@ func (t *tx) beat(b *wire.Beat) (Answer, error) {
 	} else if err := t.learn(e, b.Last); err != nil {
 		return Answer{}, err
 	}
+	if err := t.heard(e, b); err != nil {
+		return Answer{}, err
+	}
 	e.revoked, e.alarmed = !term.RevokedAt.IsZero(), term.alarmed
 	alarms, err := t.alarms(&term, e, b)
 	if err != nil {

@@ -4,8 +4,9 @@ import "database/sql"
 
 func (t *tx) epoch(terminal int64, epoch uint64) (*epochRow, error) {
 	e := &epochRow{terminal: terminal}
-	found, err := t.get(`SELECT no, coalesce(fork_from, 0), coalesce(lost, 0), coalesce(lost_in, 0), coalesce(lead, 0), back
-		FROM epoch WHERE terminal = ? AND epoch = ?`, []any{terminal, int64(epoch)}, &e.no, &e.forkFrom, &e.lost, &e.lostIn, &e.lead, &e.back)
+	found, err := t.get(`SELECT no, coalesce(fork_from, 0), coalesce(lost, 0), coalesce(lost_in, 0), coalesce(lead, 0), back,
+		coalesce(word_in, 0)
+		FROM epoch WHERE terminal = ? AND epoch = ?`, []any{terminal, int64(epoch)}, &e.no, &e.forkFrom, &e.lost, &e.lostIn, &e.lead, &e.back, &e.wordIn)
 	if err != nil || !found {
 		return nil, err
 	}

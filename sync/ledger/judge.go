@@ -46,6 +46,8 @@ type Approval struct {
 	Account      []byte // the account's pseudonym from the certificate; nil when the code does not hold
 	AccountCap   int64  // the most that the policy lets the account spend in a day at one lane
 	AccountSpent int64  // what the lane counted, with this payment
+	ShareUsed    int64  // of the lane's offline share, as the lane counted it, with this payment
+	ShareCount   uint64
 }
 
 // Void takes back the approval at sequence Of of the same history.
@@ -126,6 +128,8 @@ type branchState struct {
 	forkFrom uint64 // 0: not forked
 	heldFrom uint64 // 0: not revoked
 	terminal int64
+	words    uint64 // see judgeshare.go
+	run      run
 	place    Dimension // entity, store, lane, terminal
 }
 
@@ -136,8 +140,10 @@ func (j *judge) branch(no int64) (*branchState, error) {
 	b := &branchState{no: no}
 	var id []byte
 	found, err := j.get(`SELECT b.epoch, coalesce(b.parent, 0), b.from_seq, b.judged, coalesce(e.fork_from, 0), coalesce(e.held_from, 0),
+		`+words+`, b.run_from, b.run_currency, b.run_minor, b.run_count,
 		t.no, t.entity, t.store, t.lane, t.id FROM branch b JOIN epoch e ON e.no = b.epoch JOIN terminal t ON t.no = e.terminal WHERE b.no = ?`,
-		[]any{no}, &b.epoch, &b.parent, &b.from, &b.judged, &b.forkFrom, &b.heldFrom, &b.terminal,
+		[]any{no}, &b.epoch, &b.parent, &b.from, &b.judged, &b.forkFrom, &b.heldFrom,
+		&b.words, &b.run.from, &b.run.currency, &b.run.minor, &b.run.count, &b.terminal,
 		&b.place.Entity, &b.place.Store, &b.place.Lane, &id)
 	if err == nil && !found {
 		err = fmt.Errorf("no history %d", no)
@@ -152,7 +158,9 @@ func (j *judge) branch(no int64) (*branchState, error) {
 
 func (j *judge) moveCursors() error {
 	for _, b := range j.branches {
-		n, err := j.exec("UPDATE branch SET judged = ? WHERE no = ? AND judged = ?", int64(b.judged), b.no, int64(b.began))
+		n, err := j.exec(`UPDATE branch SET judged = ?, run_from = ?, run_currency = ?, run_minor = ?, run_count = ?
+			WHERE no = ? AND judged = ?`, int64(b.judged), int64(b.run.from), string(b.run.currency), b.run.minor, int64(b.run.count),
+			b.no, int64(b.began))
 		if err != nil {
 			return err
 		}
@@ -189,6 +197,7 @@ func (j *judge) entry(w *Judgement) (*Verdict, error) {
 		kind = w.Kind
 		_, err = j.except(b, w, kind, 0)
 	}
+	b.endRun(w)
 	if err != nil || kind == "" {
 		return nil, err
 	}

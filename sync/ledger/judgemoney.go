@@ -74,7 +74,7 @@ func (j *judge) newPayment(b *branchState, w *Judgement) (*paymentRow, error) {
 }
 
 // reason says why a payment has to wait; empty: it doesn't. They are asked in this order, and the first is
-// named. That the code is used up and the account has spent is noted in any case.
+// named. That the code is used up and the account and the lane have spent is noted in any case.
 func (j *judge) reason(b *branchState, w *Judgement, p *paymentRow, repeated bool) (Kind, error) {
 	spent, err := j.spend(p.no, w.Approval.Replay)
 	if err != nil {
@@ -84,6 +84,7 @@ func (j *judge) reason(b *branchState, w *Judgement, p *paymentRow, repeated boo
 	if err != nil {
 		return "", err
 	}
+	short := j.share(b, w)
 	seq := w.Entry.Name.Seq
 	switch {
 	case w.Kind != "":
@@ -100,6 +101,9 @@ func (j *judge) reason(b *branchState, w *Judgement, p *paymentRow, repeated boo
 	case over != "":
 		w.Detail = over
 		return OverAccount, nil
+	case short != "":
+		w.Detail = short
+		return OverShare, nil
 	}
 	return "", nil
 }

@@ -12,6 +12,9 @@ func (j *judge) void(b *branchState, w *Judgement) (Kind, error) {
 	if err != nil {
 		return "", err
 	}
+	if p != nil {
+		b.unshare(w.Void.Of, p.amount) // whatever else is wrong with it, the lane counts it
+	}
 	if w.Kind != "" {
 		kind = w.Kind
 	}

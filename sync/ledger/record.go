@@ -103,6 +103,7 @@ type epochRow struct {
 	lostIn   uint64
 	lead     uint64
 	back     int64
+	wordIn   uint64 // HQ epoch on whose word the terminal rests there, as its beats told; 0: on none
 	branches []*branchRow
 }
 

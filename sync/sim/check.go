@@ -253,7 +253,7 @@ func (c *checker) may(x *ledger.Exception) bool {
 		return c.truth.twice[x.Entry.Terminal] || c.truth.lostDisk[x.Entry.Terminal]
 	case ledger.AfterExpiry: // a lane whose clock was wrong and that had no better
 		return c.plan.has(LaneReboot, ClockSet, ClockDrift)
-	case ledger.OverShare, ledger.OverAccount:
+	case ledger.OverAccount:
 		return c.truth.twice[x.Entry.Terminal] || c.truth.lostDisk[x.Entry.Terminal]
 	}
 	return false

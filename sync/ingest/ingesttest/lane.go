@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"tilld/agent/payment"
+	"tilld/agent/policy"
 	"tilld/sync/wire"
 )
 
@@ -28,6 +29,8 @@ type Lane struct {
 	spent   map[string]int64             // by account, on Date
 	totals  map[string]*payment.DayTotal // by wallet, on Date
 	first   uint64                       // of Date
+	out     policy.Used                  // approved and not acknowledged
+	acked   uint64
 }
 
 type written struct {
@@ -154,6 +157,10 @@ func (l *Lane) body(e *wire.Entry, x Extra) (raw, hash []byte) {
 	c.must(err)
 	return raw, hash
 }
+
+// Acked tells the lane that HQ holds everything: its share is whole again. Without it the lane counts whatever it
+// sold, for HQ's answers don't reach it.
+func (l *Lane) Acked() { l.out, l.acked = policy.Used{}, l.Last() }
 
 // Last is the highest sequence.
 func (l *Lane) Last() uint64 { return uint64(len(l.entries)) }

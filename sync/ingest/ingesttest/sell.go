@@ -44,7 +44,7 @@ func (l *Lane) SellWith(p *Phone, amount int64, ch Change) Sold {
 	f := &payment.Approved{
 		Amount: payment.Of(amount, "JPY"), Wallet: Wallet, CodeHash: c.bytes(16), HashKey: 1,
 		Replay: payment.ReplayKey{Phone: kid[:], Counter: p.counter}, Issuer: issuer[:],
-		Limits: terms.Limits(policy.Tier(l.Tier), true, p.Cap, amount, policy.Used{Account: spent}),
+		Limits: terms.Limits(policy.Tier(l.Tier), true, p.Cap, amount, policy.Used{Account: spent, Sum: l.out.Sum, Count: l.out.Count}),
 	}
 	x := Extra{Sale: &s.Sale, Payment: &s.Payment, Code: code, Training: ch.Training, Body: &payment.Body{Cashier: "c1", Account: s.Account}}
 	if ch.Fact != nil {
@@ -56,6 +56,7 @@ func (l *Lane) SellWith(p *Phone, amount int64, ch Change) Sold {
 	s.Seq = l.Add(f, x)
 	if !x.Training {
 		l.spent[string(s.Account)] += amount
+		l.out.Sum, l.out.Count = l.out.Sum+f.Amount.Minor, l.out.Count+1
 		t := l.total(f.Wallet)
 		t.Count, t.Sum = t.Count+1, t.Sum+f.Amount.Minor
 	}
@@ -72,6 +73,9 @@ func (l *Lane) total(wallet string) *payment.DayTotal {
 // Void takes a payment back.
 func (l *Lane) Void(s Sold) uint64 {
 	l.spent[string(s.Account)] -= s.Amount
+	if s.Seq > l.acked {
+		l.out.Sum, l.out.Count = l.out.Sum-s.Amount, l.out.Count-1
+	}
 	t := l.total(Wallet)
 	t.VoidCount, t.VoidSum = t.VoidCount+1, t.VoidSum+s.Amount
 	return l.Add(&payment.Voided{Amount: payment.Of(s.Amount, "JPY"), Wallet: Wallet, Of: s.Seq}, Extra{Sale: &s.Sale, Payment: &s.Payment})

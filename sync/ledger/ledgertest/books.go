@@ -181,7 +181,7 @@ func (b *Bench) Believe(h ledger.Held) ledger.Judgement {
 		b.Must(err)
 		j.Approval = &ledger.Approval{Payment: *e.Payment, Sale: *e.Sale, Amount: f.Amount, Wallet: f.Wallet, BusinessDate: e.BusinessDate,
 			Policy: e.Policy, TakenAt: e.Wall, Replay: &f.Replay, Account: body.Account, AccountCap: f.Limits.AccountDay,
-			AccountSpent: f.Limits.AccountSpent}
+			AccountSpent: f.Limits.AccountSpent, ShareUsed: f.Limits.ShareUsed, ShareCount: f.Limits.CountUsed}
 	case *payment.Voided:
 		j.Void = &ledger.Void{Payment: *e.Payment, Amount: f.Amount, Wallet: f.Wallet, Of: f.Of}
 	case *payment.DayClosed:

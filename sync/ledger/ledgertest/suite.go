@@ -32,6 +32,7 @@ func Run(t *testing.T, open Open) {
 		{"Resolve", testResolve}, {"ResolveRefuses", testResolveRefuses}, {"Lists", testLists},
 		{"Cut", testCut}, {"CutInParts", testCutInParts}, {"CutTwice", testCutTwice}, {"AfterTheCut", testAfterTheCut},
 		{"AdoptedBatch", testAdoptedBatch}, {"SettledBeforeTheRestore", testSettledBefore}, {"ForkedAfterTheRestore", testForkedAfter}, {"BatchConflicts", testBatchConflicts}, {"Coverage", testCoverage},
+		{"Share", testShare}, {"ShareByArrivals", testShareByArrivals}, {"ShareInAFork", testShareInAFork}, {"ShareAfterTheRestore", testShareRestored},
 		{"AnyOrder", testAnyOrder},
 	} {
 		t.Run(test.name, func(t *testing.T) {

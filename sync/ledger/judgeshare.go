@@ -1,0 +1,91 @@
+package ledger
+
+import (
+	"fmt"
+	"math"
+
+	"tilld/agent/payment"
+	"tilld/sync/wire"
+)
+
+// A lane says in every approval how much of its offline share is used, with that payment: what it approved, did not
+// take back, and holds no acknowledgement of. HQ recounts it, from below, by this rule:
+//
+//	Whatever an arrival brings was written before HQ held any of it, so no acknowledgement of any of it can have
+//	reached the lane before the last of it was written. An approval therefore counts at least itself and the
+//	approvals before it in the same arrival and history, less the voids among them.
+//
+// The journal takes a payment off its exposure in two places only: with an acknowledgement that names the payment's
+// own entry or a later one, by its hash, and with a void. So an honest lane states this much or more, whatever was late,
+// lost or repeated on the road: an acknowledgement that did not come leaves more to be counted, an older epoch's
+// payments are counted on top, a key change and another history each begin another arrival or none, and a lane that
+// was restarted reads what it wrote. One currency is counted at a time, as lanes do; entries that this release can't
+// read begin the count anew.
+//
+// A ledger that was restored from a backup may have acknowledged, in the life that is gone, what it is sent once more
+// now. Nothing is held against an epoch of a lane until a beat has said that the lane rests on the word of this life,
+// and then only what was written behind that beat: taking that word has put everything back on the lane's exposure
+// that this life does not hold.
+//
+// An arrival is a boundary that a lane chooses: one that lies and drains its outbox one entry at a time shows HQ
+// nothing that differs from selling live. As with the code that was spent twice, what is a function of the entries' set
+// is so for the entries of lanes that keep the rule: of those none is ever held back.
+
+// run is the part of an arrival that was judged.
+type run struct {
+	from     uint64 // its first sequence
+	currency payment.Currency
+	minor    int64
+	count    uint64
+}
+
+// afterWord is how many entries behind a beat may still have been decided by what the lane counted before it took
+// HQ's word: the one that was being decided, and what is written with it.
+const afterWord = 8
+
+// words is the first sequence of a history that was written with the word of this life of the ledger: 1 in the first
+// life, none before the lane has said so in a later one.
+const words = `CASE WHEN (SELECT count(*) FROM hq_epoch) = 1 THEN 1
+	WHEN e.word_in = (SELECT max(epoch) FROM hq_epoch) THEN e.word_from ELSE 9223372036854775807 END`
+
+// heard notes that a lane rests on the word of this life of the ledger, once for each epoch of its journal.
+func (t *tx) heard(e *epochRow, b *wire.Beat) error {
+	if e.no == 0 || b.HQEpoch == e.wordIn {
+		return nil
+	}
+	hq, err := t.hqEpoch()
+	if err != nil || b.HQEpoch != hq || b.Last > math.MaxInt64-afterWord-1 {
+		return err
+	}
+	_, err = t.exec("UPDATE epoch SET word_in = ?, word_from = ? WHERE no = ?", int64(hq), int64(b.Last+1+afterWord), e.no)
+	return err
+}
+
+// share adds an approval to the run, and says when the lane stated less than that.
+func (j *judge) share(b *branchState, w *Judgement) (short string) {
+	a, r := w.Approval, &b.run
+	if r.currency != a.Amount.Currency {
+		*r = run{from: w.Entry.Name.Seq, currency: a.Amount.Currency}
+	}
+	r.minor, r.count = r.minor+a.Amount.Minor, r.count+1
+	if w.Entry.Name.Seq < b.words || (a.ShareUsed >= r.minor && a.ShareCount >= r.count) {
+		return ""
+	}
+	return fmt.Sprintf("the lane had at least %d payments of %d out that HQ could not have acknowledged, with this one, and said %d of %d",
+		r.count, r.minor, a.ShareCount, a.ShareUsed)
+}
+
+// unshare takes a void off the run.
+func (b *branchState) unshare(of uint64, amount int64) {
+	if of >= b.run.from && of >= b.from && b.run.count > 0 {
+		b.run.minor, b.run.count = b.run.minor-amount, b.run.count-1
+	}
+}
+
+// endRun begins the count anew behind the last entry of an arrival, and behind an entry of which nobody knows what it
+// did to the lane's.
+func (b *branchState) endRun(w *Judgement) {
+	if len(w.Entry.Signature) > 0 || w.Kind == SetAside || w.Kind == Unpostable {
+		b.run = run{from: w.Entry.Name.Seq + 1}
+	}
+}
