@@ -66,7 +66,8 @@ func (l *Lane) examine(sym scanner.Symbol, c checkout.Context) checkout.Read {
 	opts := paycode.Options{AIM: sym.AIM, On: l.state.Day}
 	if doc := c.Bundle.Policy(); doc != nil {
 		opts.Table = &doc.Codes
-		opts.Wallets = doc.Terms(c.Place.Store, c.Place.Lane).Wallets
+		terms := doc.Terms(c.Place.Store, c.Place.Lane)
+		opts.Wallets, opts.Market = terms.Wallets, terms.Market
 	}
 	class := paycode.Classify(sym.Text, opts)
 	trust := c.Bundle.Trust()

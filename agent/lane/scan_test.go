@@ -4,6 +4,11 @@ import (
 	"context"
 	"testing"
 	"time"
+
+	"tilld/agent/paycode"
+	"tilld/agent/payment"
+	"tilld/agent/policy"
+	"tilld/drivers/scanner"
 )
 
 // TestGoodsArePassedWhateverTheJournalDoes: what is for the POS reaches it though nothing can be written, neither
@@ -35,4 +40,43 @@ func TestGoodsArePassedWhateverTheJournalDoes(t *testing.T) {
 		scans(t, r, goods)
 		scans(t, r, unknown)
 	})
+}
+
+// TestThePolicysMarket: what only length and market tell is read as the market's that the policy names, and a policy
+// from before there was one means what it meant.
+func TestThePolicysMarket(t *testing.T) {
+	for _, tt := range []struct {
+		market, text string
+		format       paycode.Format
+		reason       payment.Reason
+		wallet       string
+	}{
+		{"TW", "771234567890123456", paycode.Numeric, payment.OnlineOnly, "linepay"},
+		{"TH", "771234567890", paycode.Numeric, payment.OnlineOnly, "linepay"},
+		{"JP", "771234567890123456", paycode.Numeric, payment.UnknownCode, ""},
+		{"", "771234567890123456", paycode.Numeric, payment.UnknownCode, ""},
+		{"TW", "9527", paycode.TWDonation, payment.NotPaymentCode, ""},
+		{"JP", "9527", paycode.Numeric, payment.UnknownCode, ""},
+		{"", "9527", paycode.TWDonation, payment.NotPaymentCode, ""},
+	} {
+		t.Run(tt.market+" "+tt.text, func(t *testing.T) {
+			r := newRig(t, func(d *policy.Document) { d.Market, d.Wallets = tt.market, []string{"house", "linepay"} })
+			r.sale(100)
+			e := r.lane.examine(scanner.Symbol{Text: tt.text}, r.lane.context())
+			wallet := append(e.Wallets, "")[0]
+			if e.Format != tt.format || wallet != tt.wallet {
+				t.Errorf("read as %s, wallet %q", e.Format, wallet)
+			}
+			v := r.scan(tt.text)
+			if tt.format == paycode.TWDonation {
+				if v.Notice != NoticeGoods {
+					t.Errorf("notice %q", v.Notice)
+				}
+				return
+			}
+			if v.Answer.Reason != tt.reason || v.Answer.Wallet != tt.wallet {
+				t.Errorf("answered %v, wallet %q", v.Answer.Reason, v.Answer.Wallet)
+			}
+		})
+	}
 }

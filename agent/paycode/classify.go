@@ -47,11 +47,12 @@ const (
 
 // Options are what a text is judged by.
 type Options struct {
-	AIM     string       // the scanner's AIM identifier such as "]C1", if its profile gives one
-	Table   *Table       // nil: no wallet is known
-	On      payment.Date // the business date, for rows that are valid for a time; zero: any time
-	Market  string       // the store's country in two capitals; its own wallets come first. Empty: none does
-	Wallets []string     // the store's enabled wallets in its order; nil: all are, in none
+	AIM      string       // the scanner's AIM identifier such as "]C1", if its profile gives one
+	Table    *Table       // nil: no wallet is known
+	On       payment.Date // the business date, for rows that are valid for a time; zero: any time
+	Market   string       // the store's country in two capitals; its own wallets come first. Empty: none does
+	Anywhere bool         // with no Market: name every market's wallets too that only length and market tell; see match
+	Wallets  []string     // the store's enabled wallets in its order; nil: all are, in none
 }
 
 // Candidate is a wallet that a text can belong to.
@@ -59,8 +60,8 @@ type Candidate struct {
 	Wallet     string     `json:"wallet"`
 	OnlineOnly bool       `json:"online_only"` // only the wallet's operator can check it
 	Confidence Confidence `json:"confidence"`
-	Enabled    bool       `json:"-"` // the store takes this wallet
-	Market     string     `json:"-"`
+	Enabled    bool       `json:"-"`                // the store takes this wallet
+	Market     string     `json:"market,omitempty"` // where the wallet is at home; empty: anywhere
 	Source     string     `json:"-"`
 }
 

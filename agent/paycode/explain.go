@@ -23,12 +23,12 @@ type Explanation struct {
 	Reason     payment.Reason    `json:"reason"` // why it can't start a payment, or "none"
 }
 
-// Explain classifies a text on the day of now, without a store. An AIM identifier in front and line ends behind
+// Explain classifies a text on the day of now, in a market or, without one, anywhere. An AIM identifier in front and line ends behind
 // it, as they come when a raw scan is pasted, are taken off. A signed code's signatures are not checked: there are
 // no keys here.
-func Explain(text string, table *Table, now time.Time) Explanation {
+func Explain(text string, table *Table, market string, now time.Time) Explanation {
 	aim, text := SplitAIM(strings.TrimRight(text, "\r\n"))
-	c := Classify(text, Options{AIM: aim, Table: table, On: payment.DateOf(now)})
+	c := Classify(text, Options{AIM: aim, Table: table, On: payment.DateOf(now), Market: market, Anywhere: true})
 	e := Explanation{
 		Kind: c.Kind, Format: c.Format, Fields: c.Fields, Reason: c.Reason(),
 		Candidates: append([]Candidate{}, c.Candidates...),
@@ -72,6 +72,9 @@ func (e Explanation) WriteHuman(w io.Writer) error {
 		where := "can be checked at the lane"
 		if c.OnlineOnly {
 			where = "online only"
+		}
+		if c.Market != "" {
+			where += ", at home in " + c.Market
 		}
 		line(map[bool]string{true: "wallet"}[i == 0], fmt.Sprintf("%s (%s, %s)", c.Wallet, where, c.Confidence))
 	}

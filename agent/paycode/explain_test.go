@@ -15,7 +15,7 @@ import (
 func TestExplainJSON(t *testing.T) {
 	for text, want := range map[string]string{
 		"280012345678901234": `{"kind":"payment","format":"numeric",` +
-			`"candidates":[{"wallet":"alipay","online_only":true,"confidence":"verified"},{"wallet":"icashpay","online_only":true,"confidence":"doubtful"}],` +
+			`"candidates":[{"wallet":"alipay","online_only":true,"confidence":"verified","market":"CN"},{"wallet":"icashpay","online_only":true,"confidence":"doubtful","market":"TW"}],` +
 			`"fields":{"begins":"28","length":"18"},"warnings":[],"error":"","reason":"none"}`,
 		"]E04901777018686\r\n": `{"kind":"not-payment","format":"ean-13","candidates":[],"fields":{"gtin":"4901777018686"},` +
 			`"warnings":["aim_identifier:]E0"],"error":"","reason":"not_payment_code"}`,
@@ -23,9 +23,42 @@ func TestExplainJSON(t *testing.T) {
 		"/ABCD12": `{"kind":"unknown","format":"text","candidates":[],"fields":{"begins":"/A","length":"7"},"warnings":[],` +
 			`"error":"not_a_carrier_and_not_a_payment_code (begins like an invoice carrier and is none, nor a payment code)","reason":"unknown_code"}`,
 	} {
-		got, err := json.Marshal(paycode.Explain(text, paycode.DefaultTable(), noon))
+		got, err := json.Marshal(paycode.Explain(text, paycode.DefaultTable(), "", noon))
 		if err != nil || string(got) != want {
 			t.Errorf("%q:\ngot  %s\nwant %s", text, got, want)
+		}
+	}
+}
+
+// Rows that only length and market tell: named in their market and in no other, and where nobody said where, with
+// the warning that it is a guess. Every row of the shipped table can be met.
+func TestExplainMarket(t *testing.T) {
+	for _, tt := range []struct {
+		text, market string
+		kind         paycode.Kind
+		wallets      string
+		warnings     string
+	}{
+		{"771234567890123456", "TW", paycode.Payment, "linepay TW", ""},
+		{"771234567890123456", "TH", paycode.Unknown, "", ""},
+		{"771234567890123456", "JP", paycode.Unknown, "", ""},
+		{"771234567890123456", "", paycode.Payment, "linepay TW", "only_in_market:TW"},
+		{"771234567890", "TH", paycode.Payment, "linepay TH", ""},
+		{"771234567890", "TW", paycode.Unknown, "", ""},
+		{"771234567890", "", paycode.Payment, "linepay TH", "only_in_market:TH"},
+		{"280012345678901234", "TW", paycode.Payment, "icashpay TW, alipay CN", ""},
+		{"280012345678901234", "JP", paycode.Payment, "alipay CN, icashpay TW", ""},
+		{"9527", "TW", paycode.NotPayment, "", ""},
+		{"9527", "JP", paycode.Unknown, "", ""},
+		{"9527", "", paycode.NotPayment, "", "only_in_market:TW"},
+	} {
+		e := paycode.Explain(tt.text, paycode.DefaultTable(), tt.market, noon)
+		var list []string
+		for _, c := range e.Candidates {
+			list = append(list, c.Wallet+" "+c.Market)
+		}
+		if got := strings.Join(list, ", "); e.Kind != tt.kind || got != tt.wallets || strings.Join(e.Warnings, " ") != tt.warnings {
+			t.Errorf("%s in %q: %s, %q, warnings %q", tt.text, tt.market, e.Kind, got, e.Warnings)
 		}
 	}
 }
@@ -40,7 +73,7 @@ func TestExplainSigned(t *testing.T) {
 		{noon.Add(23 * time.Hour), "signature_not_checked certificate_expired"},
 		{noon.Add(-2 * time.Hour), "signature_not_checked certificate_not_yet_valid"},
 	} {
-		e := paycode.Explain(text, paycode.DefaultTable(), tt.now)
+		e := paycode.Explain(text, paycode.DefaultTable(), "", tt.now)
 		if got := strings.Join(e.Warnings, " "); got != tt.want || !e.Chargeable() {
 			t.Errorf("%v: %s, warnings %q, want %q", tt.now, e.Kind, got, tt.want)
 		}
@@ -62,8 +95,8 @@ func TestWriteHuman(t *testing.T) {
 	tests := map[string]string{
 		"280012345678901234": `kind        payment
 format      numeric
-wallet      alipay (online only, verified)
-            icashpay (online only, doubtful)
+wallet      alipay (online only, at home in CN, verified)
+            icashpay (online only, at home in TW, doubtful)
 field       begins = "28"
 field       length = "18"
 `,
@@ -78,12 +111,12 @@ reason      unknown_code
 	}
 	for text, want := range tests {
 		var b strings.Builder
-		if err := paycode.Explain(text, paycode.DefaultTable(), noon).WriteHuman(&b); err != nil || b.String() != want {
+		if err := paycode.Explain(text, paycode.DefaultTable(), "", noon).WriteHuman(&b); err != nil || b.String() != want {
 			t.Errorf("%v\ngot:\n%s\nwant:\n%s", err, b.String(), want)
 		}
 	}
 	broken := errors.New("no paper")
-	if err := paycode.Explain("1", nil, noon).WriteHuman(failing{broken}); !errors.Is(err, broken) {
+	if err := paycode.Explain("1", nil, "", noon).WriteHuman(failing{broken}); !errors.Is(err, broken) {
 		t.Errorf("a writer that fails: %v", err)
 	}
 }
@@ -114,7 +147,7 @@ func FuzzClassify(f *testing.F) {
 		if again := paycode.Classify(text, o); again.Kind != c.Kind || again.Format != c.Format || !slices.Equal(wallets(&again), wallets(&c)) {
 			t.Errorf("%q is first %s, then %s", text, c.Kind, again.Kind)
 		}
-		if _, err := json.Marshal(paycode.Explain(text, table, noon)); err != nil {
+		if _, err := json.Marshal(paycode.Explain(text, table, market, noon)); err != nil {
 			t.Error(err)
 		}
 	})

@@ -51,7 +51,7 @@ func (o *Options) place(wallet string) (n int, ok bool) {
 }
 
 // match gives the rows that take a subject, best first. A fallback row without prefix serves its own market
-// only, and fallback rows serve only when no enabled wallet's row of another sort fits.
+// only (and whoever explains a code and does not know where it was shown; a lane doesn't guess), and fallback rows serve only when no enabled wallet's row of another sort fits.
 func (o *Options) match(s *subject) []*Row {
 	if o.Table == nil {
 		return nil
@@ -67,7 +67,7 @@ func (o *Options) match(s *subject) []*Row {
 			if _, ok := o.place(r.Wallet); ok {
 				served = true
 			}
-		case len(r.Prefixes) > 0 || r.Market == o.Market:
+		case len(r.Prefixes) > 0 || r.Market == o.Market || o.anywhere():
 			fallback = append(fallback, r)
 		}
 	}
@@ -77,6 +77,8 @@ func (o *Options) match(s *subject) []*Row {
 	slices.SortStableFunc(rows, func(a, b *Row) int { return slices.Compare(o.rank(a), o.rank(b)) })
 	return rows
 }
+
+func (o *Options) anywhere() bool { return o.Anywhere && o.Market == "" }
 
 // rank orders rows: the store's own order, then what the scanner saw, the market, and the table's word.
 func (o *Options) rank(r *Row) []int {
@@ -126,6 +128,11 @@ func readTable(text string, o *Options) *Classification {
 		return c
 	}
 	c.Candidates = o.candidates(rows)
+	for _, r := range rows {
+		if len(r.Prefixes) == 0 && o.anywhere() {
+			c.Warnings = append(c.Warnings, onlyIn+r.Market)
+		}
+	}
 	if rows[0].wrongSymbology(o) {
 		c.Warnings = append(c.Warnings, "symbology:"+string(symbology(o.AIM)))
 	}

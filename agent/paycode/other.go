@@ -140,6 +140,9 @@ func readTaiwan(text string, _ *Options) *Classification {
 
 func isCarrierChar(c byte) bool { return isDigit(c) || isUpper(c) || strings.IndexByte(".+-", c) >= 0 }
 
+// onlyIn begins a warning: what is said of the text holds in this market, and nobody said where we are.
+const onlyIn = "only_in_market:"
+
 // readDonation names a Taiwanese donation code: 3 to 7 digits and nothing else to know it by, so it is told only
 // where it is at home, or where nobody said where we are.
 func readDonation(text string, o *Options) *Classification {
@@ -148,7 +151,7 @@ func readDonation(text string, o *Options) *Classification {
 	}
 	c := notPayment(TWDonation)
 	if o.Market == "" {
-		c.Warnings = append(c.Warnings, "only_in_market:TW")
+		c.Warnings = append(c.Warnings, onlyIn+"TW")
 	}
 	return c
 }

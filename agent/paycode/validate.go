@@ -23,13 +23,16 @@ func (t *Table) Validate() error {
 	return nil
 }
 
+// MarketName says whether a text can be a market: two capital letters, as ISO 3166 has them.
+func MarketName(s string) bool { return len(s) == 2 && all(s, isUpper) }
+
 func (r *Row) validate() error {
 	switch {
 	case r.Wallet == "" || len(r.Wallet) > 32 || !all(r.Wallet, isWalletChar):
 		return errors.New("wallet: want 1 to 32 of a-z, 0-9 and -")
 	case r.Kind != "" && r.Kind != Payment && r.Kind != Loyalty:
 		return fmt.Errorf("kind: %q is neither payment nor loyalty", r.Kind)
-	case r.Market != "" && (len(r.Market) != 2 || !all(r.Market, isUpper)):
+	case r.Market != "" && !MarketName(r.Market):
 		return fmt.Errorf("market: %q is not two capital letters", r.Market)
 	case !slices.Contains(confidences, r.Confidence):
 		return fmt.Errorf("confidence: %q is not verified, reported or doubtful", r.Confidence)

@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"tilld/agent/payment"
 	"tilld/sync/wire"
 )
 
@@ -198,7 +199,7 @@ func TestLoadDamaged(t *testing.T) {
 
 func TestFieldsOfLaterReleases(t *testing.T) {
 	key := edKey(t, 2)
-	for field, want := range map[int64]error{-1: nil, 99: ErrInvalid} {
+	for field, want := range map[int64]error{-9: nil, 99: ErrInvalid} {
 		raw, err := wire.Marshal(withVersion(1))
 		if err != nil {
 			t.Fatal(err)
@@ -216,8 +217,51 @@ func TestFieldsOfLaterReleases(t *testing.T) {
 		if !errors.Is(err, want) || (err == nil) != (d != nil) {
 			t.Errorf("field %d: %v", field, err)
 		}
-		if d != nil && d.Caps != withVersion(1).Caps {
+		if d != nil && (d.Caps != withVersion(1).Caps || d.Market != "JP") {
 			t.Errorf("field %d: read %+v", field, d.Caps)
+		}
+	}
+}
+
+// TestMarketCameLater: a policy from before there was a market is what it was, in bytes and in meaning; and one with
+// a market has it where a lane of then passes over it.
+func TestMarketCameLater(t *testing.T) {
+	key := edKey(t, 2)
+	fields := func(d *Document) (f map[int64]any) {
+		t.Helper()
+		raw, err := wire.Marshal(d)
+		if err == nil {
+			err = wire.Unmarshal(raw, &f)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	old := withVersion(1)
+	old.Market = ""
+	for k := range fields(old) {
+		if k < 0 {
+			t.Errorf("without a market there is key %d", k)
+		}
+	}
+	d, err := OpenPolicy(signed(t, old, key), wire.OneKey(key.Public()))
+	if err != nil || d.Terms("s", "1").Market != "" {
+		t.Fatalf("market %q, %v", d.Market, err)
+	}
+	if d, err = OpenPolicy(signed(t, withVersion(1), key), wire.OneKey(key.Public())); err != nil || d.Terms("s", "1").Market != "JP" {
+		t.Fatalf("market %q, %v", d.Market, err)
+	}
+	if len(fields(withVersion(1))) != len(fields(old))+1 || fields(withVersion(1))[-1] != "JP" {
+		t.Errorf("the market is no field of its own that may be passed over")
+	}
+}
+
+func TestStarterMarket(t *testing.T) {
+	for currency, want := range map[payment.Currency]string{"JPY": "JP", "TWD": "TW", "THB": "TH", "EUR": ""} {
+		d := Starter("kita", currency, "Asia/Tokyo", today)
+		if err := d.Validate(); err != nil || d.Market != want {
+			t.Errorf("%s: %q, %v", currency, d.Market, err)
 		}
 	}
 }

@@ -9,13 +9,15 @@ import (
 
 // Document is a policy: what HQ's operations edit, sign and send to every lane of the chain. Amounts are in
 // minor units of Currency. Rules for ever adding a field: a positive key is critical (a lane that does not
-// know it refuses the document and goes on with the one it has), a negative one may be ignored.
+// know it refuses the document and goes on with the one it has), a negative one may be ignored. That holds for
+// the document's own fields; those of what is in it are all critical.
 type Document struct {
 	Version  uint64           `cbor:"1,keyasint" toml:"version" comment:"Higher than the last one's: lanes never go back."`
 	Chain    string           `cbor:"2,keyasint" toml:"chain"`
 	Issued   Stamp            `cbor:"3,keyasint" toml:"issued"`
 	Currency payment.Currency `cbor:"4,keyasint" toml:"currency" comment:"All amounts below are in its minor units (JPY: yen; TWD: hundredths)."`
 	Zone     string           `cbor:"5,keyasint" toml:"zone" comment:"IANA name; a store may have its own."`
+	Market   string           `cbor:"-1,keyasint,omitempty" toml:"market" comment:"Country of the stores, two capitals of ISO 3166 such as JP: codes that only their length tells are read as its wallets'. Empty: none are."`
 	Roll     Seconds          `cbor:"6,keyasint" toml:"day_roll" comment:"How long after midnight a business date begins: \"4h\" counts 03:59 to the day before."`
 
 	Retention uint32   `cbor:"7,keyasint" toml:"retention_days" comment:"Days for which a lane keeps what HQ has acknowledged; more than HQ's backups go back."`

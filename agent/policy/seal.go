@@ -1,10 +1,7 @@
 package policy
 
 import (
-	"errors"
 	"fmt"
-
-	"github.com/fxamacker/cbor/v2"
 
 	"tilld/sync/wire"
 )
@@ -76,31 +73,8 @@ func open(raw []byte, typ wire.Typ, keys wire.Keys, v any) error {
 	if err != nil {
 		return err
 	}
-	if err := unmarshalKnown(m.Payload, v); err != nil {
+	if err := wire.UnmarshalKnown(m.Payload, v); err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrInvalid, typ, err)
 	}
 	return nil
-}
-
-// unmarshalKnown reads a document's map, passing top-level fields of later releases that have negative keys
-// and refusing those with positive ones.
-func unmarshalKnown(b []byte, v any) error {
-	err := wire.Unmarshal(b, v)
-	if _, unknown := errors.AsType[*cbor.UnknownFieldError](err); !unknown {
-		return err
-	}
-	var fields map[int64]cbor.RawMessage
-	if err := wire.Unmarshal(b, &fields); err != nil {
-		return err
-	}
-	for key := range fields {
-		if key < 0 {
-			delete(fields, key)
-		}
-	}
-	known, err := wire.Marshal(fields)
-	if err != nil {
-		return err
-	}
-	return wire.Unmarshal(known, v)
 }

@@ -38,6 +38,7 @@ type LaneTerms struct {
 	Version  uint64 // of the policy
 	Currency payment.Currency
 	Zone     string // of the store
+	Market   string // the chain's country; empty: not said
 	Roll     Seconds
 	Wallets  []string // that the store takes, in order
 	ShareSum int64    // most money approved and not yet acknowledged
@@ -51,7 +52,7 @@ type LaneTerms struct {
 // store does not name has no share.
 func (d *Document) Terms(store, lane string) LaneTerms {
 	t := LaneTerms{
-		Version: d.Version, Currency: d.Currency, Zone: d.Zone, Roll: d.Roll, Wallets: d.Wallets,
+		Version: d.Version, Currency: d.Currency, Zone: d.Zone, Market: d.Market, Roll: d.Roll, Wallets: d.Wallets,
 		ShareSum: d.Default.Sum, ShareNum: d.Default.Count, Caps: d.Caps, Code: d.Code, Tiers: d.Tiers,
 	}
 	s := d.store(store)

@@ -39,16 +39,24 @@ func (e *SourceError) Error() string {
 // Unwrap makes it match ErrInvalid.
 func (e *SourceError) Unwrap() error { return ErrInvalid }
 
-// Starter is a small, cautious policy to begin editing from.
+// Starter is a small, cautious policy to begin editing from. Its market is the currency's country.
 func Starter(chain string, currency payment.Currency, zone string, issued time.Time) *Document {
 	d := defaults()
 	d.Version, d.Chain, d.Currency, d.Zone, d.Issued = 1, chain, currency, zone, StampOf(issued)
-	d.Roll = 4 * 3600
+	d.Market, d.Roll = home(currency), 4*3600
 	d.Wallets, d.Codes = []string{paycode.HouseWallet}, *paycode.DefaultTable()
 	d.Caps = Caps{Payment: 5_000, AccountDay: 10_000, Unbound: 2_000, Small: 2_000}
 	d.Tiers.RestartFor, d.Tiers.RestartPayment, d.Tiers.RestartPercent = 12*3600, 2_000, 25
 	d.Default = StoreDefault{Cap: 400_000, Lanes: 4, Sum: 100_000, Count: 200}
 	return d
+}
+
+// home is the country that a currency's code begins with (ISO 4217 takes it from ISO 3166); none for the euro.
+func home(c payment.Currency) string {
+	if len(c) < 2 || c == "EUR" {
+		return ""
+	}
+	return string(c[:2])
 }
 
 // defaults are the values of what an authored policy leaves out.

@@ -16,6 +16,7 @@ import (
 func drawDocument(t *rapid.T) *Document {
 	d := starter()
 	d.Version = rapid.Uint64Range(1, 1<<62).Draw(t, "version")
+	d.Market = rapid.SampledFrom([]string{"", "JP", "TW"}).Draw(t, "market")
 	d.Caps.AccountDay = rapid.Int64Range(1, payment.MaxMinor).Draw(t, "account_day")
 	d.Caps.Payment = rapid.Int64Range(1, d.Caps.AccountDay).Draw(t, "payment")
 	d.Caps.Unbound = rapid.Int64Range(0, d.Caps.Payment).Draw(t, "unbound")
@@ -101,6 +102,8 @@ func TestParseTOML(t *testing.T) {
 		{"over three days", "small_for = '24h'", "small_for = '73h'", "tiers.small_for: 73h is over 72h", "small_for = "},
 		{"half a restart tier", "restart_payment = 2000", "restart_payment = 0", "tiers.restart_for: 12h without", "restart_for = "},
 		{"no zone", "zone = 'Asia/Tokyo'", "zone = 'Asia/Atlantis'", `zone: "Asia/Atlantis" is no time zone`, "zone = "},
+		{"no market", "market = 'JP'", "market = ''", "", ""},
+		{"a market in words", "market = 'JP'", "market = 'Japan'", `market: "Japan" is not two capital letters`, "market = "},
 		{"the machine's zone", "zone = 'Asia/Tokyo'", "zone = 'Local'", `zone: "Local" is no time zone`, "zone = "},
 		{"foreign currency", "currency = 'JPY'", "currency = 'XAU'", `currency: "XAU" is not a currency`, "currency = "},
 		{"local time", "issued = '2026-11-22T09:00:00Z'", "issued = '2026-11-22T09:00:00+09:00'", "not a time in UTC", "issued = "},

@@ -86,6 +86,9 @@ func (d *Document) validateHead() error {
 	if err := checkZone("zone", d.Zone); err != nil {
 		return err
 	}
+	if d.Market != "" && !paycode.MarketName(d.Market) {
+		return badField("market", "%q is not two capital letters, such as JP", d.Market)
+	}
 	if d.Roll > maxRoll {
 		return badField("day_roll", "%v is over %v", d.Roll, maxRoll)
 	}

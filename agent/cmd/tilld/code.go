@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ type codeCmd struct {
 type codeExplainCmd struct {
 	JSON   bool   `name:"json" help:"Print one JSON object."`
 	Policy string `type:"path" placeholder:"FILE" help:"Wallet table of a policy as HQ writes it (TOML). Default: the one that tilld ships with."`
+	Market string `placeholder:"XX" help:"The store's country, two capitals of ISO 3166 such as JP. Default: the policy's; without one, the wallets of every market are named."`
 	Code   string `arg:"" help:"The text as it was scanned, behind -- when it begins with a dash; - reads standard input, which keeps a live code out of the shell's history."`
 }
 
@@ -26,7 +28,10 @@ const maxCodeInput = 64 << 10
 
 // Run explains the code. The answer is no when it is of no use at a lane.
 func (c codeExplainCmd) Run(std streams) error {
-	table := paycode.DefaultTable()
+	table, market := paycode.DefaultTable(), c.Market
+	if market != "" && !paycode.MarketName(market) {
+		return usageError{fmt.Sprintf("--market=%q: want two capital letters, such as JP", market)}
+	}
 	if c.Policy != "" {
 		src, err := os.ReadFile(c.Policy)
 		if err != nil {
@@ -36,7 +41,7 @@ func (c codeExplainCmd) Run(std streams) error {
 		if err != nil {
 			return err
 		}
-		table = &doc.Codes
+		table, market = &doc.Codes, cmp.Or(market, doc.Market)
 	}
 	text := c.Code
 	if text == "-" {
@@ -46,7 +51,7 @@ func (c codeExplainCmd) Run(std streams) error {
 		}
 		text = string(b)
 	}
-	e := paycode.Explain(text, table, time.Now())
+	e := paycode.Explain(text, table, market, time.Now())
 	write := e.WriteHuman
 	if c.JSON {
 		write = func(w io.Writer) error { return json.NewEncoder(w).Encode(e) }

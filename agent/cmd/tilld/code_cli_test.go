@@ -72,6 +72,10 @@ func TestCodeExplain(t *testing.T) {
 		{"unknown", "", []string{"ABC"}, 1, []string{"kind        unknown", "error       unknown_code"}},
 		{"nothing", "", []string{""}, 1, []string{"kind        invalid", "error       empty"}},
 		{"a dash in front", "", []string{"--", "--policy"}, 1, []string{"kind        unknown"}},
+		{"by its market", "", []string{"--market", "TW", "771234567890123456"}, 0, []string{"wallet      linepay (online only, at home in TW, verified)"}},
+		{"in another market", "", []string{"--market", "JP", "771234567890123456"}, 1, []string{"kind        unknown"}},
+		{"no market said", "", []string{"771234567890123456"}, 0, []string{"wallet      linepay", "warning     only_in_market:TW"}},
+		{"no donation in Japan", "", []string{"--market", "JP", "9527"}, 1, []string{"kind        unknown"}},
 		{"standard input", "281234567890123456\r\n", []string{"-"}, 0, []string{"wallet      alipay"}},
 		{"a raw scan", "]C0281234567890123456\r\n", []string{"-"}, 0, []string{"wallet      alipay", "warning     aim_identifier:]C0"}},
 		{"an empty input", "", []string{"-"}, 1, []string{"error       empty"}},
@@ -153,6 +157,12 @@ func TestCodeExplainPolicy(t *testing.T) {
 	if code, out, errs := tilld(t, "code", "explain", "--policy", file, "281234567890123456"); code != 1 || !strings.Contains(out, "unknown") {
 		t.Errorf("a table without that wallet: exit %d, %q, %q", code, out, errs)
 	}
+	if code, out, errs := tilld(t, "code", "explain", "--policy", file, "9527"); code != 1 || !strings.Contains(out, "unknown") {
+		t.Errorf("four digits, in the policy's market: exit %d, %q, %q", code, out, errs)
+	}
+	if code, out, errs := tilld(t, "code", "explain", "--policy", file, "--market", "TW", "9527"); code != 1 || !strings.Contains(out, "tw-donation-code") {
+		t.Errorf("four digits, in the market that is asked for: exit %d, %q, %q", code, out, errs)
+	}
 	if code, out, errs := tilld(t, "code", "explain", "--policy", file, signedCode(t)); code != 0 || !strings.Contains(out, "house") {
 		t.Errorf("the house wallet: exit %d, %q, %q", code, out, errs)
 	}
@@ -165,7 +175,7 @@ func TestCodeExplainPolicy(t *testing.T) {
 }
 
 func TestCodeExplainUsage(t *testing.T) {
-	for _, args := range [][]string{{"code"}, {"code", "explain"}, {"code", "explain", "1", "2"}, {"code", "explain", "--no-such", "1"}, {"code", "explain", "-1"}} {
+	for _, args := range [][]string{{"code"}, {"code", "explain"}, {"code", "explain", "1", "2"}, {"code", "explain", "--no-such", "1"}, {"code", "explain", "-1"}, {"code", "explain", "--market", "Japan", "1"}} {
 		if code, out, errs := tilld(t, args...); code != 2 || out == "" && errs == "" {
 			t.Errorf("%q: exit %d, %q, %q", args, code, out, errs)
 		}
