@@ -37,6 +37,8 @@ func (c *checker) judgeAnew() []ledger.Payment {
 	c.must(err)
 	defer books.Close()
 	o.books = books
+	_, err = books.Restored(c.ctx) // it is not the ledger that acknowledged any of this, and says so
+	c.must(err)
 	o.file()
 	for _, t := range c.tills {
 		o.enrol(t)
