@@ -191,6 +191,16 @@ func TestResults(t *testing.T) {
 	if p, ok, err := j.PaymentByID(ctx, *id(10)); err != nil || !ok || p.Progress != Settling || p.Reason != "" {
 		t.Errorf("a resolved exception: %+v, %v, %v", p, ok, err)
 	}
+	a.Results = []wire.Result{{Seq: r[1].Entry.Seq, Status: wire.Borne, Reason: "over_cap"}, {Seq: r[2].Entry.Seq, Status: wire.Suspense, Reason: "fork"},
+		{Seq: r[3].Entry.Seq, Status: 9, Reason: "of a later release"}}
+	mustAck(t, j, a)
+	ex, err = j.Exceptions(ctx) // what waits comes first, though what was decided against the store is as old or newer
+	if err != nil || len(ex) != 2 || ex[0].ID != list[1].ID || ex[0].Progress != Suspense || ex[1].ID != list[2].ID || ex[1].Progress != Borne || ex[1].Reason != "over_cap" {
+		t.Errorf("exceptions %+v, %v", ex, err)
+	}
+	if st, err := j.Stats(ctx); err != nil || st.Suspense != 1 || st.Rejected != 0 {
+		t.Errorf("stats %+v, %v", st, err)
+	}
 	// An HQ that was restored from before has forgotten the rest, and will say it again.
 	mustAck(t, j, &wire.Ack{Version: 1, HQEpoch: 6, Terminal: terminal, Epoch: a.Epoch})
 	if ex, _ := j.Exceptions(ctx); len(ex) != 0 {

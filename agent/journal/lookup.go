@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"tilld/agent/payment"
+	"tilld/sync/wire"
 )
 
 // Question is what the rules ask before an approval.
@@ -67,13 +68,14 @@ func (j *Journal) Known(ctx context.Context, q Question) (Known, error) {
 // Progress is how far HQ has come with an entry.
 type Progress string
 
-// The progress of an entry. Suspense and Rejected come with a reason.
+// The progress of an entry. Suspense, Rejected and Borne come with a reason.
 const (
 	Waiting  Progress = "waiting"  // HQ has not got it
 	AtHQ     Progress = "at_hq"    // HQ holds it durably
 	Settling Progress = "posted"   // HQ has posted it
 	Suspense Progress = "suspense" // HQ asks: its money waits for somebody to decide
-	Rejected Progress = "rejected" // HQ posted nothing
+	Rejected Progress = "rejected" // HQ posted nothing, and somebody has to see why
+	Borne    Progress = "borne"    // HQ decided: the store bears it
 )
 
 // Payment is a payment as the cashier's list shows it.
@@ -89,7 +91,7 @@ type Payment struct {
 	Training bool          `json:"training,omitempty"`
 	Voided   bool          `json:"voided,omitempty"`
 	Progress Progress      `json:"progress"`
-	Reason   string        `json:"reason,omitempty"` // HQ's, with Suspense and Rejected
+	Reason   string        `json:"reason,omitempty"` // HQ's, with Suspense, Rejected and Borne
 }
 
 // paymentColumns are what scanPayment reads.
@@ -116,9 +118,12 @@ func (j *Journal) PaymentByID(ctx context.Context, id payment.ID) (p Payment, ok
 	return list[0], true, err
 }
 
-// Exceptions lists the payments that HQ did not simply post, the newest first.
+// Exceptions lists the payments that HQ did not simply post: those that wait for a decision, then those that were
+// decided against the store (Borne), each the newest first. One that was decided otherwise is posted, or moves no
+// money, and is not in it any more.
 func (j *Journal) Exceptions(ctx context.Context) ([]Payment, error) {
-	return j.payments(ctx, `WHERE r.status IS NOT NULL ORDER BY e.id DESC, p.seq DESC`)
+	return j.payments(ctx, `WHERE r.status IN (?1, ?2, ?3) ORDER BY r.status = ?3, e.id DESC, p.seq DESC`,
+		int64(wire.Suspense), int64(wire.Rejected), int64(wire.Borne))
 }
 
 func (j *Journal) payments(ctx context.Context, where string, args ...any) (list []Payment, err error) {

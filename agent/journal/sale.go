@@ -138,6 +138,8 @@ func progress(status wire.Status, atHQ, judged bool) Progress {
 		return Suspense
 	case status == wire.Rejected:
 		return Rejected
+	case status == wire.Borne:
+		return Borne
 	case judged:
 		return Settling
 	case atHQ:

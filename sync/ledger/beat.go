@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"crypto/sha256"
 	"database/sql"
+	"encoding/binary"
 	"math"
 	"slices"
 
@@ -52,7 +54,7 @@ func (t *tx) beat(b *wire.Beat) (Answer, error) {
 	ans := e.answer("", 0)
 	ans.Fresh, ans.Alarms = n > 0, alarms
 	for i := range ans.Places {
-		if ans.Places[i].Results, err = t.results(no, ans.Places[i].Branch); err != nil {
+		if ans.Places[i].Results, err = t.results(no, ans.Places[i].Branch, b); err != nil {
 			return Answer{}, err
 		}
 	}
@@ -69,29 +71,51 @@ func (t *tx) alarms(term *terminalRow, e *epochRow, b *wire.Beat) ([]Alarm, erro
 	return append(lost, twin...), err
 }
 
-// results are the newest exceptions of a history's entries, decided ones as what they came to. What only tells
-// HQ something is not among them.
-func (t *tx) results(terminal, branch int64) ([]wire.Result, error) {
-	list, err := each(t, func(rows *sql.Rows) (wire.Result, error) {
+// results are the exceptions of a history's entries about which something was last known, decided ones as what they
+// came to. What only tells HQ something is not among them. With more than MaxResults half of them are the newest, and
+// the other half is any stretch of the rest, which the beat's challenge chooses: so a lane that was away while HQ
+// decided a long list hears of each decision in the end.
+func (t *tx) results(terminal, branch int64, b *wire.Beat) ([]wire.Result, error) {
+	list, err := t.changed(terminal, branch, MaxResults+1, 0)
+	if err == nil && len(list) > MaxResults {
+		const half = MaxResults / 2
+		var n int
+		if _, err = t.get("SELECT count(*) "+ofBranch, []any{terminal, branch}, &n); err != nil {
+			return nil, err
+		}
+		stretches := (n - half + half - 1) / half
+		sum := sha256.Sum256(b.Challenge)
+		at := half + half*int(binary.BigEndian.Uint32(sum[:])%uint32(stretches))
+		var older []wire.Result
+		older, err = t.changed(terminal, branch, half, at)
+		list = append(list[:half], older...)
+	}
+	slices.Reverse(list)
+	return list, err
+}
+
+const ofBranch = `FROM exception x JOIN entry y ON y.no = x.entry
+	WHERE x.terminal = ? AND y.branch = ? AND x.kind NOT IN ('epoch_forked', 'epoch_sibling', 'day_differs')`
+
+// changed lists results, the last changed first.
+func (t *tx) changed(terminal, branch int64, limit, offset int) ([]wire.Result, error) {
+	return each(t, func(rows *sql.Rows) (wire.Result, error) {
 		var seq int64
 		var kind Kind
 		var outcome Decision
 		err := rows.Scan(&seq, &kind, &outcome)
 		return wire.Result{Seq: uint64(seq), Status: statusOf(kind, outcome), Reason: string(kind)}, err
-	}, `SELECT y.seq, x.kind, coalesce(x.outcome, '') FROM exception x JOIN entry y ON y.no = x.entry
-		WHERE x.terminal = ? AND y.branch = ? AND x.kind NOT IN ('epoch_forked', 'epoch_sibling', 'day_differs')
-		ORDER BY x.no DESC LIMIT ?`, terminal, branch, MaxResults)
-	slices.Reverse(list)
-	return list, err
+	}, "SELECT y.seq, x.kind, coalesce(x.outcome, '') "+ofBranch+` ORDER BY coalesce(x.resolved_at, x.opened_at) DESC, x.no DESC
+		LIMIT ? OFFSET ?`, terminal, branch, limit, offset)
 }
 
-// statusOf is what a lane is told of an entry with an exception. Money that a store bears is rejected to it.
+// statusOf is what a lane is told of an entry with an exception: what it waits for, or what was decided.
 func statusOf(kind Kind, to Decision) wire.Status {
 	switch {
 	case to == Receivable, to == LossTaken && kind.Loss() != LossStore:
 		return wire.Posted
 	case to == LossTaken:
-		return wire.Rejected
+		return wire.Borne
 	case to == Noted, to == DecidedVoid:
 		return wire.Recorded
 	}

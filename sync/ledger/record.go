@@ -47,8 +47,8 @@ type Place struct {
 	Forked  bool
 	Revoked bool // the terminal is
 	Twice   bool // to HQ the terminal's journal exists twice, and nobody has dealt with it yet
-	// Results are the newest exceptions among this history's own entries, the newest last, at most MaxResults.
-	// They are filled in for a beat.
+	// Results are exceptions among this history's own entries and what was decided about them, the last changed last,
+	// at most MaxResults; of more, half are the last changed and the others take turns. They are filled in for a beat.
 	Results []wire.Result
 }
 

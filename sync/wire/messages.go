@@ -52,11 +52,14 @@ const (
 	Posted   Status = 1 // in the ledger
 	Suspense Status = 2 // held and named as an exception; its money waits for its owner
 	Rejected Status = 3 // held and named as an exception; it moves no money
+	// Borne ends an exception: HQ decided that the store bears the money. A lane that does not know it takes it for
+	// posted, which is how all that waits no longer looks there.
+	Borne Status = 4
 )
 
-// String is "recorded", "posted", "suspense" or "rejected".
+// String is "recorded", "posted", "suspense", "rejected" or "borne".
 func (s Status) String() string {
-	names := [...]string{"recorded", "posted", "suspense", "rejected"}
+	names := [...]string{"recorded", "posted", "suspense", "rejected", "borne"}
 	if int(s) < len(names) {
 		return names[s]
 	}
@@ -85,7 +88,7 @@ type Ack struct {
 	Resend   bool       `cbor:"9,keyasint"`  // there is a gap: send from Acked+1
 	Forked   bool       `cbor:"10,keyasint"` // HQ holds another history of this epoch: begin a new one
 	Judged   uint64     `cbor:"11,keyasint"` // every entry up to here has been posted or is in an exception
-	Results  []Result   `cbor:"12,keyasint"` // exceptions only, those judged since the last Ack; repeats are harmless
+	Results  []Result   `cbor:"12,keyasint"` // exceptions only, those judged since the last Ack, and to a beat the newest with what they came to; repeats are harmless
 	Policy   uint64     `cbor:"13,keyasint"` // newest policy version for this lane
 	Echo     []byte     `cbor:"14,keyasint"` // the Challenge of the beat that this answers; empty otherwise
 	Revoked  bool       `cbor:"15,keyasint"` // this terminal may not sell any more

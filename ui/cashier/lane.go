@@ -98,7 +98,8 @@ const (
 	AtLane     RowState = "lane"
 	AtHQ       RowState = "hq"
 	Posted     RowState = "posted"
-	Held       RowState = "held" // HQ asks; Note says what
+	Held       RowState = "held"  // HQ asks; Note says what
+	Borne      RowState = "borne" // HQ has decided: the store bears it; Note says what it was about
 	Voided     RowState = "voided"
 	NotTaken   RowState = "refused" // a refusal; Reason says why
 	maxRowsOut          = 500       // of today, and as many of earlier dates

@@ -312,6 +312,7 @@ var rows = []Row{
 	{At: noon, Payment: payment.ID{3}, Amount: payment.Of(820, "JPY"), Wallet: "house", State: AtHQ},
 	{At: noon, Payment: payment.ID{4}, Amount: payment.Of(90, "JPY"), Wallet: "house", State: Posted},
 	{At: noon, Payment: payment.ID{5}, Amount: payment.Of(91, "JPY"), Wallet: "house", State: Held, Note: "code_spent_twice"},
+	{At: noon, Payment: payment.ID{7}, Amount: payment.Of(94, "JPY"), Wallet: "house", State: Borne, Note: "over_share"},
 	{At: noon, Payment: payment.ID{6}, Amount: payment.Of(92, "JPY"), Wallet: "house", State: Voided},
 	{At: noon, Amount: payment.Of(93, "JPY"), State: NotTaken, Reason: payment.CodeExpired},
 }
@@ -329,7 +330,8 @@ func TestTodayListAndVoidByKeyboard(t *testing.T) {
 	b.Open(srv.URL)
 	b.Await(`document.body.dataset.state === "idle"`)
 	b.Type(webtest.F2)
-	b.Await(`document.querySelectorAll("tbody tr").length === 6`)
+	b.Await(`document.querySelectorAll("tbody tr").length === 7`)
+	b.WantText("head office decided, the store bears it")
 	b.Picture("cashier-today-1024")
 	b.Focus("#void-0")
 	b.Type(webtest.Enter)

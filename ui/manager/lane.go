@@ -18,12 +18,13 @@ type Wallet struct {
 	Sum, VoidSum, Net payment.Money
 }
 
-// Held is a payment that HQ asks about.
+// Held is a payment that HQ asks about, or has decided against the store.
 type Held struct {
 	At      time.Time
 	Payment payment.ID
 	Amount  payment.Money
 	Note    string // HQ's reason code
+	Borne   bool   // decided: the store bears it
 }
 
 // Open is a sale that was paid and never completed by the shop's POS.
@@ -48,7 +49,7 @@ type Board struct {
 	Unsent                int           // entries
 	UnsentSum             payment.Money // approved in them
 
-	Held []Held
+	Held []Held // what waits for HQ's decision first
 	Open []Open
 
 	Online      bool

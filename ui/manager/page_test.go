@@ -51,7 +51,7 @@ func busy() Board {
 		AtRisk:  yen(31200), Share: yen(50000), RiskCount: 23, ShareCount: 200,
 		FullLeft: 3*time.Hour + 12*time.Minute, SmallLeft: 23*time.Hour + 12*time.Minute,
 		Unsent: 41, UnsentSum: yen(31200),
-		Held:    []Held{{noon, payment.ID{1, 2, 3}, yen(900), "code_spent_twice"}},
+		Held:    []Held{{noon, payment.ID{1, 2, 3}, yen(900), "code_spent_twice", false}, {noon.Add(-26 * time.Hour), payment.ID{1, 2, 4}, yen(4200), "over_share", true}},
 		Open:    []Open{{noon, "R-1042", yen(640)}},
 		HQSince: noon, LastContact: noon, Policy: 7, Scanner: "lost", ScannerAt: noon, Second: "ok",
 	}
@@ -65,6 +65,7 @@ func busy() Board {
 func ordinary() Board {
 	b := busy()
 	b.Wallets = append(b.Wallets, Wallet{"other", 12, 0, yen(9900), yen(0), yen(9900)})
+	b.Held = b.Held[:1] // nothing was decided against the store lately
 	b.Online, b.Scanner, b.AtRisk, b.RiskCount, b.Unsent, b.UnsentSum = true, "ok", yen(640), 1, 2, yen(640)
 	return b
 }
@@ -212,7 +213,7 @@ func TestBoardByKeyboard(t *testing.T) {
 		b.Await(`document.querySelector("[role=alert].error").textContent.includes("wrong")`)
 		b.Type("482915" + webtest.Enter)
 		b.Await(`document.querySelector("canvas") !== null`)
-		b.WantText("¥31,200", "62 % of ¥50,000", "getting less", "3 h 12 min", "A code was spent twice", "R-1042")
+		b.WantText("¥31,200", "62 % of ¥50,000", "getting less", "3 h 12 min", "A code was spent twice", "Decided: the store bears it", "R-1042")
 		b.Type(webtest.Escape)
 		b.Await(`location.pathname === "/"`)
 	}

@@ -55,9 +55,9 @@ func (b Board) Todos() ([]Todo, error) {
 	if b.Second == "failed" && b.Stopped == payment.ReasonNone { // a lane that stopped records nothing at all
 		list = append(list, Todo{Kind: TodoDisk, Tone: "bad"})
 	}
-	if len(b.Held) > 0 { // HQ decides: it is no matter of seconds
-		t := Todo{Kind: TodoHeld, Tone: "mid", Count: len(b.Held)}
-		for _, h := range b.Held {
+	if asked := b.Asked(); len(asked) > 0 { // HQ decides: it is no matter of seconds
+		t := Todo{Kind: TodoHeld, Tone: "mid", Count: len(asked)}
+		for _, h := range asked {
 			if err := t.add(h.Amount); err != nil {
 				return nil, err
 			}
@@ -65,6 +65,16 @@ func (b Board) Todos() ([]Todo, error) {
 		list = append(list, t)
 	}
 	return list, nil
+}
+
+// Asked are the payments that wait for HQ's decision.
+func (b Board) Asked() (list []Held) {
+	for _, h := range b.Held {
+		if !h.Borne {
+			list = append(list, h)
+		}
+	}
+	return list
 }
 
 // line is what the line to HQ, or the want of it, asks of somebody.

@@ -29,6 +29,8 @@ func TestTodos(t *testing.T) {
 		{"looking for the scanner", with(func(b *Board) { b.Scanner = "start" }), ""},
 		{"a scanner that another has", with(func(b *Board) { b.Scanner = "busy" }), "scanner 0 []"},
 		{"stopped by its second disk", stopped(), ""},
+		{"decided against the store", with(func(b *Board) { b.Held = []Held{{Amount: yen(5), Borne: true}} }), ""},
+		{"one asked and one decided", with(func(b *Board) { b.Held = []Held{{Amount: yen(900)}, {Amount: yen(5), Borne: true}} }), "held 1 [900 JPY]"},
 		{"no second disk", with(func(b *Board) { b.Second = "off" }), ""},
 	} {
 		list, err := tt.b.Todos()

@@ -54,7 +54,7 @@ func testResolve(b *Bench) {
 			}
 			told := wire.Posted // the store is paid
 			if to == ledger.LossTaken && kind.Loss() == ledger.LossStore {
-				told = wire.Rejected
+				told = wire.Borne
 			}
 			b.wantTold(s, x.Entry, told)
 			got, err := b.Exception(b.Ctx, x.ID)

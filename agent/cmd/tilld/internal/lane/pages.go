@@ -225,6 +225,8 @@ func rowState(p journal.Payment) cashier.RowState {
 		return cashier.Posted
 	case p.Progress == journal.Suspense || p.Progress == journal.Rejected:
 		return cashier.Held
+	case p.Progress == journal.Borne:
+		return cashier.Borne
 	}
 	return cashier.AtLane
 }
@@ -273,9 +275,7 @@ func (s screen) fillBoard(ctx context.Context, b *manager.Board, v lane.View, mo
 	if err != nil {
 		return err
 	}
-	for _, p := range held {
-		b.Held = append(b.Held, manager.Held{At: time.UnixMilli(p.Wall), Payment: p.ID, Amount: p.Amount, Note: p.Reason})
-	}
+	b.Held = heldRows(held)
 	open, err := s.journal.NotCompleted(ctx)
 	if err != nil {
 		return err
@@ -284,6 +284,23 @@ func (s screen) fillBoard(ctx context.Context, b *manager.Board, v lane.View, mo
 		b.Open = append(b.Open, manager.Open{At: time.UnixMilli(o.Wall), Reference: o.Reference, Amount: o.Paid})
 	}
 	return nil
+}
+
+// maxBorne bounds how many of HQ's decisions against the store the manager is shown; what waits is shown whole.
+const maxBorne = 20
+
+func heldRows(list []journal.Payment) (rows []manager.Held) {
+	borne := 0
+	for _, p := range list {
+		row := manager.Held{At: time.UnixMilli(p.Wall), Payment: p.ID, Amount: p.Amount, Note: p.Reason, Borne: p.Progress == journal.Borne}
+		if row.Borne {
+			borne++
+		}
+		if borne <= maxBorne {
+			rows = append(rows, row)
+		}
+	}
+	return rows
 }
 
 // hours sums payments by the hour of the store's day, from the first to the last that has any.
