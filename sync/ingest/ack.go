@@ -60,13 +60,13 @@ func (g *Ingest) sendAnswer(ctx context.Context, a *answer) error {
 	if err != nil {
 		return fmt.Errorf("signing an acknowledgement: %w", err)
 	}
-	g.sent(g.send(ctx, wire.DownTopic(a.terminal), raw))
+	g.sent(g.send(ctx, wire.DownTopic(a.terminal), 0, raw))
 	if a.beat == nil || !newest.above(a.beat) {
 		return nil
 	}
 	for _, doc := range [][]byte{newest.rawTrust, newest.rawPolicy} {
 		if len(doc) > 0 {
-			g.send(ctx, wire.DownTopic(a.terminal), doc)
+			g.send(ctx, wire.DownTopic(a.terminal), 0, doc)
 		}
 	}
 	return nil

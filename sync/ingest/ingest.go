@@ -163,13 +163,15 @@ func (g *Ingest) hello(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("signing a hello: %w", err)
 	}
-	g.send(ctx, wire.AllTopic, raw)
+	// With QoS 1, though no lane asks for it: the broker's PUBACK proves nothing, but where none comes, the road leads
+	// nowhere (a node of a cluster that has lost the others), and the client takes another.
+	g.send(ctx, wire.AllTopic, 1, raw)
 	return nil
 }
 
 // send frames a signed message and hands it to the road.
-func (g *Ingest) send(ctx context.Context, topic string, sealed []byte) bool {
-	if err := g.cfg.Publish.Publish(ctx, topic, 0, wire.FrameSigned(sealed)); err != nil {
+func (g *Ingest) send(ctx context.Context, topic string, qos byte, sealed []byte) bool {
+	if err := g.cfg.Publish.Publish(ctx, topic, qos, wire.FrameSigned(sealed)); err != nil {
 		if ctx.Err() == nil {
 			g.log.warn(ctx, "message not sent", "topic", topic, "error", err.Error())
 		}

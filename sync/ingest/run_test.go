@@ -364,7 +364,7 @@ func TestHello(t *testing.T) {
 			b.Must(err)
 			var h wire.Hello
 			b.Must(wire.UnmarshalKnown(m.Payload, &h))
-			if s.topic != wire.AllTopic || s.qos != 0 || string(h.Nonce) != string(g.nonce) || h.HQEpoch != g.hqEpoch ||
+			if s.topic != wire.AllTopic || s.qos != 1 || string(h.Nonce) != string(g.nonce) || h.HQEpoch != g.hqEpoch ||
 				h.Time != ingesttest.Noon.Add(time.Duration(i)*30*time.Second).UnixMilli() {
 				t.Errorf("hello %d: %+v", i, h)
 			}

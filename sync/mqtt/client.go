@@ -196,6 +196,18 @@ func (c *Client) session(topic string, qos byte, payload []byte) (*session, erro
 	return nil, ErrDown
 }
 
+// errElsewhere ends a connection whose owner wants another broker.
+var errElsewhere = errors.New("nobody answered through this broker")
+
+// Elsewhere ends the present connection, if there is one, and has Run go on to the next broker: for an owner who
+// hears nothing on a link that is up. A node of a cluster that has lost the others looks well from here, and so
+// does a broker that HQ is not connected to. With one address it connects again, since a cluster can be behind it.
+func (c *Client) Elsewhere() {
+	if s := c.current.Load(); s != nil {
+		s.fail(errElsewhere)
+	}
+}
+
 // Stats returns the counters.
 func (c *Client) Stats() Stats {
 	return Stats{

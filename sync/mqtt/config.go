@@ -53,7 +53,7 @@ type Config struct {
 	InFlight int // QoS 1 messages without PUBACK at one time; 0: 16
 
 	KeepAlive  time.Duration // silence after which the broker is pinged; whole seconds from 2; 0: 20 s
-	Timeout    time.Duration // for connecting, a write, a SUBACK, a ping's answer; 0: 10 s
+	Timeout    time.Duration // for connecting, a write, a SUBACK, and, unless KeepAlive is less, a ping's answer; 0: 10 s
 	AckTimeout time.Duration // a PUBACK later than this costs the connection; 0: 30 s
 
 	Backoff func(failures int) time.Duration                                  // nil: Backoff

@@ -77,7 +77,7 @@ func (s *session) options(ctx context.Context, a address) *paho.ClientOptions {
 	o.SetConnectRetry(false)
 	o.SetStore(paho.NewMemoryStore())
 	o.SetKeepAlive(cfg.KeepAlive)
-	o.SetPingTimeout(cfg.Timeout)
+	o.SetPingTimeout(min(cfg.Timeout, cfg.KeepAlive))
 	o.SetConnectTimeout(cfg.Timeout)
 	o.SetWriteTimeout(cfg.Timeout)
 	o.SetDefaultPublishHandler(s.receive)

@@ -33,7 +33,7 @@ var bugs = []struct {
 	{1, Bug{Name: "HQ posts twice now and then", Ledger: func(o *office, s *ledger.Store) ingest.Ledger { return &doubler{s, o} }}},
 	{8, Bug{Name: "a lane forgets after a restart what it has out", Starting: forgetShare}},
 	{2, Bug{Name: "a lane believes whoever signs", Keys: believeAll}},
-	{1, Bug{Name: "HQ does not say that it was restored", Restored: func(*office) error { return nil }}},
+	{3, Bug{Name: "HQ does not say that it was restored", Restored: func(*office) error { return nil }}},
 	{1, Bug{Name: "HQ does not ask whether a code has paid", Ledger: func(o *office, s *ledger.Store) ingest.Ledger { return &blind{s, o} }}},
 }
 

@@ -108,7 +108,7 @@ func (u *Uplink) ack(ctx context.Context, sealed []byte) error {
 // progress moves the window and shortens the wait again.
 func (u *Uplink) progress(a *wire.Ack, v Verdict) {
 	now := u.cfg.Now()
-	u.wait = firstWait
+	u.wait, u.slow = firstWait, 0
 	if f := u.flows[a.Epoch]; f != nil {
 		f.ack(v.Acked, now)
 		if a.Resend {
@@ -124,6 +124,7 @@ func (u *Uplink) contact(ctx context.Context, a *wire.Ack) error {
 	for i, c := range u.challenges {
 		if bytes.Equal(c.nonce, a.Echo) {
 			u.challenges = append([]challenge(nil), u.challenges[i+1:]...)
+			u.vain = 0
 			if err := u.cfg.OnContact(ctx, Contact{HQTime: time.UnixMilli(a.Time).UTC(), Sent: c.sent}); err != nil {
 				return fmt.Errorf("noting HQ's time: %w", err)
 			}

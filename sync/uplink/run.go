@@ -35,6 +35,8 @@ type Uplink struct {
 	lost       map[uint64]struct{} // epochs of which HQ knows less than that
 	wait       time.Duration
 	nextBeat   time.Time
+	vain       int       // links given up since HQ last answered
+	slow       int       // questions on this link since they have become slowest
 	said       time.Time // when the log last heard of a refusal
 	unsaid     int       // refusals since
 }
@@ -175,7 +177,7 @@ func (u *Uplink) stalled(now time.Time) bool {
 
 // ask puts a beat after a silence and waits longer before the next one.
 func (u *Uplink) ask(ctx context.Context, now time.Time) error {
-	silent := u.nonce == nil || u.stalled(now)
+	silent := u.nonce == nil || u.stalled(now) || len(u.challenges) > 0 // the last one was not answered
 	if silent { // send nothing more until HQ has answered
 		u.nonce = nil
 		for _, f := range u.flows {
@@ -191,8 +193,27 @@ func (u *Uplink) ask(ctx context.Context, now time.Time) error {
 		if u.wait > 2*firstWait {
 			u.setHQ(false)
 		}
+		u.elsewhere()
 	}
 	return nil
+}
+
+// maxVain bounds how rarely another link is tried: every 16 of the slowest questions.
+const maxVain = 4
+
+// elsewhere gives a link up on which HQ has long been silent. It may be HQ that is away: then every lane comes by
+// here, and they must not all go from broker to broker without pause.
+func (u *Uplink) elsewhere() {
+	if u.cfg.Elsewhere == nil || u.wait < u.cfg.Slowest {
+		return
+	}
+	if u.slow++; u.slow < 1<<min(u.vain, maxVain) {
+		return
+	}
+	u.slow = 0
+	u.vain++
+	u.cfg.Log.Warn("HQ is silent on this link; another is tried", "count", u.vain)
+	u.cfg.Elsewhere()
 }
 
 func (u *Uplink) sleep(now time.Time) time.Duration {
@@ -211,7 +232,7 @@ func (u *Uplink) jittered(d time.Duration) time.Duration {
 }
 
 func (u *Uplink) linkUp(ctx context.Context) error {
-	u.link, u.nonce, u.wait = true, nil, firstWait
+	u.link, u.nonce, u.wait, u.slow = true, nil, firstWait, 0
 	u.challenges = nil
 	u.note(func(s *Status) { s.Link, s.Reason = true, "" })
 	return u.beat(ctx)

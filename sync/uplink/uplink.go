@@ -92,6 +92,11 @@ type Config struct {
 	// OnForked is called, perhaps repeatedly, when HQ holds another history of the epoch.
 	OnForked func(ctx context.Context, epoch uint64) error
 
+	// Elsewhere is called when questions on this link have gone unanswered for so long that another broker may be
+	// worth a try: after four or five, and then, as long as HQ stays silent wherever, less and less often. nil:
+	// there is only this way.
+	Elsewhere func()
+
 	Now    func() time.Time
 	Boot   func() time.Duration
 	Random func([]byte)   // fills with randomness

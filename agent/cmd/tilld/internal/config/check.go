@@ -171,7 +171,7 @@ func checkDir(key, dir string) *Error {
 }
 
 func checkBroker(b Broker) Faults {
-	return append(gather(checkBrokers(b.Addresses), checkPath("broker.credentials_file", b.CredentialsFile)), checkTLS("broker.tls", b.TLS)...)
+	return append(gather(checkBrokers(b.Addresses), checkKeepAlive(b.KeepAlive), checkPath("broker.credentials_file", b.CredentialsFile)), checkTLS("broker.tls", b.TLS)...)
 }
 
 func checkBrokers(addresses []string) *Error {
@@ -183,6 +183,14 @@ func checkBrokers(addresses []string) *Error {
 		if u.Scheme == "mqtt" && !isLoopback(u.Hostname()) {
 			return &Error{Key: "broker.addresses", Msg: fmt.Sprintf("%q: without TLS only on loopback; another machine's is mqtts://", a)}
 		}
+	}
+	return nil
+}
+
+func checkKeepAlive(text string) *Error {
+	d, err := time.ParseDuration(text)
+	if text != "" && (err != nil || d < 2*time.Second || d > time.Hour || d%time.Second != 0) {
+		return &Error{Key: "broker.keep_alive", Msg: fmt.Sprintf("%q: want whole seconds, 2s to 1h", text)}
 	}
 	return nil
 }

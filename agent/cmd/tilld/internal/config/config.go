@@ -33,7 +33,17 @@ type TLS struct {
 type Broker struct {
 	Addresses       []string `toml:"addresses"`        // mqtt://host[:1883] or mqtts://host[:8883], tried in turn; a lane's: empty for those in HQ's answer
 	CredentialsFile string   `toml:"credentials_file"` // one line, user:password, mode 0600
+	KeepAlive       string   `toml:"keep_alive"`       // silence after which the broker is asked whether it is there: 2s to 1h; empty: 20s
 	TLS             TLS      `toml:"tls"`
+}
+
+// KeepAliveTime is KeepAlive; 0: what sync/mqtt takes by itself.
+func (b Broker) KeepAliveTime() time.Duration {
+	d, err := time.ParseDuration(b.KeepAlive)
+	if err != nil {
+		return 0 // check has refused any text but the empty one
+	}
+	return d
 }
 
 // Log is how the program speaks to its operators, on standard error.

@@ -61,6 +61,8 @@ func TestLaneErrorsNameFileLineAndKey(t *testing.T) {
 		{"relative CA", ok + "[broker.tls]\nca = \"ca.pem\"\n", ":7: broker.tls.ca: "},
 		{"a certificate without its key", ok + "[broker.tls]\ncert = \"/c\"\n", ":7: broker.tls.cert: "},
 		{"relative credentials", ok + "credentials_file = \"c\"\n", ":6: broker.credentials_file: "},
+		{"keep alive of words", ok + "keep_alive = \"soon\"\n", ":6: broker.keep_alive: "},
+		{"keep alive too short", ok + "keep_alive = \"1s\"\n", ":6: broker.keep_alive: "},
 		{"HQ's file", "data = \"/d\"\n[serve]\naddress = \"127.0.0.1:1\"\n", ": this is HQ's configuration: run it with tilld hq -c "},
 		{"HQ's table in a lane's file", ok + "[serve]\naddress = \"127.0.0.1:1\"\n", ":6: serve: unknown key"},
 		{"off loopback", ok + "[listen]\npos = \"0.0.0.0:1\"\n", ":7: listen.pos: "},

@@ -109,7 +109,7 @@ func (n *Node) openBroker() error {
 // outsideBroker makes the client one of somebody else's broker.
 func (n *Node) outsideBroker(mc *mqtt.Config) (err error) {
 	b := n.cfg.Broker
-	mc.Brokers = b.Addresses
+	mc.Brokers, mc.KeepAlive = b.Addresses, b.KeepAliveTime()
 	if b.CredentialsFile != "" {
 		if mc.Username, mc.Password, err = mqtt.ReadCredentials(b.CredentialsFile); err != nil {
 			return err

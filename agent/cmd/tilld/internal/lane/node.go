@@ -219,7 +219,7 @@ func (n *Node) openUplink(software string) error {
 		return errors.New("no broker: neither broker.addresses nor HQ's answer names one")
 	}
 	mc := mqtt.Config{
-		Brokers: addresses, ClientID: "lane-" + n.id.Terminal.String(), Log: n.log,
+		Brokers: addresses, ClientID: "lane-" + n.id.Terminal.String(), Log: n.log, KeepAlive: b.KeepAliveTime(),
 		Subscriptions: []mqtt.Subscription{{Filter: wire.DownTopic(n.id.Terminal)}, {Filter: wire.AllTopic}},
 		OnMessage:     func(_ string, payload []byte) { n.uplink.Message(payload) },
 		OnState: func(up bool, reason error) {
@@ -251,7 +251,7 @@ func (n *Node) openUplink(software string) error {
 		Trust:     n.trustVersion,
 		OnPolicy:  func(ctx context.Context, _ wire.Typ, sealed []byte) error { return n.lane.Policy(ctx, sealed) },
 		OnContact: func(ctx context.Context, c uplink.Contact) error { return n.lane.Contact(ctx, c.HQTime, c.Sent) },
-		OnAck:     n.lane.Acked, OnForked: n.lane.Forked,
+		OnAck:     n.lane.Acked, OnForked: n.lane.Forked, Elsewhere: n.client.Elsewhere,
 		Now: time.Now, Boot: n.clock.Boot, Jitter: mathrand.Float64, Log: n.log,
 		Random: func(b []byte) { _, _ = rand.Read(b) }, // crypto/rand.Read never fails
 	})
