@@ -178,7 +178,7 @@ func (u *Uplink) stalled(now time.Time) bool {
 // ask puts a beat after a silence and waits longer before the next one.
 func (u *Uplink) ask(ctx context.Context, now time.Time) error {
 	silent := u.nonce == nil || u.stalled(now) || len(u.challenges) > 0 // the last one was not answered
-	if silent { // send nothing more until HQ has answered
+	if silent {                                                         // send nothing more until HQ has answered
 		u.nonce = nil
 		for _, f := range u.flows {
 			f.restart(now)

@@ -36,6 +36,9 @@ import (
 const asProgram = "TILLD_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
+	if conf := os.Getenv(asNATS); conf != "" {
+		os.Exit(runNATS(conf))
+	}
 	if os.Getenv(asProgram) != "" {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
@@ -63,6 +66,7 @@ type stage struct {
 	level   string // of the processes' logs; empty: warn
 	shown   shown
 	outside bool // commands run as processes of their own: the data lies on a disk that this one serves
+	road    road // brokers beside HQ; the zero one is HQ's own, behind line
 }
 
 // shown are the codes that phones have shown.
@@ -78,12 +82,13 @@ func (c *shown) note(code string) string {
 	return code
 }
 
-// process is tilld, running.
+// process is tilld, running; or another program, by command.
 type process struct {
-	t    testing.TB
-	args []string
-	cmd  *exec.Cmd
-	log  *lockedBuffer
+	t       testing.TB
+	args    []string
+	command func() *exec.Cmd // nil: tilld with args
+	cmd     *exec.Cmd
+	log     *lockedBuffer
 }
 
 type lockedBuffer struct {
@@ -123,16 +128,26 @@ func (s *stage) start(args ...string) *process {
 
 func (p *process) begin() {
 	p.t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		p.t.Fatal(err)
+	if p.command != nil {
+		p.cmd = p.command()
+	} else {
+		p.cmd = exec.Command(self(p.t), p.args...)
+		p.cmd.Env = append(os.Environ(), asProgram+"=1")
 	}
-	p.cmd = exec.Command(self, p.args...)
-	p.cmd.Env = append(os.Environ(), asProgram+"=1")
 	p.cmd.Stderr, p.cmd.Stdout = p.log, p.log
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
+}
+
+// self is this test binary.
+func self(t testing.TB) string {
+	t.Helper()
+	path, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // kill is kill -9; killing what has ended is no fault.
@@ -191,12 +206,8 @@ func (s *stage) cli(args ...string) string {
 // tilldOutside runs a command as a process of its own.
 func tilldOutside(t testing.TB, args ...string) (code int, out, errs string) {
 	t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var o, e bytes.Buffer
-	cmd := exec.Command(self, args...)
+	cmd := exec.Command(self(t), args...)
 	cmd.Env = append(os.Environ(), asProgram+"=1")
 	cmd.Stdout, cmd.Stderr = &o, &e
 	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
@@ -246,7 +257,11 @@ func (s *stage) setUp(lanes int, edit func(*policy.Document)) {
 	s.token = s.cli("hq", "token", "add", "--data", data, "--scope", "finance", "tester")
 	broker, api := freeAddr(s.TB), freeAddr(s.TB)
 	s.hqURL = "http://" + api
-	conf := s.file("hq.toml", fmt.Sprintf("data = %q\n[embedded_broker]\nlisten = %q\n[serve]\naddress = %q\n[settle]\nzone = \"Asia/Tokyo\"\n[log]\nlevel = %q\n", data, broker, api, cmp.Or(s.level, "warn")))
+	way := fmt.Sprintf("[embedded_broker]\nlisten = %q\n", broker)
+	if s.road.outside() {
+		way = s.road.table(0)
+	}
+	conf := s.file("hq.toml", fmt.Sprintf("data = %q\n%s[serve]\naddress = %q\n[settle]\nzone = \"Asia/Tokyo\"\n[log]\nlevel = %q\n", data, way, api, cmp.Or(s.level, "warn")))
 	s.hq = s.start("hq", "-c", conf)
 	s.line, err = outage.Start(outage.Config{Listen: "127.0.0.1:0", Target: broker})
 	s.must(err)
@@ -272,8 +287,12 @@ func (s *stage) addLane(hqData, name string) {
 	l.scanner, err = emulate.NewScanner(link, emulate.Options{})
 	s.must(err)
 	s.Cleanup(func() { _ = l.scanner.Close() })
-	conf := s.file(name+".toml", fmt.Sprintf("data = %q\n[scanner]\npath = %q\nprofile = %q\nlocks = %q\n[broker]\naddresses = [%q]\n[listen]\npages = %q\npos = %q\n[log]\nlevel = %q\n",
-		l.dir, link, s.profile, s.dir, "mqtt://"+s.line.Addr(), l.pages, l.pos, cmp.Or(s.level, "warn")))
+	way := fmt.Sprintf("[broker]\naddresses = [%q]\nkeep_alive = %q\n", "mqtt://"+s.line.Addr(), s.road.keepAlive)
+	if s.road.outside() {
+		way = s.road.table(len(s.lanes))
+	}
+	conf := s.file(name+".toml", fmt.Sprintf("data = %q\n[scanner]\npath = %q\nprofile = %q\nlocks = %q\n%s[listen]\npages = %q\npos = %q\n[log]\nlevel = %q\n",
+		l.dir, link, s.profile, s.dir, way, l.pages, l.pos, cmp.Or(s.level, "warn")))
 	l.process = s.start("lane", "-c", conf)
 	s.lanes = append(s.lanes, l)
 }
