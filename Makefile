@@ -26,6 +26,7 @@ ROUNDS   ?= 500
 CUTS     ?= 1000
 POINTS   ?= all
 BROKER_ROUNDS ?= 50
+MEDDLED  ?= 1000000
 SEEDS    ?= 500
 
 .PHONY: help
@@ -78,10 +79,11 @@ sim: ## SEEDS whole-system runs on virtual time (default 500; FIRST=N for others
 	go test -count 1 -timeout 0 -v -run 'TestSim$$' ./sync/sim -sim.first=$(or $(FIRST),1) -sim.seeds=$(SEEDS)
 
 .PHONY: soak
-soak: ## 20,000 seeds of sim, the kill -9 loop for ROUNDS rounds (default 500), CUTS power cuts each of lane and HQ (1000), POINTS crash points of each kind (all), BROKER_ROUNDS faults of each kind of each broker (50); hours
+soak: ## 20,000 seeds of sim, the kill -9 loop for ROUNDS rounds (default 500), CUTS power cuts each of lane and HQ (1000), POINTS crash points of each kind (all), MEDDLED messages of a hostile broker (1,000,000), BROKER_ROUNDS faults of each kind of each broker (50); hours
 	$(MAKE) sim SEEDS=20000
 	TILLD_POWER_CUTS=$(CUTS) go test -count 1 -timeout 0 -v -run PowerCut $(POWER)
 	TILLD_CRASH_POINTS=$(POINTS) go test -count 1 -timeout 0 -v -run CrashPoints ./agent/cmd/tilld
+	TILLD_MEDDLED=$(MEDDLED) go test -count 1 -timeout 0 -v -run 'Meddler$$' ./sync/sim
 	TILLD_BROKER_ROUNDS=$(BROKER_ROUNDS) go test -count 1 -timeout 0 -v -run Brokers ./agent/cmd/tilld
 	TILLD_KILL_ROUNDS=$(ROUNDS) go test -count 1 -timeout 0 -v -run Kill ./agent/cmd/...
 

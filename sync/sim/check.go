@@ -26,6 +26,9 @@ type Result struct {
 	Unseen     int // payments that nobody saw, because the program died
 	Messages   simnet.Stats
 	Exceptions map[ledger.Kind]int
+	Meddled    map[string]int // what a meddler did to messages
+	Refused    int            // of these, by the lanes that ran at the end
+	Acked      int            // acknowledgements that lanes took while he was at it
 }
 
 // settleAndCheck lets everything heal and come to rest, settles, and compares.
@@ -49,6 +52,7 @@ func (w *World) heal() {
 	w.healed = true
 	w.plan.Climate = simnet.Faults{Quick: 100 * time.Millisecond}
 	w.broker.SetFaults(w.plan.Climate)
+	w.broker.SetMeddler(nil)
 	o := w.office
 	o.down = false
 	o.disk.Mend()

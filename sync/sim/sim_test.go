@@ -46,9 +46,13 @@ func room(t *testing.T) string {
 
 func run(t *testing.T, base string, plan Plan, bug Bug, out io.Writer) (Result, error) {
 	t.Helper()
-	dir := filepath.Join(base, fmt.Sprint(plan.Seed))
-	defer os.RemoveAll(dir)
-	o := Options{Dir: dir, Bug: bug, Out: out}
+	return runWith(t, base, plan, Options{Bug: bug, Out: out})
+}
+
+func runWith(t *testing.T, base string, plan Plan, o Options) (Result, error) {
+	t.Helper()
+	o.Dir = filepath.Join(base, fmt.Sprint(plan.Seed))
+	defer os.RemoveAll(o.Dir)
 	if *simLog {
 		o.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}

@@ -155,7 +155,7 @@ func (p *program) open() (err error) {
 	}
 	p.uplink = uplink.New(uplink.Config{
 		Terminal: p.id, Signer: p.journal.Signer, Software: software,
-		Outbox: w.bug.outbox(p, outbox.New(p.journal, w.log)), Link: w.bug.link(p, p.client), HQKeys: w.bug.keys(p, p.lane.Keys),
+		Outbox: watch(p, w.bug.outbox(p, outbox.New(p.journal, w.log))), Link: w.bug.link(p, p.client), HQKeys: w.bug.keys(p, p.lane.Keys),
 		Policy:    func() uint64 { return p.lane.Bundle().PolicyVersion() },
 		OnPolicy:  p.onPolicy,
 		OnContact: p.onContact,
@@ -286,6 +286,7 @@ func (p *program) ticking() {
 // onAck, onPolicy and onContact hand on what HQ says.
 func (p *program) onContact(ctx ctx, c uplink.Contact) error {
 	before := p.clock.Saved().Anchor
+	p.w.meddler.contact(p, c)
 	err := p.lane.Contact(ctx, c.HQTime, c.Sent)
 	if p.clock.Saved().Anchor != before {
 		p.heard = p.w.loop.Now()

@@ -35,6 +35,7 @@ type World struct {
 	truth  *truth
 	log    *slog.Logger
 
+	meddler             *meddler     // who carries the messages instead of the broker; nil: nobody
 	forger              *wire.Signer // of words that nobody should believe
 	rawTrust, rawPolicy []byte
 	hash                policy.HashKey
@@ -77,6 +78,9 @@ type Options struct {
 	Out io.Writer // for the trace; nil: none
 	Log *slog.Logger
 	Bug Bug
+	// Meddled is how many messages somebody who holds the broker forges, alters, holds back or brings again. 0: nobody
+	// does.
+	Meddled int
 }
 
 // Run does what a plan says and checks what came of it.
@@ -95,8 +99,10 @@ func Run(t *testing.T, plan Plan, o Options) (r Result, err error) {
 		r.Trace = w.traced
 	}()
 	w.open()
+	w.meddle(o.Meddled)
 	w.play()
 	r = w.settleAndCheck()
+	w.meddler.check(&r)
 	return r, nil
 }
 

@@ -22,7 +22,8 @@ type Broker struct {
 	life    int // of the broker; what an earlier one carried is gone
 	clients []*Client
 	last    map[string]time.Time // by topic: when the last message comes that was not late
-	past    []message            // a ring
+	meddler func(topic string, payload []byte)
+	past    []message // a ring
 	at      int
 	stats   Stats
 }
@@ -39,6 +40,10 @@ func NewBroker(loop *Loop, random *rand.Rand) *Broker {
 
 // SetFaults changes how badly messages are carried from now on.
 func (b *Broker) SetFaults(f Faults) { b.faults = f }
+
+// SetMeddler puts somebody between the clients: what they send comes to him alone, and nothing is heard but what he
+// brings by Inject. nil: nobody.
+func (b *Broker) SetMeddler(f func(topic string, payload []byte)) { b.meddler = f }
 
 // Stats counts since the start.
 func (b *Broker) Stats() Stats { return b.stats }
@@ -87,6 +92,10 @@ func (c *Client) Send(_ context.Context, topic string, _ byte, payload []byte) e
 		return ErrDown
 	}
 	b.stats.Sent++
+	if b.meddler != nil {
+		b.meddler(topic, payload)
+		return nil
+	}
 	b.carry(topic, payload)
 	return nil
 }
