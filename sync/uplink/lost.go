@@ -14,11 +14,12 @@ const maxQuestions = 32
 // been told.
 type question struct {
 	epoch, acked uint64
+	hqEpoch      uint64 // whose word acked was: a later one that knows less has said so by its number
 	nonce        []byte
 }
 
 func (u *Uplink) asked(e Epoch, c challenge) {
-	if u.questions = append(u.questions, question{e.Epoch, e.Acked, c.nonce}); len(u.questions) > maxQuestions {
+	if u.questions = append(u.questions, question{e.Epoch, e.Acked, e.HQEpoch, c.nonce}); len(u.questions) > maxQuestions {
 		u.questions = u.questions[1:]
 	}
 }
@@ -43,7 +44,7 @@ func (u *Uplink) weighLost(a *wire.Ack, v Verdict) {
 // answered says whether an answer was made for a beat that had said more than it knows.
 func (u *Uplink) answered(a *wire.Ack) bool {
 	for _, q := range u.questions {
-		if q.epoch == a.Epoch && q.acked > a.Acked && bytes.Equal(q.nonce, a.Echo) {
+		if q.epoch == a.Epoch && q.hqEpoch == a.HQEpoch && q.acked > a.Acked && bytes.Equal(q.nonce, a.Echo) {
 			return true
 		}
 	}

@@ -71,6 +71,42 @@ func TestLateAnswersAreNoLoss(t *testing.T) {
 	})
 }
 
+// TestALateAnswerOfARestoredHQIsNoLoss: HQ answered, in its new epoch, a question that had told it of more; before that
+// answer came it had been sent again all that it lacked.
+func TestALateAnswerOfARestoredHQIsNoLoss(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := begin(t)
+		defer s.stop()
+		s.lane.write(t, 50)
+		s.up.LinkUp()
+		s.carry()
+		s.up.SendNow()
+		synctest.Wait()
+		asked := s.road.take()
+		s.hq.held[7] = s.hq.held[7][:20]
+		s.hq.epoch++
+		s.hq.restart()
+		var late [][]byte
+		for _, m := range asked {
+			late = append(late, s.hq.take(m))
+		}
+		s.up.Message(s.hq.hello())
+		s.up.SendNow()
+		s.carry()
+		s.wantAcked(0, 50)
+		if n := len(s.hq.held[7]); n != 50 || len(late) == 0 {
+			t.Fatalf("HQ holds %d, %d late answers", n, len(late))
+		}
+		for _, m := range late {
+			s.up.Message(m)
+			synctest.Wait()
+		}
+		if s.up.Status().Lost {
+			t.Error("a late answer passes for a loss")
+		}
+	})
+}
+
 // TestABeatNamesWhoseWordItHas: of an epoch that a restored HQ was not asked about yet, the word is the old HQ's.
 func TestABeatNamesWhoseWordItHas(t *testing.T) {
 	s := State{Current: 3, HQEpoch: 20}
