@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -40,9 +41,12 @@ func TestMeddler(t *testing.T) {
 	all := map[string]int{}
 	sum, want := 0, meddled(t)
 	var total Result
-	first := *simFirst
-	seed := first
-	for ; sum < want; seed++ {
+	var seeds []uint64
+	for seed := range meddledSeeds(*simFirst) {
+		if sum >= want {
+			break
+		}
+		seeds = append(seeds, seed)
 		plan := meddledPlan(seed)
 		r, err := runMeddled(t, base, plan, Bug{})
 		if err != nil {
@@ -56,14 +60,29 @@ func TestMeddler(t *testing.T) {
 			sum += meddledRun
 		}
 		total.Shown, total.Settled, total.Acked, total.Refused = total.Shown+r.Shown, total.Settled+r.Settled, total.Acked+r.Acked, total.Refused+r.Refused
-		if done := seed - first + 1; done%10 == 0 {
-			t.Logf("%d seeds, %d messages", done, sum)
+		if len(seeds)%10 == 0 {
+			t.Logf("%d seeds, %d messages", len(seeds), sum)
 		}
 	}
-	t.Logf("seeds %d to %d: %d messages dropped, delayed, brought again, altered or forged; lanes refused %d and took %d acknowledgements; %d payments shown, %d settled",
-		first, seed-1, sum, total.Refused, total.Acked, total.Shown, total.Settled)
+	t.Logf("seeds %d: %d messages dropped, delayed, brought again, altered or forged; lanes refused %d and took %d acknowledgements; %d payments shown, %d settled",
+		seeds, sum, total.Refused, total.Acked, total.Shown, total.Settled)
 	for _, k := range slices.Sorted(maps.Keys(all)) {
 		t.Logf("%8d %s", all[k], k)
+	}
+}
+
+// meddledSeeds are those that once failed, and then all from first on.
+func meddledSeeds(first uint64) iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		for _, seed := range []uint64{
+			1002, // an answer of a restored HQ came late, and was taken for the proof that HQ had lost something
+		} {
+			if !yield(seed) {
+				return
+			}
+		}
+		for seed := first; yield(seed); seed++ {
+		}
 	}
 }
 

@@ -89,7 +89,7 @@ func TestEveryCommandIsInTheReadme(t *testing.T) {
 
 // TestDocumentedConfigurations are ones that tilld reads.
 func TestDocumentedConfigurations(t *testing.T) {
-	blocks := regexp.MustCompile("(?s)```toml\n(.*?)```").FindAllStringSubmatch(document(t, operations), -1)
+	blocks := regexp.MustCompile("(?s)```toml\n(.*?)```").FindAllStringSubmatch(document(t, operations)+document(t, brokersPage), -1)
 	roles := map[string]bool{}
 	for _, b := range blocks {
 		file := filepath.Join(t.TempDir(), "tilld.toml")
@@ -139,7 +139,7 @@ func TestDocumentedScreens(t *testing.T) {
 
 // TestDocumentedAnchors: a link within a page, and one to another page, lead somewhere.
 func TestDocumentedAnchors(t *testing.T) {
-	for _, page := range []string{readme, operations} {
+	for _, page := range []string{readme, operations, brokersPage} {
 		text := document(t, page)
 		heads := map[string]bool{}
 		for _, h := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
