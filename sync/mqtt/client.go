@@ -93,17 +93,18 @@ func (c *Client) Run(ctx context.Context) error {
 	defer close(over)
 	running.Go(func() { c.deliver(over) })
 
-	for next, failures := 0, 0; ctx.Err() == nil; next++ {
+	for next, failures, pauses := 0, 0, 0; ctx.Err() == nil; next++ {
 		lasted, err := c.runOnce(ctx, c.brokers[next%len(c.brokers)], &running)
 		if ctx.Err() != nil {
 			break
 		}
 		if lasted >= stableAfter {
-			failures = 0
+			failures, pauses = 0, 0
 		}
 		c.report(err, failures)
 		if lasted > 0 || (next+1)%len(c.brokers) == 0 { // a broker that was not there: the next at once
-			pause(ctx, c.cfg.Backoff(failures))
+			pause(ctx, c.cfg.Backoff(pauses)) // not failures: three brokers are not to be waited for three times as long
+			pauses++
 		}
 		failures++
 	}

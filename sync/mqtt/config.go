@@ -56,7 +56,7 @@ type Config struct {
 	Timeout    time.Duration // for connecting, a write, a SUBACK, and, unless KeepAlive is less, a ping's answer; 0: 10 s
 	AckTimeout time.Duration // a PUBACK later than this costs the connection; 0: 30 s
 
-	Backoff func(failures int) time.Duration                                  // nil: Backoff
+	Backoff func(pauses int) time.Duration                                    // nil: Backoff
 	Now     func() time.Time                                                  // nil: time.Now
 	Dial    func(ctx context.Context, network, addr string) (net.Conn, error) // nil: net.Dialer
 }

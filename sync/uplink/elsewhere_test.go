@@ -14,17 +14,17 @@ func TestASilentLinkIsGivenUp(t *testing.T) {
 		s := begin(t)
 		defer s.stop()
 		start, moved := time.Now(), []time.Duration(nil)
-		s.up.cfg.Elsewhere = func() { moved = append(moved, time.Since(start)) }
+		given := make(chan time.Duration, 1)
+		s.up.cfg.Elsewhere = func() { given <- time.Since(start) }
 		down := func(d time.Duration) { // each time the link comes up anew, and nobody answers
-			for end := time.Now().Add(d); time.Now().Before(end); {
-				before := len(moved)
-				for len(moved) == before && time.Now().Before(end) {
-					time.Sleep(time.Second)
-					synctest.Wait()
-				}
-				if len(moved) > before {
+			for end := time.After(d); ; {
+				select {
+				case at := <-given:
+					moved = append(moved, at)
 					s.up.LinkDown(nil)
 					s.up.LinkUp()
+				case <-end:
+					return
 				}
 			}
 		}

@@ -63,7 +63,7 @@ func TestBrokers(t *testing.T) {
 			t.Parallel()
 			r := tt.road(t)
 			r.keepAlive = shortKeepAlive
-			b := &brokerStory{stage: &stage{TB: t, profile: "generic", dir: t.TempDir(), road: r, ids: payment.NewIDs(time.Now, rand.Reader)},
+			b := &brokerStory{stage: &stage{TB: t, profile: "generic", dir: t.TempDir(), road: r, patience: 3 * patience, ids: payment.NewIDs(time.Now, rand.Reader)},
 				took: map[string][]time.Duration{}}
 			b.setUp(tt.lanes, roomy)
 			b.play(rounds, tt.faults)

@@ -54,19 +54,20 @@ const patience = 60 * time.Second
 // stage is HQ, its broker behind a line that can be cut, and lanes, each a process of its own.
 type stage struct {
 	testing.TB
-	profile string // of the lanes' scanners
-	dir     string
-	hq      *process
-	hqURL   string
-	token   string
-	line    *outage.Proxy
-	issuer  *wire.Signer
-	lanes   []*laneProcess
-	ids     *payment.IDs
-	level   string // of the processes' logs; empty: warn
-	shown   shown
-	outside bool // commands run as processes of their own: the data lies on a disk that this one serves
-	road    road // brokers beside HQ; the zero one is HQ's own, behind line
+	profile  string // of the lanes' scanners
+	dir      string
+	hq       *process
+	hqURL    string
+	token    string
+	line     *outage.Proxy
+	issuer   *wire.Signer
+	lanes    []*laneProcess
+	ids      *payment.IDs
+	level    string // of the processes' logs; empty: warn
+	shown    shown
+	outside  bool          // commands run as processes of their own: the data lies on a disk that this one serves
+	road     road          // brokers beside HQ; the zero one is HQ's own, behind line
+	patience time.Duration // where it has to be more than usual
 }
 
 // shown are the codes that phones have shown.
@@ -300,7 +301,7 @@ func (s *stage) addLane(hqData, name string) {
 // until polls a condition; what is the story's words for it.
 func (s *stage) until(what string, ok func() bool) {
 	s.Helper()
-	deadline := time.NewTimer(patience)
+	deadline := time.NewTimer(max(patience, s.patience))
 	defer deadline.Stop()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
