@@ -9,6 +9,9 @@
 //	    ^                    │  beat: at once, then 5 s … 60 s           │ Ack: cursor and window move
 //	    └────link lost───────┴───────────────────────────────────────────┘ no progress: beat, then resend
 //
+// A link on which HQ stays silent for a minute or so is given up for another (Config.Elsewhere): that it is up proves
+// nothing.
+//
 // An epoch that HQ holds in another version (a fork) does not hold up the others: each has its own window.
 package uplink
 
