@@ -278,3 +278,17 @@ func TestClockAnchorAndBeats(t *testing.T) {
 		t.Errorf("anchor after a restart: %q, %v", a, err)
 	}
 }
+
+// TestNewestSaleByPlace: a clock that was set back makes identifiers that sort before older ones.
+func TestNewestSaleByPlace(t *testing.T) {
+	j := newJournal(t)
+	for i, sale := range []int{2, 1} {
+		mustAppend(t, j, saleFact(&payment.SaleOpened{Reference: "R", Total: yen(100), Due: yen(100)}, sale))
+		paid := approved(t, sale, 100, 1, uint64(i+1))
+		paid.Payment = id(10 + sale)
+		mustAppend(t, j, paid)
+	}
+	if list, err := j.NotCompleted(ctx); err != nil || len(list) != 2 || list[0].ID != *id(1) {
+		t.Errorf("not completed: %+v, %v; want the sale that was opened last first", list, err)
+	}
+}

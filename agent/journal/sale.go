@@ -55,13 +55,16 @@ func (j *Journal) SaleByRequest(ctx context.Context, request []byte) (s Sale, ok
 
 // SalesByReference lists the sales with the shop's reference, the newest first.
 func (j *Journal) SalesByReference(ctx context.Context, reference string) ([]Sale, error) {
-	return j.sales(ctx, `WHERE reference = ? AND reference <> '' ORDER BY id DESC`, reference)
+	return j.sales(ctx, `WHERE reference = ? AND reference <> ''`+newestFirst, reference)
 }
+
+// newestFirst orders sales as the journal has them: identifiers follow the wall clock, which may have been set.
+const newestFirst = ` ORDER BY (SELECT e.id FROM epoch e WHERE e.epoch = sale.epoch) DESC, seq DESC`
 
 // NotCompleted lists the sales that were paid, wholly or in part, and of which the POS never had the
 // outcome, the newest first.
 func (j *Journal) NotCompleted(ctx context.Context) ([]Sale, error) {
-	return j.sales(ctx, `WHERE completed IS NULL AND paid > 0 ORDER BY id DESC`)
+	return j.sales(ctx, `WHERE completed IS NULL AND paid > 0`+newestFirst)
 }
 
 // LeftBehind lists the payments of NotCompleted's sales that are of another business date than the given one, the
@@ -74,7 +77,7 @@ func (j *Journal) LeftBehind(ctx context.Context, today payment.Date, most int) 
 // OpenSales lists the sales that are neither paid in full, completed nor cancelled, the newest first: what
 // a crash left open is among them.
 func (j *Journal) OpenSales(ctx context.Context) ([]Sale, error) {
-	return j.sales(ctx, `WHERE completed IS NULL AND cancelled IS NULL AND paid < due ORDER BY id DESC`)
+	return j.sales(ctx, `WHERE completed IS NULL AND cancelled IS NULL AND paid < due`+newestFirst)
 }
 
 func (j *Journal) oneSale(ctx context.Context, where string, args ...any) (Sale, bool, error) {

@@ -66,6 +66,11 @@ func globSafe(path string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }
 
+// Before has f called before each step on the disk (mkdir, create, write, sync, rename, remove) with the path that it
+// is about; an error of f is the step's, and the step is not done. It is how tests bring about what disks do. Call it
+// before the archive is used.
+func (a *Archive) Before(f func(op, path string) error) { a.before = f }
+
 // Put archives a batch. When it returns nil the bytes survive a power cut. The same batch again is nil as
 // well; another one under the same identifier is ErrArchived and changes nothing.
 func (a *Archive) Put(b *Batch) error {

@@ -18,7 +18,10 @@ type Bug struct {
 	Link     func(*program, uplink.Link) uplink.Link
 	Keys     func(*program, func() wire.Keys) func() wire.Keys
 	Ledger   func(*office, *ledger.Store) ingest.Ledger
-	Restored func(*office) error // in the place of what is done behind a restore
+	Restored func(*office) error                   // in the place of what is done behind a restore
+	Keeps    func(*program) bool                   // whether a lane passes over papers that HQ sends
+	Retains  func(*program)                        // before retention works
+	Decides  func(ledger.Decision) ledger.Decision // what is recorded of a decision
 }
 
 func (b *Bug) starting(t *till) {
@@ -65,6 +68,21 @@ func (b *Bug) ledger(o *office, real *ledger.Store) ingest.Ledger {
 		return real
 	}
 	return b.Ledger(o, real)
+}
+
+func (b *Bug) keepsPolicy(p *program) bool { return b.Keeps != nil && b.Keeps(p) }
+
+func (b *Bug) retains(p *program) {
+	if b.Retains != nil {
+		b.Retains(p)
+	}
+}
+
+func (b *Bug) decision(d ledger.Decision) ledger.Decision {
+	if b.Decides == nil {
+		return d
+	}
+	return b.Decides(d)
 }
 
 func (b *Bug) restored(o *office) error {

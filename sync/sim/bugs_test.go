@@ -23,18 +23,23 @@ var bugs = []struct {
 	seed uint64
 	bug  Bug
 }{
-	{52, Bug{Name: "HQ acknowledges before it commits", Ledger: func(o *office, s *ledger.Store) ingest.Ledger { return &hasty{o, s, nil} }}},
-	{23, Bug{Name: "a lane lets go of what it has published", Link: func(p *program, l uplink.Link) uplink.Link { return careless{p, l} }}},
-	{45, Bug{Name: "a lane's disk says that it has synced", Starting: func(t *till) { t.disk.lies, t.disk.cuts = true, true }}},
-	{5, Bug{Name: "a lane commits behind showing", Scanning: keepStale, Starting: useStale}},
-	{6, Bug{Name: "HQ tells entries apart by their numbers alone", Ledger: func(o *office, s *ledger.Store) ingest.Ledger { return &numberer{s, o} }}},
+	{7, Bug{Name: "HQ acknowledges before it commits", Ledger: func(o *office, s *ledger.Store) ingest.Ledger { return &hasty{o, s, nil} }}},
+	{4, Bug{Name: "a lane lets go of what it has published", Link: func(p *program, l uplink.Link) uplink.Link { return careless{p, l} }}},
+	{47, Bug{Name: "a lane's disk says that it has synced", Starting: func(t *till) { t.disk.lies, t.disk.cuts = true, true }}},
+	{1, Bug{Name: "a lane commits behind showing", Scanning: keepStale, Starting: useStale}},
+	{24, Bug{Name: "HQ tells entries apart by their numbers alone", Ledger: func(o *office, s *ledger.Store) ingest.Ledger { return &numberer{s, o} }}},
 	{2, Bug{Name: "a lane takes a phone's counter that is equal to the last", Scanning: forgetCounter}},
-	{1, Bug{Name: "HQ records what it has already", Ledger: func(_ *office, s *ledger.Store) ingest.Ledger { return &forgetful{s} }}},
+	{2, Bug{Name: "HQ records what it has already", Ledger: func(_ *office, s *ledger.Store) ingest.Ledger { return &forgetful{s} }}},
 	{1, Bug{Name: "HQ posts twice now and then", Ledger: func(o *office, s *ledger.Store) ingest.Ledger { return &doubler{s, o} }}},
-	{8, Bug{Name: "a lane forgets after a restart what it has out", Starting: forgetShare}},
-	{2, Bug{Name: "a lane believes whoever signs", Keys: believeAll}},
-	{3, Bug{Name: "HQ does not say that it was restored", Restored: func(*office) error { return nil }}},
+	{2, Bug{Name: "a lane forgets after a restart what it has out", Starting: forgetShare}},
+	{5, Bug{Name: "a lane believes whoever signs", Keys: believeAll}},
+	{1, Bug{Name: "HQ does not say that it was restored", Restored: func(*office) error { return nil }}},
 	{1, Bug{Name: "HQ does not ask whether a code has paid", Ledger: func(o *office, s *ledger.Store) ingest.Ledger { return &blind{s, o} }}},
+	{1, Bug{Name: "retention takes what HQ does not have", Retains: pretendAcked}},
+	{1, Bug{Name: "a lane keeps to the policy with which it joined", Keeps: func(*program) bool { return true }}},
+	{2, Bug{Name: "a lane keeps quiet about what it took before it died", Starting: forgetOutcome}},
+	{33, Bug{Name: "HQ records another decision than was made", Decides: otherDecision}},
+	{1, Bug{Name: "HQ throws its newest batch away when it starts", StartHQ: sweepArchive}},
 }
 
 // hasty answers from what the ledger would say, and commits a moment later.
@@ -242,6 +247,37 @@ func believeAll(p *program, real func() wire.Keys) func() wire.Keys {
 			}
 			return keys(id)
 		}
+	}
+}
+
+// pretendAcked has a lane believe that HQ has everything.
+func pretendAcked(p *program) {
+	side(p.w, p.disk.Dir, journal.DatabaseFile, "UPDATE epoch SET acked = last")
+}
+
+// forgetOutcome has a lane believe that the shop's program has heard of every payment.
+func forgetOutcome(t *till) {
+	if image, err := t.disk.Image(); err != nil || len(image) == 0 {
+		return
+	}
+	side(t.w, t.disk.Dir, journal.DatabaseFile, "UPDATE sale SET completed = wall WHERE completed IS NULL AND paid > 0")
+}
+
+func otherDecision(d ledger.Decision) ledger.Decision {
+	switch d {
+	case ledger.Receivable:
+		return ledger.LossTaken
+	case ledger.LossTaken:
+		return ledger.Receivable
+	}
+	return d
+}
+
+func sweepArchive(o *office) {
+	list, err := filepath.Glob(filepath.Join(o.w.dir, "archive", "*", "*"))
+	o.w.must(err)
+	if len(list) > 0 {
+		o.w.must(os.RemoveAll(list[len(list)-1]))
 	}
 }
 

@@ -21,6 +21,11 @@ type Result struct {
 	Settled    int // payments in batches
 	Suspended  int // payments that wait for an exception's owner
 	Lost       int // with a disk, as designed
+	Named      int // of these, how many HQ misses by number
+	Decided    int // written off by people at HQ
+	Blinks     int // programs that died between a commit and the screen
+	Pruned     int // entries that retention took
+	Policies   int // that were signed
 	Forks      int // epochs
 	Recovered  int // payments shown after a restart only
 	Unseen     int // payments that nobody saw, because the program died
@@ -37,10 +42,12 @@ func (w *World) settleAndCheck() Result {
 	w.rest()
 	o := w.office
 	o.do(func() error { _, err := o.settler.Step(w.ctx); return err })
+	o.decideAgain()
 	o.cutNow()
 	c := &checker{World: w, books: o.books}
 	c.Exceptions = map[ledger.Kind]int{}
 	c.run()
+	c.Blinks, c.Pruned, c.Policies = w.truth.blinks, w.truth.pruned, len(w.papers.policies)
 	c.ShopTime = time.Duration(w.plan.Lanes) * w.plan.Span
 	c.Messages = w.broker.Stats()
 	return c.Result
@@ -56,6 +63,8 @@ func (w *World) heal() {
 	o := w.office
 	o.down = false
 	o.disk.Mend()
+	o.shelf.mend()
+	w.plan.Blink = 0
 	if o.books == nil {
 		o.startIn(time.Second)
 	}
@@ -82,10 +91,16 @@ func (w *World) rest() {
 		end := w.loop.Now().Add(10 * time.Minute)
 		for w.next(end) {
 		}
-		if w.atRest() != "" {
+		if what := w.atRest(); what != "" {
+			w.trace("not at rest: %s", what)
 			quiet = -1
 		} else if quiet == 8 { // every lane has asked once more, for each epoch
 			return
+		}
+	}
+	for _, t := range w.tills {
+		if t.p != nil {
+			w.trace("lane %s: connected %v, %+v", t.name, t.client.Connected(), t.p.uplink.Status())
 		}
 	}
 	w.fail("it does not come to rest within %v: %s", restWithin, w.atRest())
@@ -110,6 +125,9 @@ func (w *World) atRest() string {
 		}
 		st, err := t.p.journal.State(w.ctx)
 		w.must(err)
+		if v := t.p.lane.Bundle(); !w.truth.twice[t.id] && !w.truth.lostDisk[t.id] && (v.PolicyVersion() != w.chain.Doc.Version || v.Trust().Version != w.chain.Trust.Version) {
+			return fmt.Sprintf("lane %s obeys policy %d and believes trust bundle %d", t.name, v.PolicyVersion(), v.Trust().Version)
+		}
 		if st.Current.HQEpoch != hq {
 			return "lane " + t.name + " has not heard of HQ's restore"
 		}
@@ -135,6 +153,7 @@ type checker struct {
 	open     map[payment.ID][]ledger.Kind // open exceptions, by payment
 	payments []ledger.Payment
 	held     map[wire.Name][][]byte // entries at HQ, by name
+	missing  []ledger.Range
 }
 
 func (c *checker) run() {
@@ -166,12 +185,21 @@ func (c *checker) theBooks() {
 	if sum != 0 {
 		c.fail("the trial balance is %d", sum)
 	}
+	c.missing = report.Missing
 	for _, r := range report.Missing {
 		if !c.truth.lostDisk[r.Terminal] && !c.truth.twice[r.Terminal] {
 			c.fail("HQ misses entries %d to %d of %s", r.From, r.To, r.Terminal)
 		}
 	}
 	c.truth.watchBatches(c.office)
+	for id, sum := range c.truth.batches {
+		if c.truth.sumBatch(c.office, id) != sum {
+			c.fail("batch %s has changed", id)
+		}
+		if known, err := c.books.HasBatch(c.ctx, id); err != nil || !known {
+			c.fail("batch %s was let out, and is not in the books (%v)", id, err)
+		}
+	}
 }
 
 // journals wants every lane's chain to verify, HQ to hold every entry of it, and two histories to have a name.
@@ -257,7 +285,14 @@ func (c *checker) may(x *ledger.Exception) bool {
 		return c.truth.twice[x.Entry.Terminal] || c.truth.lostDisk[x.Entry.Terminal]
 	case ledger.AfterExpiry: // a lane whose clock was wrong and that had no better
 		return c.plan.has(LaneReboot, ClockSet, ClockDrift)
-	case ledger.OverAccount:
+	case ledger.TerminalRevoked:
+		return c.truth.revoked[x.Entry.Terminal]
+	case ledger.PolicyUnknown: // a policy that HQ lost with its books
+		return c.plan.has(HQPutBack) && len(c.papers.policies) > 1
+	case ledger.OverAccount: // or retention took what was spent on a date to which a clock went back
+		if c.plan.Retention == 1 && c.plan.has(LaneReboot, ClockSet) {
+			return true
+		}
 		return c.truth.twice[x.Entry.Terminal] || c.truth.lostDisk[x.Entry.Terminal]
 	}
 	return false
@@ -272,7 +307,7 @@ func (c *checker) exceptions() {
 		if !c.may(&x) {
 			c.fail("an exception that nothing explains: %s, entry %d of %s (%s)", x.Kind, x.Entry.Seq, x.Entry.Terminal, x.Detail)
 		}
-		if !x.Payment.IsZero() {
+		if !x.Payment.IsZero() && x.Open() {
 			c.open[x.Payment] = append(c.open[x.Payment], x.Kind)
 		}
 	}
@@ -326,6 +361,8 @@ func (c *checker) everyShown() {
 func (c *checker) one(a *approval, p *ledger.Payment) {
 	settled := net(p)
 	switch {
+	case p.State == ledger.Lost && (settled == 0 || settled == a.amount) && c.truth.decidedOf(a.id) == ledger.LossTaken:
+		c.Decided++
 	case p.State == ledger.Posted && settled == a.amount && (!a.voided || a.till.forgot(a)):
 		c.Settled++
 	case p.State == ledger.Voided && settled == 0 && (a.voided || a.mayVoid):
@@ -348,6 +385,15 @@ func (c *checker) lost(a *approval) {
 		c.fail("payment %s of %d was acknowledged to lane %s (entry %d) and is not at HQ", a.id, a.amount, a.till.name, a.name.Seq)
 	}
 	c.Lost++
+	in := func(r ledger.Range) bool {
+		return r.Terminal == a.name.Terminal && r.Epoch == a.name.Epoch && r.From <= a.name.Seq && a.name.Seq <= r.To
+	}
+	switch {
+	case slices.ContainsFunc(c.missing, in):
+		c.Named++
+	case len(c.heldAt(a.name)) == 0 && c.truth.heardOf(a.name):
+		c.fail("payment %s (entry %d of %s) is lost; HQ was told of entries that far, and does not miss it", a.id, a.name.Seq, a.name.Terminal)
+	}
 }
 
 // everyPosted wants HQ to have no payment that nobody was shown, but those of which nobody saw the end; and no
@@ -362,7 +408,7 @@ func (c *checker) everyPosted() {
 			unseen++
 			continue
 		}
-		if a.code == nil || a.recalled || p.State != ledger.Posted {
+		if a.code == nil || a.guess || p.State != ledger.Posted || c.truth.decidedOf(p.ID) == ledger.Receivable {
 			continue
 		}
 		code := fmt.Sprintf("%s/%d", a.code.phone.Account, a.code.counter)

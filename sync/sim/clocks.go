@@ -32,6 +32,9 @@ func (c *clocks) drifted() time.Duration {
 
 func (c *clocks) wall() time.Time { return c.loop.Now().Add(c.offset + c.drifted()) }
 
+// steady is what time.Now measures time by: it drifts, and nobody can set it.
+func (c *clocks) steady() time.Time { return c.loop.Now().Add(c.drifted()) }
+
 func (c *clocks) boot() time.Duration { return c.loop.Now().Sub(c.booted) + c.drifted() }
 
 func (c *clocks) source() clock.Source {

@@ -12,11 +12,13 @@ import (
 	"tilld/agent/payment"
 	"tilld/drivers/scanner"
 	"tilld/sync/ingest/ingesttest"
+	"tilld/sync/wire"
 )
 
 // phone is a customer's. Its clock is right.
 type phone struct {
 	*ingesttest.Phone
+	issuer  wire.KID
 	counter uint64
 }
 
@@ -129,6 +131,9 @@ func (b *basket) scan(sale payment.ID, c *shownCode) {
 		w.bug.scanning(p, c)
 		p.lane.Scanned(w.ctx, scanner.Symbol{Text: c.text, AIM: "]Q1", At: p.clocks.wall()})
 		v = p.lane.View()
+		if v.Phase == checkout.Paid && t.blinks() {
+			p.owes(v, c)
+		}
 		paid, waits = v.Phase == checkout.Paid, v.Phase.Waiting()
 		if p.disk.Dead() || p.journal.Stopped() != nil {
 			paid, waits = false, false
@@ -201,6 +206,9 @@ func (t *till) void(sale payment.ID) {
 		}
 		id = v.Answer.Payment
 		err := p.lane.Void(w.ctx, id, "Sato")
+		if err == nil && t.blinks() {
+			w.must(t.disk.Kill())
+		}
 		switch {
 		case p.disk.Dead() || p.journal.Stopped() != nil:
 			w.truth.voidDoubtful(id)

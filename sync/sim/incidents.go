@@ -25,7 +25,9 @@ func (w *World) incident(i Incident) {
 		w.broker.Replay(i.Arg, i.For)
 	case Forger:
 		w.forge(i.Arg)
-	case HQKill, HQDisk, HQAway, HQBackup, HQPutBack, HQCut:
+	case NewPolicy, PhoneRevoked, AccountRevoked, IssuerRevoked:
+		w.office.paperwork(i)
+	case HQKill, HQDisk, HQAway, HQBackup, HQPutBack, HQCut, HQDecides, HQArchive:
 		w.office.incident(i)
 	case LaneKill:
 		t.crash()
@@ -87,6 +89,11 @@ func (o *office) incident(i Incident) {
 		o.putBack()
 	case HQCut:
 		o.cutNow()
+	case HQDecides:
+		o.decide()
+	case HQArchive:
+		o.shelf.fault, o.shelf.after = i.How, i.Arg
+		w.after(i.For, o.shelf.mend)
 	}
 }
 
@@ -116,6 +123,8 @@ func (t *till) incident(i Incident) {
 		t.empty()
 	case LaneKey:
 		t.changeKey()
+	case LaneRevoked:
+		t.revokeTerminal()
 	case ClockSet:
 		t.clocks.offset += time.Duration(i.Arg) * time.Millisecond
 	case ClockDrift:
@@ -175,6 +184,7 @@ func (t *till) clone() {
 	twin := w.newTill(fmt.Sprintf("%sx%d", t.name, len(w.tills)), t.lane, t.id, t.key, uint64(200+len(w.tills)))
 	twin.staged = t.staged
 	twin.first = t.first
+	twin.rawTrust, twin.rawPolicy = t.rawTrust, t.rawPolicy
 	twin.memory = t.memory.clone()
 	w.must(twin.disk.Start(image))
 	w.truth.twoHistories(t)
@@ -191,6 +201,12 @@ func (t *till) lose() {
 	t.gone = true
 	w.truth.lostDisk[t.id] = true
 	w.trace("lane %s: the disk is dead", t.name)
+	t.replace()
+}
+
+// replace puts another terminal into the lane.
+func (t *till) replace() {
+	w := t.w
 	next := w.newTill(fmt.Sprintf("%sn%d", t.lane, len(w.tills)), t.lane, w.chain.ID(), ingesttest.Ed25519(w.t), uint64(300+len(w.tills)))
 	w.office.enrol(next)
 	next.startIn(between(next.random, time.Minute, 2*time.Hour))

@@ -11,32 +11,37 @@ import (
 var kept = []struct {
 	what      string
 	seeds     []uint64
+	blink     float64
 	incidents []Incident
 }{
 	{
-		"HQ is restored from before a lane's change of key, and can't read a word of it any more", []uint64{1, 2},
+		"HQ is restored from before a lane's change of key, and can't read a word of it any more", []uint64{1, 2}, 0,
 		[]Incident{{At: time.Hour, Kind: HQBackup}, {At: 2 * time.Hour, Kind: LaneKey}, {At: 5 * time.Hour, Kind: HQPutBack}},
 	},
 	{
-		"a disk is put back, goes on in a new epoch, and offers the rest of the old one for ever", []uint64{1, 2},
+		"a disk is put back, goes on in a new epoch, and offers the rest of the old one for ever", []uint64{1, 2}, 0,
 		[]Incident{
 			{At: 100 * time.Minute, Kind: LineDown, For: time.Hour},
 			{At: 140 * time.Minute, Kind: LanePutBack, Arg: 60},
 		},
 	},
 	{
-		"a code paid at two lanes; the first was settled, and the other is heard of first by a restored HQ", []uint64{2, 5, 7},
+		"a code paid at two lanes; the first was settled, and the other is heard of first by a restored HQ", []uint64{2, 5, 7}, 0,
 		[]Incident{
 			{At: time.Minute, Kind: HQBackup}, {At: 5 * time.Hour, Kind: HQCut}, {At: 5*time.Hour + time.Minute, Kind: LineDown, For: 50 * time.Minute},
 			{At: 5*time.Hour + 2*time.Minute, Kind: HQPutBack}, {At: 330 * time.Minute, Kind: HQCut},
 		},
 	},
 	{
-		"a fork is found while a customer stands at the till", []uint64{1, 2},
+		"a fork is found while a customer stands at the till", []uint64{1, 2}, 0,
 		[]Incident{
 			{At: time.Hour, Kind: LineDown, For: 5 * time.Minute}, {At: 61 * time.Minute, Kind: LaneCloned}, {At: 2 * time.Hour, Kind: LaneCloned},
 			{At: 3 * time.Hour, Kind: LaneCloned},
 		},
+	},
+	{
+		"a lane whose clock was set back dies before it shows a payment, and starts with an older one on its screen", []uint64{1, 2}, 0.3,
+		[]Incident{{At: 3 * time.Hour, Kind: ClockSet, Arg: -5 * 24 * 3_600_000}, {At: 3 * time.Hour, Kind: ClockSet, Lane: 1, Arg: -5 * 24 * 3_600_000}},
 	},
 }
 
@@ -47,7 +52,7 @@ func TestKept(t *testing.T) {
 			for _, seed := range k.seeds {
 				plan := Calm(seed, rand.New(rand.NewPCG(seed, 0)))
 				plan.Lanes, plan.Span, plan.Sales, plan.HQAway, plan.Away = 2, 6*time.Hour, 60, 2*time.Minute, time.Minute
-				plan.Incidents = k.incidents
+				plan.Incidents, plan.Blink = k.incidents, k.blink
 				if _, err := run(t, base, plan, Bug{}, nil); err != nil {
 					t.Errorf("%v\n%s", err, plan.String())
 				}

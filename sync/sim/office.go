@@ -23,6 +23,8 @@ type office struct {
 	w        *World
 	disk     *Disk
 	random   *mathrand.Rand
+	clerk    *mathrand.Rand // who decides exceptions
+	shelf    shelf
 	client   *simnet.Client
 	backup   []byte // last night's; nil: none yet
 	backedUp time.Time
@@ -43,7 +45,8 @@ type office struct {
 type restore struct{ image map[string][]byte }
 
 func (w *World) openOffice() {
-	o := &office{w: w, random: w.stream(2)}
+	o := &office{w: w, random: w.stream(2), clerk: w.stream(8)}
+	o.shelf.o = o
 	disk, err := NewDisk(filepath.Join(w.dir, "hq"), w.stream(3))
 	w.must(err)
 	o.disk, disk.cuts = disk, w.plan.cutsPower(HQDisk)
@@ -52,23 +55,12 @@ func (w *World) openOffice() {
 	books, err := ledger.Open(w.ctx, o.path(), w.loop.Now)
 	w.must(err)
 	o.books = books
-	o.file()
+	w.papers.file(books)
 	w.must(o.disk.Kill())
 	o.drop()
 }
 
 func (o *office) path() string { return filepath.Join(o.disk.Dir, ledgerFile) }
-
-// file archives what the chain has signed, as whoever restores HQ makes sure of.
-func (o *office) file() {
-	w := o.w
-	for _, d := range []ledger.Document{
-		{Kind: ledger.TrustDocument, Version: w.chain.Trust.Version, Sealed: w.rawTrust},
-		{Kind: ledger.PolicyDocument, Version: w.chain.Doc.Version, Sealed: w.rawPolicy},
-	} {
-		w.must(o.books.AddDocument(w.ctx, d))
-	}
-}
 
 // spared puts faults of the disk off until what it returns is called: what people do by hand, they do again.
 func (o *office) spared() func() {
@@ -79,6 +71,13 @@ func (o *office) spared() func() {
 
 // enrol makes a till's terminal known.
 func (o *office) enrol(t *till) {
+	o.administer(func(books *ledger.Store) error {
+		return books.AddTerminal(o.w.ctx, ledger.Terminal{ID: t.id, Entity: "kita-" + store, Store: store, Lane: t.lane}, t.first)
+	})
+}
+
+// administer does what people do with a command beside the program, whether that runs or not.
+func (o *office) administer(act func(books *ledger.Store) error) {
 	w := o.w
 	defer o.spared()()
 	books := o.books
@@ -88,10 +87,10 @@ func (o *office) enrol(t *till) {
 		books, err = ledger.Open(w.ctx, o.path(), w.loop.Now)
 		w.must(err)
 	}
-	err := books.AddTerminal(w.ctx, ledger.Terminal{ID: t.id, Entity: "kita-" + store, Store: store, Lane: t.lane}, t.first)
+	err := act(books)
 	if o.books != nil && errors.Is(err, ledger.ErrStopped) {
 		o.crash()
-		o.enrol(t)
+		o.administer(act)
 		return
 	}
 	w.must(err)
@@ -155,19 +154,20 @@ func (o *office) open() (err error) {
 		if err := w.bug.restored(o); err != nil {
 			return err
 		}
-		o.file()
 		for _, t := range w.tills {
 			o.enrol(t)
 		}
+		w.papers.file(o.books)
 		o.rested = nil
 	}
 	o.hand, err = ingest.ByHand(w.ctx, ingest.Config{
-		Ledger: w.bug.ledger(o, o.books), Publish: o.client, Root: w.chain.Root.Public(), Signer: func() *wire.Signer { return w.chain.Ack },
+		Ledger: w.truth.listen(w.bug.ledger(o, o.books)), Publish: o.client, Root: w.chain.Root.Public(), Signer: func() *wire.Signer { return w.chain.Ack },
 		Unseal: w.chain.Unseal, Now: w.loop.Now, Random: rand.Reader, Log: w.log,
 	})
 	if err != nil {
 		return err
 	}
+	o.shelf.failed = false
 	if o.archive, err = settle.OpenArchive(filepath.Join(w.dir, "archive")); err != nil {
 		return err
 	}
@@ -175,6 +175,7 @@ func (o *office) open() (err error) {
 	if err != nil {
 		return err
 	}
+	o.archive.Before(o.shelf.step)
 	o.settler = &settle.Settler{Store: o.books, Archive: o.archive, Now: w.loop.Now, Log: w.log,
 		Schedules: func(ctx) ([]settle.Schedule, error) {
 			return []settle.Schedule{{Account: settle.Account{Wallet: ingesttest.Wallet, Currency: "JPY"}, Zone: zone, After: 28 * time.Hour}}, nil
@@ -198,7 +199,7 @@ func (o *office) do(what func() error) bool {
 		o.w.trace("HQ's ledger has stopped")
 		o.crash()
 		return false
-	case err != nil && o.disk.bad == "" && !o.disk.refused:
+	case err != nil && o.disk.bad == "" && !o.disk.refused && !o.shelf.failed:
 		o.w.fail("HQ: %v", err)
 	}
 	return err == nil
@@ -336,10 +337,10 @@ func (o *office) keep() {
 
 // putBack restores HQ from the last backup.
 func (o *office) putBack() {
-	if o.backup == nil {
-		return
-	}
 	w := o.w
+	if o.backup == nil || w.plan.Retention == 1 && w.loop.Now().Sub(o.backedUp) > 12*time.Hour {
+		return // retention is to be longer than HQ's backups go back
+	}
 	w.must(o.disk.Kill())
 	o.drop()
 	o.rested = &restore{map[string][]byte{ledgerFile: o.backup}}

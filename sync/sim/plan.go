@@ -30,6 +30,9 @@ type Plan struct {
 	JudgeWithin time.Duration
 	SettleEvery time.Duration
 
+	Retention uint32  // days
+	Blink     float64 // how often a program dies between a commit and the screen
+
 	Weather   simnet.Faults // of a bad time
 	Climate   simnet.Faults // else
 	Incidents []Incident
@@ -55,6 +58,7 @@ const (
 	LaneLost    Kind = "lane lost"     // its disk dies; another terminal takes its place
 	LaneEmptied Kind = "lane emptied"  // its journal is gone, its key is not
 	LaneKey     Kind = "lane key"      // changes
+	LaneRevoked Kind = "lane revoked"  // its terminal is; another one takes its place, and it still stands there
 	ClockSet    Kind = "clock set"
 	ClockDrift  Kind = "clock drift"
 
@@ -64,6 +68,13 @@ const (
 	HQBackup  Kind = "HQ backed up"
 	HQPutBack Kind = "HQ put back"
 	HQCut     Kind = "HQ cuts a batch"
+	HQDecides Kind = "HQ decides"       // people decide exceptions
+	HQArchive Kind = "HQ archive fault" // a step of writing a batch down fails, or is HQ's last
+
+	NewPolicy      Kind = "policy" // other caps and shares
+	PhoneRevoked   Kind = "phone revoked"
+	AccountRevoked Kind = "account revoked"
+	IssuerRevoked  Kind = "issuer revoked" // another one takes its place, and certifies the phones anew
 )
 
 // Incident is one thing that goes wrong.
@@ -98,6 +109,12 @@ func PlanOf(seed uint64) Plan {
 		p.Climate = weather(r, 0.05)
 	}
 	p.Weather = weather(r, 0.4)
+	if r.IntN(2) == 0 {
+		p.Blink = r.Float64() * 0.2
+	}
+	if r.IntN(4) == 0 { // so long that retention has something to take
+		p.Span, p.Retention = time.Duration(60+r.IntN(40))*time.Hour, 1
+	}
 	var kinds []kindOf
 	for _, k := range kindsOf {
 		if r.IntN(2) == 0 {
@@ -107,7 +124,7 @@ func PlanOf(seed uint64) Plan {
 	if len(kinds) == 0 {
 		return p
 	}
-	for range 2 + r.IntN(12) {
+	for range 2 + r.IntN(16) {
 		k := kinds[r.IntN(len(kinds))]
 		if r.Float64() < k.rarity {
 			continue
@@ -132,7 +149,7 @@ func Calm(seed uint64, r *rand.Rand) Plan {
 		Span: time.Duration(2+r.IntN(26)) * time.Hour, Share: 4_000 + r.Int64N(16_000), ShareCount: 3 + uint64(r.IntN(20)),
 		Batch: 1 + r.IntN(12), Quiet: time.Hour, Slowest: 15 * time.Minute, Tick: 2 * time.Hour,
 		Away: time.Duration(1+r.IntN(120)) * time.Minute, HQAway: time.Duration(1+r.IntN(120)) * time.Minute,
-		JudgeWithin: time.Duration(1+r.IntN(60)) * time.Second, SettleEvery: 2 * time.Hour,
+		JudgeWithin: time.Duration(1+r.IntN(60)) * time.Second, SettleEvery: 2 * time.Hour, Retention: 30,
 		Climate: simnet.Faults{Quick: 200 * time.Millisecond},
 	}
 }
@@ -187,6 +204,15 @@ var kindsOf = []kindOf{
 	{HQAway, 0, nil},
 	{HQPutBack, 0.3, nil},
 	{HQCut, 0, nil},
+	{HQDecides, 0, nil},
+	{HQArchive, 0, func(r *rand.Rand, i *Incident) {
+		i.How, i.Arg = []DiskFault{KillBefore, KillAfter, FailOnce, FailOn, Full}[r.IntN(5)], r.IntN(30)
+	}},
+	{NewPolicy, 0, func(r *rand.Rand, i *Incident) { i.Arg = r.IntN(1_000) }},
+	{PhoneRevoked, 0.3, func(r *rand.Rand, i *Incident) { i.Arg = r.IntN(1_000) }},
+	{AccountRevoked, 0.3, func(r *rand.Rand, i *Incident) { i.Arg = r.IntN(1_000) }},
+	{IssuerRevoked, 0.6, nil},
+	{LaneRevoked, 0.6, nil},
 }
 
 func diskFault(r *rand.Rand, i *Incident) {

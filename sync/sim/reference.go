@@ -37,9 +37,17 @@ func (c *checker) judgeAnew() []ledger.Payment {
 	c.must(err)
 	defer books.Close()
 	o.books = books
-	_, err = books.Restored(c.ctx) // it is not the ledger that acknowledged any of this, and says so
+	docs := func(kind ledger.DocumentKind) {
+		list, err := c.books.Documents(c.ctx, kind)
+		c.must(err)
+		for _, d := range slices.Backward(list) {
+			c.must(books.AddDocument(c.ctx, d))
+		}
+	}
+	docs(ledger.TrustDocument)
+	docs(ledger.PolicyDocument)
+	_, err = books.Restored(c.ctx) // what lanes say of HQ's word is another HQ's
 	c.must(err)
-	o.file()
 	for _, t := range c.tills {
 		o.enrol(t)
 	}
@@ -70,7 +78,15 @@ func (c *checker) bring(t *till, hand *ingest.Hand) {
 	st, err := t.p.journal.State(c.ctx)
 	c.must(err)
 	for _, e := range st.Epochs {
-		for after := uint64(0); after < e.Last; {
+		var after uint64
+		if old := t.shelf[e.Epoch]; old != nil {
+			after = old.last
+			for _, msg := range old.messages {
+				hand.Ingest().Handle(c.ctx, wire.UpTopic(t.id), msg)
+				c.must(hand.Record(c.ctx))
+			}
+		}
+		for after < e.Last {
 			b, err := t.p.journal.NextBatch(c.ctx, e.Epoch, after, 100, 1<<20)
 			c.must(err)
 			msg, err := wire.EncodeBatch(b)
@@ -89,18 +105,26 @@ func (c *checker) bring(t *till, hand *ingest.Hand) {
 // the states and the sum, and where one was taken back only that.
 func (c *checker) picture(list []ledger.Payment) string {
 	type group struct {
-		states []string
-		sum    int64
+		states  []string
+		peoples bool // people have a say in it
+		sum     int64
 	}
 	groups := map[string]*group{}
 	for i := range list {
 		p := &list[i]
 		name := p.ID.String()
-		if a := c.truth.payments[p.ID]; a != nil && a.code != nil && !a.recalled {
-			name = fmt.Sprintf("%s/%d", a.code.phone.Account, a.code.counter)
+		code := c.truth.paidBy[p.ID]
+		if a := c.truth.payments[p.ID]; a != nil && !a.guess {
+			code = a.code
+		}
+		if code != nil {
+			name = fmt.Sprintf("%s/%d", code.phone.Account, code.counter)
 		}
 		if groups[name] == nil {
 			groups[name] = &group{}
+		}
+		if c.truth.decidedOf(p.ID) != "" || c.truth.revoked[p.Entry.Terminal] {
+			groups[name].peoples = true
 		}
 		g := groups[name]
 		g.states, g.sum = append(g.states, string(p.State)), g.sum+p.Amount
@@ -108,7 +132,7 @@ func (c *checker) picture(list []ledger.Payment) string {
 	var lines []string
 	for name, g := range groups {
 		slices.Sort(g.states)
-		if len(g.states) > 1 && slices.Contains(g.states, string(ledger.Voided)) {
+		if g.peoples || len(g.states) > 1 && slices.Contains(g.states, string(ledger.Voided)) {
 			g.states = nil // the owner of the exception decides whether the code was free again
 		}
 		lines = append(lines, fmt.Sprintf("%s: %d %v", name, g.sum, g.states))

@@ -153,6 +153,11 @@ func (s *total) add(r *Result) {
 	s.Settled += r.Settled
 	s.Suspended += r.Suspended
 	s.Lost += r.Lost
+	s.Named += r.Named
+	s.Decided += r.Decided
+	s.Blinks += r.Blinks
+	s.Pruned += r.Pruned
+	s.Policies += r.Policies
 	s.Forks += r.Forks
 	s.Recovered += r.Recovered
 	s.Unseen += r.Unseen
@@ -169,9 +174,9 @@ func (s *total) add(r *Result) {
 }
 
 func (s *total) String() string {
-	return fmt.Sprintf("%.1f shop-days; %d payments shown (%d of them after a restart), %d settled, %d voided, %d in suspense, %d gone with a disk; "+
-		"%d that nobody saw; %d forks; %d messages sent, %d lost, %d damaged, %d replayed; exceptions %v", s.ShopTime.Hours()/24, s.Shown, s.Recovered,
-		s.Settled, s.Voided, s.Suspended, s.Lost, s.Unseen, s.Forks, s.Messages.Sent, s.Messages.Lost, s.Messages.Damaged, s.Messages.Replayed, s.Exceptions)
+	return fmt.Sprintf("%.1f shop-days; %d payments shown (%d of them after a restart), %d settled, %d voided, %d in suspense, %d written off, %d gone with a disk (%d of them missed by number); "+
+		"%d that nobody saw, %d deaths between a commit and the screen; %d policies, %d entries let go; %d forks; %d messages sent, %d lost, %d damaged, %d replayed; exceptions %v", s.ShopTime.Hours()/24, s.Shown, s.Recovered,
+		s.Settled, s.Voided, s.Suspended, s.Decided, s.Lost, s.Named, s.Unseen, s.Blinks, s.Policies, s.Pruned, s.Forks, s.Messages.Sent, s.Messages.Lost, s.Messages.Damaged, s.Messages.Replayed, s.Exceptions)
 }
 
 // TestAgain wants a seed to do again what it did.

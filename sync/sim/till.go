@@ -50,6 +50,9 @@ type till struct {
 	memory *memory
 	stale  map[string][]byte // what a deliberate bug finds there instead
 	cause  payment.Cause     // of the journal, should it begin
+	// the papers with which it joined
+	rawTrust, rawPolicy []byte
+	shelf               map[uint64]*shelved // by epoch: what was acknowledged, for retention may take it
 }
 
 // program is the lane's process.
@@ -62,6 +65,8 @@ type program struct {
 	uplink  *uplink.Uplink
 	timer   *simnet.Event // of the uplink
 	tick    *simnet.Event // of the lane
+	kept    payment.Date  // when retention worked last
+	revoked bool          // HQ has said so
 }
 
 func (w *World) addTill(n int) *till {
@@ -72,7 +77,8 @@ func (w *World) addTill(n int) *till {
 }
 
 func (w *World) newTill(name, lane string, id payment.ID, key *wire.Signer, stream uint64) *till {
-	t := &till{w: w, name: name, lane: lane, id: id, first: key.Public(), key: key, random: w.stream(stream), memory: newMemory()}
+	t := &till{w: w, name: name, lane: lane, id: id, first: key.Public(), key: key, random: w.stream(stream), memory: newMemory(),
+		rawTrust: w.papers.rawTrust, rawPolicy: w.papers.rawPolicy, shelf: map[uint64]*shelved{}}
 	disk, err := NewDisk(filepath.Join(w.dir, "lane-"+name), w.stream(1000+stream))
 	w.must(err)
 	t.disk, disk.cuts = disk, w.plan.cutsPower(LaneDisk)
@@ -109,6 +115,7 @@ func (t *till) start() {
 	w.must(err)
 	w.trace("lane %s starts, epoch %016x at %d, acked %d", t.name, st.Current.Epoch, st.Current.Last, st.Current.Acked)
 	p.observe()
+	p.showsWhatItOwes()
 	p.ticking()
 	if !t.down {
 		t.connect(between(t.random, 0, 3*time.Second))
@@ -133,7 +140,7 @@ func (p *program) open() (err error) {
 	if p.staged != nil && p.journal.Signer().Public().KID() == p.staged.Public().KID() {
 		p.key, p.staged = p.staged, nil
 	}
-	bundle, err := policy.Load(w.chain.Root.Public(), w.chain.Doc.Chain, w.rawTrust, w.rawPolicy)
+	bundle, err := p.bundle()
 	if err != nil {
 		return err
 	}
@@ -157,14 +164,38 @@ func (p *program) open() (err error) {
 		Terminal: p.id, Signer: p.journal.Signer, Software: software,
 		Outbox: watch(p, w.bug.outbox(p, outbox.New(p.journal, w.log))), Link: w.bug.link(p, p.client), HQKeys: w.bug.keys(p, p.lane.Keys),
 		Policy:    func() uint64 { return p.lane.Bundle().PolicyVersion() },
+		Trust:     func() uint64 { return p.lane.Bundle().Trust().Version },
 		OnPolicy:  p.onPolicy,
 		OnContact: p.onContact,
 		OnAck:     p.onAck, OnForked: p.lane.Forked,
-		Now: p.clocks.wall, Boot: p.clock.Boot, Jitter: p.random.Float64, Log: w.log,
+		Now: p.clocks.steady, Wall: p.clocks.wall, Boot: p.clock.Boot, Jitter: p.random.Float64, Log: w.log,
 		Random:     func(b []byte) { _, _ = rand.Read(b) },
 		MaxEntries: w.plan.Batch, Slowest: w.plan.Slowest, Quiet: w.plan.Quiet,
 	})
 	return nil
+}
+
+// bundle is what the lane believes: the papers with which it joined, and the newer ones that its journal keeps.
+func (p *program) bundle() (*policy.Bundle, error) {
+	c := p.w.chain
+	b, err := policy.Load(c.Root.Public(), c.Doc.Chain, p.rawTrust, p.rawPolicy)
+	if err != nil {
+		return nil, err
+	}
+	for _, kind := range []journal.Document{journal.TrustDocument, journal.PolicyDocument} {
+		_, raw, err := p.journal.Document(p.w.ctx, kind)
+		if err != nil {
+			return nil, err
+		}
+		if raw == nil {
+			continue
+		}
+		if b, err = b.Accept(raw, time.Time{}); err != nil {
+			return nil, err
+		}
+	}
+	obeyed, err := p.journal.Obeyed(p.w.ctx)
+	return b.Demand(obeyed), err
 }
 
 func (p *program) moment(place checkout.Place) journal.Moment {
@@ -272,6 +303,7 @@ func (p *program) ticking() {
 		return
 	}
 	p.do(func(*program) { p.lane.Tick(p.w.ctx); p.observe() })
+	p.do(func(*program) { p.retain() })
 	if p.over {
 		return
 	}
@@ -296,10 +328,14 @@ func (p *program) onContact(ctx ctx, c uplink.Contact) error {
 
 func (p *program) onAck(ctx ctx, a *wire.Ack) {
 	p.memory.noteAck(a, p.w.loop.Now())
+	p.revoked = a.Revoked
 	p.lane.Acked(ctx, a)
 }
 
 func (p *program) onPolicy(ctx ctx, _ wire.Typ, sealed []byte) error {
+	if p.w.bug.keepsPolicy(p) {
+		return nil
+	}
 	return p.lane.Policy(ctx, sealed)
 }
 

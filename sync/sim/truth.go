@@ -24,13 +24,20 @@ type truth struct {
 	doubtful []*shownCode // scans whose end nobody saw
 	codes    []*shownCode // that were on a screen
 	batches  map[payment.ID]uint64
-	twice    map[payment.ID]bool // terminals that may have had two histories: cloned, or put back
-	lostDisk map[payment.ID]bool // terminals whose disk was lost or put back
+	twice    map[payment.ID]bool     // terminals that may have had two histories: cloned, or put back
+	lostDisk map[payment.ID]bool     // terminals whose disk was lost or put back
+	revoked  map[payment.ID]bool     // terminals
+	decided  map[payment.ID]decision // by exception
+	heard    map[wire.Name][]hearing // by epoch, with sequence 0: what HQ was told of, the newest last
+	stored   map[wire.Name]uint64    // by epoch: how far HQ has ever recorded it
+	blinks   int
+	paidBy   map[payment.ID]*shownCode // payments that were taken and not shown
+	pruned   int                       // entries, counted again each time
 }
 
 func newTruth(w *World) *truth {
 	return &truth{w: w, payments: map[payment.ID]*approval{}, batches: map[payment.ID]uint64{}, twice: map[payment.ID]bool{},
-		lostDisk: map[payment.ID]bool{}}
+		lostDisk: map[payment.ID]bool{}, revoked: map[payment.ID]bool{}, paidBy: map[payment.ID]*shownCode{}, stored: map[wire.Name]uint64{}, decided: map[payment.ID]decision{}, heard: map[wire.Name][]hearing{}}
 }
 
 // approval is a payment that was shown as taken.
@@ -44,6 +51,7 @@ type approval struct {
 	voided   bool
 	mayVoid  bool // the void's end was not seen
 	recalled bool // shown after a restart only
+	guess    bool // that it was paid by code
 	acked    bool // by HQ, to the lane that showed it, and HQ has lost nothing since
 	ackedAt  time.Time
 }
@@ -55,12 +63,14 @@ func (tr *truth) twoHistories(t *till) { tr.twice[t.id] = true }
 type memory struct {
 	approvals []*approval
 	last      *shownCode // under the scanner
+	policy    uint64     // the newest that was obeyed there
+	owed      *owed
 }
 
 func newMemory() *memory { return &memory{} }
 
 func (m *memory) clone() *memory {
-	return &memory{approvals: slices.Clone(m.approvals), last: m.last}
+	return &memory{approvals: slices.Clone(m.approvals), last: m.last, policy: m.policy, owed: m.owed}
 }
 
 func (m *memory) scanned(c *shownCode) { m.last = c }
@@ -106,6 +116,10 @@ func (p *program) show(a checkout.Answer) {
 	}
 	n.code = p.memory.last
 	n.recalled = n.code == nil || w.loop.Now().Sub(n.code.at) > time.Minute
+	n.guess = n.recalled
+	if c := w.truth.paidBy[n.id]; c != nil {
+		n.code, n.recalled, n.guess = c, true, false
+	}
 	w.truth.payments[n.id] = n
 	w.truth.order = append(w.truth.order, n)
 	w.trace("lane %s shows %s as paid: %d, entry %d", p.name, n.id, n.amount, n.name.Seq)
@@ -116,8 +130,9 @@ func (p *program) show(a checkout.Answer) {
 // judge holds a new approval against the limits, from the outside.
 func (p *program) judge(n *approval) {
 	w := p.w
-	if n.amount > w.chain.Doc.Caps.Payment {
-		w.fail("lane %s took %d, the cap is %d", p.name, n.amount, w.chain.Doc.Caps.Payment)
+	doc := p.judgePolicy(n)
+	if n.amount > doc.Caps.Payment && !n.recalled {
+		w.fail("lane %s took %d, the cap is %d", p.name, n.amount, doc.Caps.Payment)
 	}
 	if n.code != nil {
 		for _, old := range p.memory.approvals {
@@ -126,12 +141,37 @@ func (p *program) judge(n *approval) {
 			}
 		}
 	}
-	p.judgeShare(n)
-	p.judgeAge(n)
+	p.judgeShare(n, doc)
+	p.judgeAge(n, doc)
+}
+
+// judgePolicy wants the lane to obey what it has taken of HQ's, and no older policy than it has obeyed before.
+func (p *program) judgePolicy(n *approval) *policy.Document {
+	w := p.w
+	version := p.lane.Bundle().PolicyVersion()
+	if version < p.memory.policy {
+		w.fail("lane %s obeys policy %d, and has obeyed %d", p.name, version, p.memory.policy)
+	}
+	p.memory.policy = version
+	doc := w.papers.policies[version]
+	if doc == nil {
+		w.fail("lane %s obeys policy %d, which nobody signed", p.name, version)
+	}
+	if n.recalled {
+		return doc
+	}
+	kid := n.code.phone.Key.Public().KID()
+	if r := &doc.Revoked; r.Phone(kid[:]) || r.Account(n.code.phone.Account[:]) || r.Issuer(n.code.phone.issuer[:]) {
+		w.fail("lane %s took a code of a phone that policy %d had revoked", p.name, version)
+	}
+	if p.revoked {
+		w.fail("lane %s took a payment, and HQ had told it that it is revoked", p.name)
+	}
+	return doc
 }
 
 // judgeShare wants what was shown and not acknowledged to be within the share.
-func (p *program) judgeShare(n *approval) {
+func (p *program) judgeShare(n *approval, doc *policy.Document) {
 	w := p.w
 	st, err := p.journal.State(w.ctx)
 	w.must(err)
@@ -145,20 +185,19 @@ func (p *program) judgeShare(n *approval) {
 			sum, count = sum+a.amount, count+1
 		}
 	}
-	if sum > w.plan.Share || count > w.plan.ShareCount {
-		w.fail("lane %s has %d (%d payments) out without HQ's word, its share is %d (%d)", p.name, sum, count, w.plan.Share, w.plan.ShareCount)
+	if most := doc.Default; !n.recalled && (sum > most.Sum || count > most.Count) {
+		w.fail("lane %s has %d (%d payments) out without HQ's word, its share is %d (%d)", p.name, sum, count, most.Sum, most.Count)
 	}
 }
 
 // judgeAge wants a code to have been on a screen lately. Only where HQ's time is known since the machine started
 // is that promised, and as exactly as the boot-time clock goes.
-func (p *program) judgeAge(n *approval) {
+func (p *program) judgeAge(n *approval, doc *policy.Document) {
 	r := p.clock.Read()
 	if n.code == nil || n.recalled || r.Trust != clock.Anchored {
 		return
 	}
 	w := p.w
-	doc := w.chain.Doc
 	since := w.loop.Now().Sub(p.heard)
 	slack := clock.MaxRoundTrip + since/1_000 // 1,000 parts in a million is more than any drift here
 	if age := w.loop.Now().Sub(n.code.at); age > doc.Code.Past.Duration()+slack {
@@ -215,6 +254,9 @@ func (m *memory) noteAck(ack *wire.Ack, now time.Time) {
 
 // forgotten notes that HQ has lost what came after a moment.
 func (tr *truth) forgotten(since time.Time) {
+	for epoch, list := range tr.heard {
+		tr.heard[epoch] = slices.DeleteFunc(list, func(h hearing) bool { return h.at.After(since) })
+	}
 	for _, a := range tr.order {
 		if a.ackedAt.After(since) {
 			a.acked = false

@@ -35,15 +35,15 @@ type World struct {
 	truth  *truth
 	log    *slog.Logger
 
-	meddler             *meddler     // who carries the messages instead of the broker; nil: nobody
-	forger              *wire.Signer // of words that nobody should believe
-	rawTrust, rawPolicy []byte
-	hash                policy.HashKey
-	start, end          time.Time
-	healed              bool
-	traced              uint64 // a hash of all that was traced
-	out                 io.Writer
-	zone                *time.Location
+	papers     papers
+	meddler    *meddler     // who carries the messages instead of the broker; nil: nobody
+	forger     *wire.Signer // of words that nobody should believe
+	hash       policy.HashKey
+	start, end time.Time
+	healed     bool
+	traced     uint64 // a hash of all that was traced
+	out        io.Writer
+	zone       *time.Location
 }
 
 // failure is how a run ends early; everything in the world is one goroutine, so it is thrown.
@@ -131,8 +131,9 @@ func (w *World) open() {
 	w.chain, w.forger = c, ingesttest.Ed25519(w.t)
 	c.Doc.Caps = policy.Caps{Payment: 5_000, AccountDay: 20_000, Unbound: 2_000, Small: 1_000}
 	c.Doc.Default = policy.StoreDefault{Cap: 4 * w.plan.Share, Lanes: 4, Sum: w.plan.Share, Count: w.plan.ShareCount}
+	c.Doc.Retention = w.plan.Retention
 	c.Doc.Tiers.RestartFor, c.Doc.Tiers.RestartPayment, c.Doc.Tiers.RestartPercent = 12*3600, 2_000, 25
-	w.rawTrust, w.rawPolicy = c.SignedTrust(), c.SignedPolicy()
+	w.foundPapers()
 	w.hash = policy.HashKey{Epoch: 1, Key: make([]byte, 32)}
 	_, err := io.ReadFull(rand.Reader, w.hash.Key)
 	w.must(err)
@@ -143,12 +144,18 @@ func (w *World) open() {
 		w.addTill(n)
 	}
 	for range w.plan.Phones {
-		w.phones = append(w.phones, &phone{Phone: c.PhoneWith(c.Issuer, w.start.Add(-time.Hour), 200, 50_000)})
+		w.addPhone()
 	}
 	w.office.start()
 	for _, t := range w.tills {
 		t.start()
 	}
+}
+
+// addPhone gives somebody a phone.
+func (w *World) addPhone() {
+	c := w.chain
+	w.phones = append(w.phones, &phone{Phone: c.PhoneWith(c.Issuer, w.start.Add(-time.Hour), 200, 50_000), issuer: c.Issuer.Public().KID()})
 }
 
 func (w *World) close() {

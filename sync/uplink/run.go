@@ -367,7 +367,7 @@ func beatEpochs(s State) []Epoch {
 func (u *Uplink) beatOf(s State, e Epoch, c challenge) *wire.Beat {
 	b := &wire.Beat{
 		Version: wire.MessageVersion, Terminal: u.cfg.Terminal, Epoch: e.Epoch, Last: e.Last, Acked: e.Acked,
-		HQEpoch: wordOf(s, e), Policy: u.cfg.Policy(), Challenge: c.nonce, Wall: u.cfg.Now().UnixMilli(), Software: u.cfg.Software,
+		HQEpoch: wordOf(s, e), Policy: u.cfg.Policy(), Challenge: c.nonce, Wall: u.cfg.Wall().UnixMilli(), Software: u.cfg.Software,
 		Erased: e.Erased,
 	}
 	if u.cfg.Trust != nil {

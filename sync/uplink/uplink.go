@@ -100,7 +100,10 @@ type Config struct {
 	// there is only this way.
 	Elsewhere func()
 
+	// Now times what the uplink does. Its answers must carry a reading that nobody can set, as time.Now's do: a lane
+	// whose clock is set back by a month must not fall silent for a month.
 	Now    func() time.Time
+	Wall   func() time.Time // the clock that people see, of which beats tell HQ; nil: Now
 	Boot   func() time.Duration
 	Random func([]byte)   // fills with randomness
 	Jitter func() float64 // 0..1
@@ -114,6 +117,9 @@ type Config struct {
 }
 
 func (c *Config) defaults() {
+	if c.Wall == nil {
+		c.Wall = c.Now
+	}
 	c.Window = orElse(c.Window, 4)
 	c.MaxEntries = orElse(c.MaxEntries, 200)
 	c.MaxBytes = orElse(c.MaxBytes, 256<<10)

@@ -9,12 +9,18 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"tilld/agent/journal"
+	"tilld/agent/payment"
 	"tilld/sync/simdisk"
 )
 
@@ -23,6 +29,7 @@ const (
 	envCrashPoints = "TILLD_CRASH_POINTS" // how many points of each kind are tried; "all": every one
 	envCrashSeed   = "TILLD_CRASH_SEED"   // of the run that is to be repeated
 	envCrashAt     = "TILLD_CRASH_AT"     // one point, as a failing run names it: "lane kill 17"
+	envCrashPart   = "TILLD_CRASH_PART"   // "0/4": one of the processes that share the points; set by the test itself
 )
 
 // victim is a process with its data on a simulated disk.
@@ -36,44 +43,45 @@ type victim struct {
 }
 
 // crashStage is a stage whose data directories are simulated disks. Each run of the story begins with the same
-// disks and the same first operation.
+// disks, those of the past.
 type crashStage struct {
 	*stage
 	hq, lane *victim
 	phone    *phone
+	past     *past
 	runs     int
-	before   int // approvals on the lane's disk before the story
 }
 
-// newCrashStage sets HQ and a lane up, sells once so that what is done once is done, and keeps the disks.
+// pastAmount was paid three days ago.
+const pastAmount = 100
+
+// newCrashStage makes the disks on which HQ and a lane are to start.
 func newCrashStage(t *testing.T) *crashStage {
 	t.Helper()
-	s := &stage{TB: t, profile: "generic", dir: t.TempDir(), ids: nil, outside: true}
-	c := &crashStage{stage: s, hq: &victim{name: "hq", dir: filepath.Join(s.dir, "hq")}, lane: &victim{name: "lane", dir: filepath.Join(s.dir, "L1")}}
-	var mounts []*simdisk.Mount
+	s := &stage{TB: t, profile: "generic", dir: t.TempDir(), outside: true}
+	var err error
+	s.issuer, err = newP256()
+	s.must(err)
+	l := s.newLane("L1")
+	c := &crashStage{stage: s, hq: &victim{name: "hq", dir: filepath.Join(s.dir, "hq")}, lane: &victim{name: "lane", dir: l.dir}}
+	was := t.TempDir()
 	for _, m := range []*victim{c.hq, c.lane} {
 		s.must(os.Mkdir(m.dir, 0o700))
+		s.must(os.Mkdir(filepath.Join(was, m.name), 0o700))
+	}
+	c.past = writePast(t, filepath.Join(was, "hq"), filepath.Join(was, "lane"), s.issuer, pastAmount)
+	s.token, c.phone = c.past.token, s.phone()
+	conf, broker := s.hqConfig(c.hq.dir)
+	s.outsideLine(broker)
+	c.hq.args, c.lane.args = []string{"hq", "-c", conf}, []string{"lane", "-c", s.laneConfig(l)}
+	for _, m := range []*victim{c.hq, c.lane} {
 		m.base = simdisk.New()
 		mount, err := m.base.Mount(m.dir)
 		s.must(err)
-		mounts = append(mounts, mount)
-		t.Cleanup(func() { _ = mount.Unmount() }) // of a test that failed before it did so itself
-	}
-	s.setUp(1, roomy)
-	l := s.lanes[0]
-	s.online(l)
-	c.phone = s.phone()
-	s.sell(l, c.phone, 100)
-	s.drained()
-	if code := s.ask("POST", "/v1/settlements", nil); code >= 300 {
-		t.Fatalf("cutting: %d", code)
-	}
-	l.end()
-	s.hq.end()
-	c.before = 1
-	c.hq.args, c.lane.args = s.hq.args, l.args
-	for _, m := range mounts {
-		s.must(m.Unmount())
+		out, err := exec.Command("cp", "-a", filepath.Join(was, m.name)+"/.", m.dir).CombinedOutput()
+		if e := mount.Unmount(); err != nil || e != nil {
+			t.Fatalf("copying the past: %v, %v\n%s", err, e, out)
+		}
 	}
 	return c
 }
@@ -136,7 +144,7 @@ func (c *crashStage) run(p point) (count int, hit simdisk.Op) {
 	stop()
 	<-mended
 	target.disk.Resume()
-	c.settled(shown)
+	c.settled(shown, p.fault != simdisk.None && p.fault != simdisk.Kill && p.fault != simdisk.Tear)
 	end()
 	return count, hit
 }
@@ -190,7 +198,8 @@ func (c *crashStage) sellsNothing() {
 	}
 }
 
-// tell is the story: two sales, each sent, acknowledged and settled.
+// tell is the story: the lane closes its business date and lets retention work, HQ cuts the settlement dates that
+// have ended, and two sales are made, each sent, acknowledged and settled.
 func (c *crashStage) tell(ctx context.Context) *seen {
 	c.Helper()
 	shown := &seen{paid: map[string]int64{}}
@@ -250,8 +259,9 @@ func (c *crashStage) untilKept(what string, ok func() bool) {
 	}
 }
 
-// settled ends the story and holds what was shown against the journal and HQ's books.
-func (c *crashStage) settled(shown *seen) {
+// settled ends the story and holds what was shown against the journal and HQ's books. What was sold three days ago
+// is in the books, and in the journal until retention has taken it.
+func (c *crashStage) settled(shown *seen, faulty bool) {
 	c.Helper()
 	c.untilKept("HQ has everything", func() bool { return c.metric(c.lanes[0], "tilld_lane_entries_unacknowledged") == 0 })
 	c.lane.stop()
@@ -260,7 +270,11 @@ func (c *crashStage) settled(shown *seen) {
 	c.must(os.CopyFS(copied.dir, os.DirFS(c.lane.dir)))
 	c.cli("journal", "verify", "--data", c.lane.dir)
 	approved := c.approvals(&copied)
-	var sum int64
+	if _, there := approved[c.past.paid.String()]; there && !faulty {
+		c.Error("retention has not taken what was sold three days ago")
+	}
+	delete(approved, c.past.paid.String())
+	sum := int64(pastAmount)
 	for _, amount := range approved {
 		sum += amount
 	}
@@ -269,12 +283,56 @@ func (c *crashStage) settled(shown *seen) {
 			c.Errorf("payment %s of %d was shown as paid, and the journal has %d", id, amount, approved[id])
 		}
 	}
-	if len(approved) != c.before+len(shown.paid) {
-		c.Errorf("%d approvals, of which %d were shown", len(approved)-c.before, len(shown.paid))
+	if len(approved) != len(shown.paid) {
+		c.Errorf("%d approvals, of which %d were shown", len(approved), len(shown.paid))
 	}
-	c.untilKept("HQ has settled every approval once", func() bool { n, minor := c.tryCutAll(); return n == uint64(len(approved)) && minor == sum })
+	c.dayRolled(&copied)
+	c.untilKept("HQ has settled every approval once", func() bool { n, minor := c.tryCutAll(); return n == uint64(len(approved))+1 && minor == sum })
+	c.daysCut()
 	c.hq.stop()
 	c.cli("hq", "check", "--data", c.hq.dir)
+}
+
+// dayRolled wants the business date of three days ago to be closed, once, and today's to be open.
+func (c *crashStage) dayRolled(l *laneProcess) {
+	c.Helper()
+	j, err := journal.OpenCopy(c.Context(), filepath.Join(l.dir, journal.DatabaseFile))
+	c.must(err)
+	defer j.Close()
+	var closed, opened int
+	for row, err := range j.Rows(c.Context(), journal.Filter{}) {
+		c.must(err)
+		switch row.Kind {
+		case payment.KindDayClosed:
+			closed++
+		case payment.KindDayOpened:
+			opened++
+		}
+	}
+	epochs, err := j.Epochs(c.Context())
+	c.must(err)
+	if pruned := epochs[0].Pruned; pruned == 0 && (closed != 1 || opened != 2) || pruned > 0 && (closed > 1 || opened != 1) {
+		c.Errorf("%d dates were closed and %d opened in what is left of the journal, %d entries are gone", closed, opened, pruned)
+	}
+}
+
+// daysCut wants one batch for each settlement date that ended since.
+func (c *crashStage) daysCut() {
+	c.Helper()
+	var page settlements
+	if code := c.ask("GET", "/v1/settlements", &page); code != http.StatusOK {
+		c.Fatalf("listing batches: %d", code)
+	}
+	var dates []string
+	for _, b := range page.Items {
+		if b.Cause == "day" {
+			dates = append(dates, b.Date)
+		}
+	}
+	slices.Sort(dates)
+	if n := len(slices.Compact(slices.Clone(dates))); n < 4 || n != len(dates) {
+		c.Errorf("settlement dates were cut so: %v", dates)
+	}
 }
 
 // tryCutAll is cutAll at an HQ that may be starting.
@@ -285,28 +343,72 @@ func (c *crashStage) tryCutAll() (count uint64, minor int64) {
 	return c.cutAll()
 }
 
-// crashPoints chooses which of n points are tried.
-func crashPoints(t *testing.T, rng *rand.Rand, n, least int) []int {
-	t.Helper()
-	text := os.Getenv(envCrashPoints)
-	if text != "" && text != "all" {
-		var err error
-		if least, err = strconv.Atoi(text); err != nil {
-			t.Fatal(err)
-		}
-	}
-	list := rng.Perm(n)
-	if text != "all" {
-		list = list[:min(n, least)]
-	}
-	for i := range list {
-		list[i]++
-	}
-	return list
+// share is the part of the points that this process tries: every one whose number is part more than a multiple of
+// parts, or so many of them by chance.
+type share struct {
+	part, parts int
+	least       int // 0: all
+	rng         *rand.Rand
 }
 
-// TestCrashPoints: wherever in a cycle (sale, sync, acknowledgement, cut) a lane or HQ is killed, or its disk
-// fails or is full, the story goes on to its end with nothing lost and nothing doubled.
+// points are those of n operations; more says that later ones are to be tried too, for as long as there are any.
+func (s *share) points(n int) (list []int, more bool) {
+	for at := s.part + 1; at <= n; at += s.parts {
+		list = append(list, at)
+	}
+	if s.least == 0 {
+		return list, true
+	}
+	s.rng.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
+	return list[:min(s.least, len(list))], false
+}
+
+// shareOf reads what the environment wants of this process.
+func shareOf(t *testing.T, seed uint64) *share {
+	t.Helper()
+	s := &share{parts: 1, least: 1}
+	if text := os.Getenv(envCrashPart); text != "" {
+		if _, err := fmt.Sscanf(text, "%d/%d", &s.part, &s.parts); err != nil {
+			t.Fatalf("%s=%q: %v", envCrashPart, text, err)
+		}
+	}
+	switch text := os.Getenv(envCrashPoints); text {
+	case "":
+	case "all":
+		s.least = 0
+	default:
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			t.Fatalf("%s=%q", envCrashPoints, text)
+		}
+		s.least = max(1, n/s.parts)
+	}
+	s.rng = rand.New(rand.NewPCG(seed, uint64(s.part)))
+	return s
+}
+
+// crashParts has the points tried by several processes at a time, each with disks of its own: they wait most of
+// the time.
+func crashParts(t *testing.T, seed uint64) {
+	parts := 3 * runtime.GOMAXPROCS(0)
+	var all sync.WaitGroup
+	for i := range parts {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestCrashPoints$", "-test.timeout=0", "-test.v")
+		cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%d/%d", envCrashPart, i, parts), fmt.Sprintf("%s=%d", envCrashSeed, seed))
+		all.Go(func() {
+			out, err := cmd.CombinedOutput()
+			t.Logf("part %d of %d:\n%s", i, parts, out)
+			if err != nil {
+				t.Errorf("part %d of %d: %v", i, parts, err)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestCrashPoints: wherever in a cycle (the roll of the day, retention, sale, sync, acknowledgement, day cut) a lane
+// or HQ is killed, or its disk fails or is full, the story goes on to its end with nothing lost and nothing doubled.
+// Where many points are tried, it is done in several processes: they wait most of the time.
 func TestCrashPoints(t *testing.T) {
 	seed := rand.Uint64()
 	if s := os.Getenv(envCrashSeed); s != "" {
@@ -316,37 +418,46 @@ func TestCrashPoints(t *testing.T) {
 		}
 	}
 	t.Logf("again with %s=%d", envCrashSeed, seed)
-	rng := rand.New(rand.NewPCG(seed, 0))
-	c := newCrashStage(t)
 	if text := os.Getenv(envCrashAt); text != "" {
 		f := strings.Fields(text)
 		at, err := strconv.Atoi(f[len(f)-1])
 		if err != nil || len(f) < 3 {
 			t.Fatalf("%s=%q", envCrashAt, text)
 		}
-		c.try(t, point{f[0], simdisk.Fault(strings.Join(f[1:len(f)-1], " ")), at})
+		newCrashStage(t).try(t, point{f[0], simdisk.Fault(strings.Join(f[1:len(f)-1], " ")), at})
 		return
 	}
+	if os.Getenv(envCrashPoints) != "" && os.Getenv(envCrashPart) == "" {
+		crashParts(t, seed)
+		return
+	}
+	c, mine := newCrashStage(t), shareOf(t, seed)
 	for _, where := range []string{"lane", "hq"} {
 		total, _ := c.run(point{where: where})
 		t.Logf("%s: %d operations undisturbed", where, total)
 		for _, fault := range []simdisk.Fault{simdisk.Kill, simdisk.Tear, simdisk.FailOnce, simdisk.FailOn, simdisk.NoSpace} {
-			for _, at := range crashPoints(t, rng, total, 1) {
+			list, more := mine.points(total)
+			for _, at := range list {
 				c.try(t, point{where, fault, at})
+			}
+			for at := total + 1; more; at++ { // no two runs have quite the same number
+				more = (at-1)%mine.parts != mine.part || c.try(t, point{where, fault, at})
 			}
 		}
 	}
 }
 
-// try is one point, in a test of its own name.
-func (c *crashStage) try(t *testing.T, p point) {
+// try is one point, in a test of its own name; it says whether there was such an operation.
+func (c *crashStage) try(t *testing.T, p point) (hit bool) {
 	t.Run(p.String(), func(t *testing.T) {
 		was := c.TB
 		c.TB, c.stage.TB = t, t
 		defer func() { c.TB, c.stage.TB = was, was }()
 		count, op := c.run(p)
+		hit = op != simdisk.Op{}
 		t.Logf("%d operations, hit: %s", count, op)
 	})
+	return hit
 }
 
 // TestFailedSync: once a sync of the journal has failed the lane says so and sells nothing, though the disk works
@@ -372,7 +483,7 @@ func TestFailedSync(t *testing.T) {
 		t.Errorf("the lane was started %d times", n)
 	}
 	c.sellOnce(t.Context(), shown, 1)
-	c.settled(shown)
+	c.settled(shown, false)
 	end()
 }
 

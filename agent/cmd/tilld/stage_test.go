@@ -256,17 +256,9 @@ func (s *stage) setUp(lanes int, edit func(*policy.Document)) {
 		s.cli("hq", "policy", "sign", "--data", data, s.file("policy.toml", string(text)))
 	}
 	s.token = s.cli("hq", "token", "add", "--data", data, "--scope", "finance", "tester")
-	broker, api := freeAddr(s.TB), freeAddr(s.TB)
-	s.hqURL = "http://" + api
-	way := fmt.Sprintf("[embedded_broker]\nlisten = %q\n", broker)
-	if s.road.outside() {
-		way = s.road.table(0)
-	}
-	conf := s.file("hq.toml", fmt.Sprintf("data = %q\n%s[serve]\naddress = %q\n[settle]\nzone = \"Asia/Tokyo\"\n[log]\nlevel = %q\n", data, way, api, cmp.Or(s.level, "warn")))
+	conf, broker := s.hqConfig(data)
 	s.hq = s.start("hq", "-c", conf)
-	s.line, err = outage.Start(outage.Config{Listen: "127.0.0.1:0", Target: broker})
-	s.must(err)
-	s.Cleanup(func() { s.must(s.line.Close()) })
+	s.outsideLine(broker)
 	for i := range lanes {
 		s.addLane(data, fmt.Sprintf("L%d", i+1))
 	}
@@ -276,26 +268,58 @@ func (s *stage) setUp(lanes int, edit func(*policy.Document)) {
 	}
 }
 
+// hqConfig writes HQ's configuration; nobody listens at its addresses yet.
+func (s *stage) hqConfig(data string) (conf, broker string) {
+	s.Helper()
+	broker, api := freeAddr(s.TB), freeAddr(s.TB)
+	s.hqURL = "http://" + api
+	way := fmt.Sprintf("[embedded_broker]\nlisten = %q\n", broker)
+	if s.road.outside() {
+		way = s.road.table(0)
+	}
+	conf = s.file("hq.toml", fmt.Sprintf("data = %q\n%s[serve]\naddress = %q\n[settle]\nzone = \"Asia/Tokyo\"\n[log]\nlevel = %q\n", data, way, api, cmp.Or(s.level, "warn")))
+	return conf, broker
+}
+
+// outsideLine is the line between the lanes and the broker.
+func (s *stage) outsideLine(broker string) {
+	s.Helper()
+	var err error
+	s.line, err = outage.Start(outage.Config{Listen: "127.0.0.1:0", Target: broker})
+	s.must(err)
+	s.Cleanup(func() { s.must(s.line.Close()) })
+}
+
 func (s *stage) addLane(hqData, name string) {
 	s.Helper()
-	l := &laneProcess{name: name, store: "S001", dir: filepath.Join(s.dir, name), pages: freeAddr(s.TB), pos: freeAddr(s.TB)}
+	l := s.newLane(name)
 	request, answer := filepath.Join(s.dir, name+".request"), filepath.Join(s.dir, name+".answer")
 	s.cli("lane", "init", "--data", l.dir, "-o", request)
 	s.cli("hq", "terminal", "add", "--data", hqData, "--store", l.store, "--lane", name, "--entity", "kita-foods", "-o", answer, request)
 	s.cli("lane", "join", "--data", l.dir, answer)
+	l.process = s.start("lane", "-c", s.laneConfig(l))
+}
+
+func (s *stage) newLane(name string) *laneProcess {
+	l := &laneProcess{name: name, store: "S001", dir: filepath.Join(s.dir, name), pages: freeAddr(s.TB), pos: freeAddr(s.TB)}
+	s.lanes = append(s.lanes, l)
+	return l
+}
+
+// laneConfig plugs a scanner in and writes the lane's configuration.
+func (s *stage) laneConfig(l *laneProcess) (conf string) {
+	s.Helper()
 	var err error
-	link := filepath.Join(s.dir, name+"-scanner")
+	link := filepath.Join(s.dir, l.name+"-scanner")
 	l.scanner, err = emulate.NewScanner(link, emulate.Options{})
 	s.must(err)
 	s.Cleanup(func() { _ = l.scanner.Close() })
 	way := fmt.Sprintf("[broker]\naddresses = [%q]\nkeep_alive = %q\n", "mqtt://"+s.line.Addr(), s.road.keepAlive)
 	if s.road.outside() {
-		way = s.road.table(len(s.lanes))
+		way = s.road.table(len(s.lanes) - 1)
 	}
-	conf := s.file(name+".toml", fmt.Sprintf("data = %q\n[scanner]\npath = %q\nprofile = %q\nlocks = %q\n%s[listen]\npages = %q\npos = %q\n[log]\nlevel = %q\n",
+	return s.file(l.name+".toml", fmt.Sprintf("data = %q\n[scanner]\npath = %q\nprofile = %q\nlocks = %q\n%s[listen]\npages = %q\npos = %q\n[log]\nlevel = %q\n",
 		l.dir, link, s.profile, s.dir, way, l.pages, l.pos, cmp.Or(s.level, "warn")))
-	l.process = s.start("lane", "-c", conf)
-	s.lanes = append(s.lanes, l)
 }
 
 // until polls a condition; what is the story's words for it.

@@ -23,6 +23,8 @@ func roomy(d *policy.Document) {
 type settlements struct {
 	Items []struct {
 		ID    string `json:"id"`
+		Cause string `json:"cause"`
+		Date  string `json:"settlement_date"`
 		Count uint64 `json:"count"`
 		Sum   int64  `json:"sum"`
 	} `json:"items"`

@@ -336,32 +336,26 @@ func (n *Node) watch(ctx context.Context) error {
 	}
 }
 
-// prune lets the retention work once a day while no sale is open.
+// prune lets the retention work on each business date, as soon as that is open and nobody stands at the till. What
+// fails is tried again within a minute.
 func (n *Node) prune(ctx context.Context) error {
-	ticker := time.NewTicker(time.Hour)
+	ticker := time.NewTicker(time.Minute)
 	defer ticker.Stop()
-	var last payment.Date
+	changes := n.lane.Changes(ctx)
+	var done payment.Date
 	for {
+		var err error
+		changed := changes
+		if done, err = n.lane.Retain(ctx, done); err != nil {
+			n.log.Error("retention failed", "error", err)
+			changed = nil
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-changed:
 		case <-ticker.C:
 		}
-		v := n.lane.View()
-		doc := n.lane.Bundle().Policy()
-		if doc == nil || v.Day == 0 || v.Day == last || v.Phase.Waiting() {
-			continue
-		}
-		days := int(doc.Retention)
-		before := payment.DateOf(v.Day.Time().AddDate(0, 0, -days))
-		counters := payment.DateOf(v.Day.Time().AddDate(0, 0, -max(days, 60))) // a certificate lives 255 hours at most
-		gone, err := n.journal.Prune(ctx, journal.Retention{Entries: before, Bodies: before, Counters: counters})
-		if err != nil {
-			n.log.Error("retention failed", "error", err)
-			continue
-		}
-		last = v.Day
-		n.log.Info("retention", "entries", gone.Entries, "bodies", gone.Bodies)
 	}
 }
 

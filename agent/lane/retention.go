@@ -1,0 +1,29 @@
+package lane
+
+import (
+	"context"
+
+	"tilld/agent/journal"
+	"tilld/agent/payment"
+)
+
+// countersFor is the least number of days for which phones' counters are kept, whatever the policy says: a
+// certificate lives 255 hours, and a counter that is forgotten lets its phone's old codes pay again.
+const countersFor = 60
+
+// Retain lets go of what the policy's retention lets go, unless that was done on this business date already
+// (done), or a sale waits for a code. It returns the date on which it was done last: that of today, or done.
+func (l *Lane) Retain(ctx context.Context, done payment.Date) (payment.Date, error) {
+	v, doc := l.View(), l.Bundle().Policy()
+	if doc == nil || v.Day == 0 || v.Day == done || v.Stopped != nil || v.Phase.Waiting() {
+		return done, nil
+	}
+	ago := func(days int) payment.Date { return payment.DateOf(v.Day.Time().AddDate(0, 0, -days)) }
+	days := int(doc.Retention)
+	gone, err := l.cfg.Journal.Prune(ctx, journal.Retention{Entries: ago(days), Bodies: ago(days), Counters: ago(max(days, countersFor))})
+	if err != nil {
+		return done, err
+	}
+	l.cfg.Log.Info("retention", "business_date", v.Day.String(), "entries", gone.Entries, "bodies", gone.Bodies)
+	return v.Day, nil
+}
