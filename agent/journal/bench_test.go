@@ -2,104 +2,16 @@ package journal
 
 import (
 	"bytes"
-	"context"
 	"crypto/ed25519"
-	"database/sql/driver"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"tilld/agent/journal/journaltest"
 	"tilld/agent/payment"
 	"tilld/sync/wire"
 )
-
-// statement is what one call of the journal's wrote, with its values.
-type statement struct {
-	query string
-	args  []any
-}
-
-// recorder notes every statement that changes rows.
-type recorder struct{ list []statement }
-
-func (r *recorder) wrap(c driver.Connector) driver.Connector { return &recorded{c, r} }
-
-type recorded struct {
-	driver.Connector
-	r *recorder
-}
-
-func (c *recorded) Connect(ctx context.Context) (driver.Conn, error) {
-	conn, err := c.Connector.Connect(ctx)
-	return &recordedConn{conn, c.r}, err
-}
-
-type recordedConn struct {
-	driver.Conn
-	r *recorder
-}
-
-func (c *recordedConn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
-	return c.Conn.(driver.ConnBeginTx).BeginTx(ctx, o)
-}
-
-func (c *recordedConn) Prepare(query string) (driver.Stmt, error) {
-	st, err := c.Conn.Prepare(query)
-	return &recordedStmt{st, query, c.r}, err
-}
-
-type recordedStmt struct {
-	driver.Stmt
-	query string
-	r     *recorder
-}
-
-func (s *recordedStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	if strings.HasPrefix(s.query, "INSERT") || strings.HasPrefix(s.query, "UPDATE") {
-		st := statement{query: s.query}
-		for _, a := range args {
-			if b, ok := a.Value.([]byte); ok && b != nil {
-				st.args = append(st.args, bytes.Clone(b))
-			} else {
-				st.args = append(st.args, a.Value)
-			}
-		}
-		s.r.list = append(s.r.list, st)
-	}
-	return s.Stmt.(driver.StmtExecContext).ExecContext(ctx, args)
-}
-
-func (s *recordedStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	return s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, args)
-}
-
-// take empties the recorder.
-func (r *recorder) take() []statement {
-	list := r.list
-	r.list = nil
-	return list
-}
-
-// bare is the least that could do the same: the same rows into the same tables, by prepared statements in one
-// transaction, on the same kind of connection.
-type bare struct {
-	b *testing.B
-	s *store
-}
-
-func (x *bare) write(list []statement) {
-	exec := func(query string, args ...any) {
-		if _, err := x.s.exec(ctx, query, args...); err != nil {
-			x.b.Fatal(err)
-		}
-	}
-	exec("BEGIN IMMEDIATE")
-	for _, st := range list {
-		exec(st.query, st.args...)
-	}
-	exec("COMMIT")
-}
 
 // BenchmarkAppend compares Append with the same rows written bare, plus one bare signature, plus one seal
 // where there is evidence: turn by turn in one run, on the same file system with the same pragmas. "ratio"
@@ -115,20 +27,24 @@ func BenchmarkAppend(b *testing.B) {
 }
 
 func compare(b *testing.B, evidence bool, make func(i int) Draft) {
-	var rec recorder
+	var rec journaltest.Recorder
 	cfg := config(b, b.TempDir())
-	cfg.wrap = rec.wrap
+	cfg.Wrap = rec.Wrap
 	model := mustOpen(b, cfg)
-	rec.list = slices.DeleteFunc(rec.list, func(st statement) bool { // the bare database has made its schema itself
-		return strings.Contains(st.query, "goose_db_version") || strings.Contains(st.query, "INTO projection")
+	began := slices.DeleteFunc(rec.Take(), func(st journaltest.Statement) bool { // the bare database has made its schema itself
+		return strings.Contains(st.Query, "goose_db_version") || strings.Contains(st.Query, "INTO projection")
 	})
 	ours := mustOpen(b, config(b, b.TempDir()))
-	s, err := openStore(ctx, b.TempDir()+"/"+DatabaseFile, func(c driver.Connector) driver.Connector { return c })
+	var empty journaltest.Recorder
+	s, err := openStore(ctx, b.TempDir()+"/"+DatabaseFile, empty.Wrap)
 	if err != nil {
 		b.Fatal(err)
 	}
-	b.Cleanup(func() { _ = s.close() })
-	x := &bare{b, s}
+	if err := s.close(); err != nil {
+		b.Fatal(err)
+	}
+	x := journaltest.OpenBare(b, empty.Connectors[0])
+	x.Write(began)
 	for from := 0; from < b.N; from += 100 {
 		var sales []Draft
 		for i := from; i < min(from+100, b.N); i++ {
@@ -136,7 +52,7 @@ func compare(b *testing.B, evidence bool, make func(i int) Draft) {
 		}
 		mustAppend(b, model, sales...)
 		mustAppend(b, ours, sales...)
-		x.write(rec.take()) // in the same portions, so that the files grow alike
+		x.Write(rec.Take()) // in the same portions, so that the files grow alike
 	}
 	key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{1}, ed25519.SeedSize))
 	payload := bytes.Repeat([]byte{1}, 400)
@@ -149,7 +65,7 @@ func compare(b *testing.B, evidence bool, make func(i int) Draft) {
 		mustAppend(b, ours, d)
 		oursTook = append(oursTook, time.Since(began))
 	}
-	other := func(d Draft, list []statement) {
+	other := func(d Draft, list []journaltest.Statement) {
 		began := time.Now()
 		if evidence {
 			if _, err := to.Confide(about, d.Evidence); err != nil {
@@ -157,14 +73,14 @@ func compare(b *testing.B, evidence bool, make func(i int) Draft) {
 			}
 		}
 		ed25519.Sign(key, payload)
-		x.write(list)
+		x.Write(list)
 		bareTook = append(bareTook, time.Since(began))
 	}
 	b.ResetTimer()
 	for i := range b.N {
 		d := make(i)
 		mustAppend(b, model, d) // says what rows there are to write
-		if list := rec.take(); i%2 == 0 {
+		if list := rec.Take(); i%2 == 0 {
 			one(d)
 			other(d, list)
 		} else {

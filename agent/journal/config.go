@@ -42,8 +42,10 @@ type Config struct {
 
 	Free func(dir string) (uint64, error) // bytes that may still be written under a directory; nil: as the system says
 
-	wrap     func(driver.Connector) driver.Connector // tests put faults between the journal and SQLite
-	openFile func(path string) (file, error)         // and between it and the second medium
+	// Wrap, when it is set, stands between the journal and SQLite: to count, to measure, to break. Nil: nothing does.
+	Wrap func(driver.Connector) driver.Connector
+
+	openFile func(path string) (file, error) // tests put faults between the journal and the second medium
 }
 
 // Moment is when something happened, by the lane's clocks, and the business date that it belongs to. Times
@@ -87,8 +89,8 @@ func (c *Config) defaults() {
 	if c.Cause == 0 {
 		c.Cause = payment.CauseFirst
 	}
-	if c.wrap == nil {
-		c.wrap = func(d driver.Connector) driver.Connector { return d }
+	if c.Wrap == nil {
+		c.Wrap = func(d driver.Connector) driver.Connector { return d }
 	}
 	if c.openFile == nil {
 		c.openFile = openFile

@@ -36,7 +36,7 @@ type broken struct {
 func (b *broken) play() error {
 	dir := os.Getenv(envDir)
 	cfg := childConfig(b, dir)
-	cfg.wrap = func(c driver.Connector) driver.Connector { // the files are closed, and about to be opened
+	cfg.Wrap = func(c driver.Connector) driver.Connector { // the files are closed, and about to be opened
 		if err := b.occupy(); err != nil {
 			panic(err)
 		}

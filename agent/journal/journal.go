@@ -68,7 +68,7 @@ func (j *Journal) open(ctx context.Context) error {
 	if err := createPrivate(j.cfg.database()); err != nil {
 		return fmt.Errorf("making the journal: %w", err)
 	}
-	s, err := openStore(ctx, j.cfg.database(), j.cfg.wrap)
+	s, err := openStore(ctx, j.cfg.database(), j.cfg.Wrap)
 	if err != nil {
 		return err
 	}

@@ -95,7 +95,7 @@ func (j *Journal) takeOver(ctx context.Context, src *SecondCopy, keys []wire.Pub
 	if err := createPrivate(j.cfg.database()); err != nil {
 		return fmt.Errorf("making the journal: %w", err)
 	}
-	s, err := openStore(ctx, j.cfg.database(), j.cfg.wrap)
+	s, err := openStore(ctx, j.cfg.database(), j.cfg.Wrap)
 	if err != nil {
 		return err
 	}

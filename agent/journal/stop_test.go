@@ -105,7 +105,7 @@ func newFaulty(t *testing.T, second string) *faulty {
 	f := &faulty{err: diskFull(t)}
 	cfg := config(t, t.TempDir())
 	cfg.Second = second
-	cfg.wrap = func(c driver.Connector) driver.Connector {
+	cfg.Wrap = func(c driver.Connector) driver.Connector {
 		return &hooked{c, func(q string) (error, error) {
 			if f.armed.Load() {
 				return f.fault(q)

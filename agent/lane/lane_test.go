@@ -352,7 +352,7 @@ func (r *rig) noCodes(codes []string) map[string]int {
 }
 
 // binary is what a code's text stands for: base45 of RFC 9285 behind the house prefix.
-func binary(t *testing.T, code string) (raw []byte) {
+func binary(t testing.TB, code string) (raw []byte) {
 	t.Helper()
 	const alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
 	for rest := strings.TrimPrefix(code, signed.Prefix); rest != ""; {

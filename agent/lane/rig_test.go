@@ -7,6 +7,7 @@ import (
 	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
+	"database/sql/driver"
 	"errors"
 	"log/slog"
 	"sync"
@@ -27,7 +28,7 @@ var start = time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC) // 12:00 in Tokyo
 
 // rig is a lane on a real journal, with keys of its own for everybody and a clock that the test moves.
 type rig struct {
-	t       *testing.T
+	t       testing.TB
 	dir     string
 	second  string     // the journal's second medium; empty: none
 	mu      sync.Mutex // the lane's goroutine asks the clock too
@@ -46,11 +47,12 @@ type rig struct {
 	stop    func()
 	id      payment.ID
 	ids     *payment.IDs
-	free    func(string) (uint64, error) // what the journal is told of its disks; nil: the truth
-	log     slog.Handler                 // nil: nobody listens
+	free    func(string) (uint64, error)            // what the journal is told of its disks; nil: the truth
+	log     slog.Handler                            // nil: nobody listens
+	wrap    func(driver.Connector) driver.Connector // between the journal and SQLite; nil: nothing
 }
 
-func edSigner(t *testing.T) *wire.Signer {
+func edSigner(t testing.TB) *wire.Signer {
 	t.Helper()
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -63,7 +65,7 @@ func edSigner(t *testing.T) *wire.Signer {
 	return s
 }
 
-func ecSigner(t *testing.T) *wire.Signer {
+func ecSigner(t testing.TB) *wire.Signer {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -77,7 +79,7 @@ func ecSigner(t *testing.T) *wire.Signer {
 }
 
 // newRig starts a lane to which HQ has just spoken; edit changes the policy before it is signed.
-func newRig(t *testing.T, edit func(*policy.Document)) *rig {
+func newRig(t testing.TB, edit func(*policy.Document)) *rig {
 	t.Helper()
 	r := bare(t)
 	r.begin(edit)
@@ -85,7 +87,7 @@ func newRig(t *testing.T, edit func(*policy.Document)) *rig {
 }
 
 // bare is a rig that has not begun.
-func bare(t *testing.T) *rig {
+func bare(t testing.TB) *rig {
 	t.Helper()
 	return &rig{
 		t: t, dir: t.TempDir(), now: start, booted: start.Add(-time.Hour), bootID: "boot-1",
@@ -154,7 +156,7 @@ func (r *rig) open() {
 	zone, err := time.LoadLocation("Asia/Tokyo")
 	r.ok(err)
 	r.journal, err = journal.Open(ctx, journal.Config{
-		Dir: r.dir, Second: r.second, Terminal: r.id, Store: "0001", Lane: "1", Software: "test", Signer: r.signer, Random: rand.Reader, Free: r.free,
+		Dir: r.dir, Second: r.second, Terminal: r.id, Store: "0001", Lane: "1", Software: "test", Signer: r.signer, Random: rand.Reader, Free: r.free, Wrap: r.wrap,
 		Now: func() journal.Moment {
 			return journal.Moment{Date: payment.BusinessDate(r.time(), zone, 4*time.Hour), Wall: r.time(), Boot: r.time().Sub(r.booted), Zone: "Asia/Tokyo"}
 		},
