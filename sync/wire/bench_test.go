@@ -79,6 +79,28 @@ func BenchmarkVerifyBatch(b *testing.B) {
 	b.Run("plain", func(b *testing.B) { ratio(b, "times-bare-verification", verify(plain), bare) })
 }
 
+// The chain check of a batch of 100 entries, once it is read: what an entry of it costs, against one bare Ed25519
+// verification. At most 0.1 is wanted.
+func BenchmarkChainCheck(b *testing.B) {
+	l := salesOf(b, 100, approvalOnly, codeBytes)
+	batch := l.batch(1, 100)
+	keys := OneKey(l.signer.Public())
+	last := ToBeSigned(batch.Protected, batch.Payloads[99])
+	var chain, one time.Duration
+	for b.Loop() {
+		start := time.Now()
+		if _, err := batch.Verify(keys); err != nil {
+			b.Fatal(err)
+		}
+		middle := time.Now()
+		if !l.signer.Public().Verify(last, batch.Signature) {
+			b.Fatal("does not verify")
+		}
+		chain, one = chain+middle.Sub(start), one+time.Since(middle)
+	}
+	b.ReportMetric(float64(chain)/float64(len(batch.Payloads))/float64(one), "entry/verification")
+}
+
 // Reading an entry for posting.
 func BenchmarkDecodeEntry(b *testing.B) {
 	payload := salesOf(b, 1, approvalOnly, codeBytes).entries[0].payload
