@@ -46,17 +46,21 @@ func drainSales(b *testing.B) int {
 //
 //	stored/naive: rate of "stored and acknowledged" over the afternoon's rate
 //	posted/naive: rate of "posted, evidence verified again" over the afternoon's rate
+//	posted/bulk: the same over the rate of a bare bulk insert of the rows that HQ holds in the end
 func BenchmarkDrain(b *testing.B) {
 	n := drainSales(b)
 	for b.Loop() {
 		d := newDrain(b, n)
 		naive := d.naive(n)
 		stored, posted := d.drain()
+		bulk := d.bulk()
 		b.ReportMetric(float64(n)/naive.Seconds(), "naive-sales/s")
 		b.ReportMetric(float64(n)/stored.Seconds(), "stored-sales/s")
 		b.ReportMetric(float64(n)/posted.Seconds(), "posted-sales/s")
 		b.ReportMetric(naive.Seconds()/stored.Seconds(), "stored/naive")
 		b.ReportMetric(naive.Seconds()/posted.Seconds(), "posted/naive")
+		b.ReportMetric(float64(n)/bulk.Seconds(), "bulk-sales/s")
+		b.ReportMetric(bulk.Seconds()/posted.Seconds(), "posted/bulk")
 	}
 }
 
