@@ -32,8 +32,8 @@ type afternoon struct {
 // naive drains a copy of the lane's journal, and returns how long that took.
 func (d *drain) naive(n int) time.Duration {
 	d.b.Helper()
-	dir := filepath.Join(d.dir, "naive")
-	d.must(os.CopyFS(filepath.Join(dir, "lane"), os.DirFS(d.laneDir())))
+	dir := filepath.Join(d.root, "naive")
+	d.must(os.CopyFS(filepath.Join(dir, "lane"), os.DirFS(d.dir)))
 	office, err := hq.OpenOffice(d.b.Context(), d.data(), time.Now)
 	d.must(err)
 	trust, _, err := office.Trust(d.b.Context())

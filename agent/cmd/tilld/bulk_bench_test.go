@@ -15,7 +15,7 @@ func (d *drain) bulk() time.Duration {
 	from, err := sql.Open("sqlite", "file:"+filepath.Join(d.data(), "ledger.db")+"?mode=ro")
 	d.must(err)
 	defer from.Close()
-	to, err := sql.Open("sqlite", "file:"+filepath.Join(d.dir, "bulk.db")+"?_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_pragma=cache_size(-65536)")
+	to, err := sql.Open("sqlite", "file:"+filepath.Join(d.root, "bulk.db")+"?_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_pragma=cache_size(-65536)")
 	d.must(err)
 	defer to.Close()
 	to.SetMaxOpenConns(1)
