@@ -75,6 +75,11 @@ func (c *benchChain) must(err error) {
 
 func (c *benchChain) data() string { return filepath.Join(c.root, "hq") }
 
+// hqFile is the configuration of an HQ that runs as a process.
+func (c *benchChain) hqFile(broker, api string) string {
+	return fmt.Sprintf("data = %q\n[embedded_broker]\nlisten = %q\n[serve]\naddress = %q\n[settle]\nzone = \"Asia/Tokyo\"\n[log]\nlevel = \"warn\"\n", c.data(), broker, api)
+}
+
 func newIssuer(b *testing.B) *wire.Signer {
 	b.Helper()
 	s, err := newP256()

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -95,8 +94,7 @@ func newLatency(b *testing.B) *latency {
 	}
 	x := &latency{stage: &stage{TB: b, dir: c.root}, b: b, live: lanes[0], backlogs: lanes[1:]}
 	broker, api := freeAddr(b), freeAddr(b)
-	conf := x.file("hq.toml", fmt.Sprintf("data = %q\n[embedded_broker]\nlisten = %q\n[serve]\naddress = %q\n[settle]\nzone = \"Asia/Tokyo\"\n[log]\nlevel = \"warn\"\n", c.data(), broker, api))
-	x.hq = x.startOn(cpus[0], "hq", "-c", conf)
+	x.hq = x.startOn(cpus[0], "hq", "-c", x.file("hq.toml", c.hqFile(broker, api)))
 	stayOn(b, cpus[1:]...)
 	x.healthy("http://" + api)
 	ctx, stop := context.WithCancel(b.Context())
