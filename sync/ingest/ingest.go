@@ -34,6 +34,7 @@ type Ingest struct {
 	wake     chan struct{}         // to the poster: something was stored
 	linked   chan struct{}         // to sayHello: the road has come up
 	turn     int64                 // the poster's: the history after which it goes on
+	breath   *breath               // of those who do much arithmetic; nil: they do without
 	drained  atomic.Uint64         // batches of outboxes that are being emptied
 	failing  atomic.Pointer[error] // of the newest commit; nil: it succeeded
 }
@@ -109,6 +110,11 @@ func (g *Ingest) Run(ctx context.Context) error {
 			cancel(err)
 		})
 	}
+	var err error
+	if g.breath, err = newBreath(); err != nil { // lanes wait a little longer for their answers
+		g.log.warn(ctx, "no pipe to take breath with", "error", err.Error())
+	}
+	defer g.breath.close()
 	for _, q := range g.inbox {
 		stage(func(ctx context.Context) error { return g.verify(ctx, q) })
 	}

@@ -171,7 +171,7 @@ func (g *Ingest) examineAll(ctx context.Context, held []ledger.Held, places map[
 	var all sync.WaitGroup
 	for range min(g.cfg.Workers, len(held)) {
 		all.Go(func() {
-			for {
+			for last := time.Now(); ; {
 				i := int(next.Add(1)) - 1
 				if i >= len(held) {
 					return
@@ -186,6 +186,10 @@ func (g *Ingest) examineAll(ctx context.Context, held []ledger.Held, places map[
 				// Whoever carries messages waits for nothing but a processor, and each hop of an answer would
 				// wait out a time slice behind all this arithmetic.
 				runtime.Gosched()
+				if time.Since(last) >= breathEvery {
+					g.breath.take()
+					last = time.Now()
+				}
 			}
 		})
 	}

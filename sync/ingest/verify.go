@@ -42,6 +42,9 @@ func (g *Ingest) verify(ctx context.Context, queue <-chan message) error {
 		if err := g.forward(ctx, it); err != nil {
 			return err
 		}
+		if it.arrival != nil && len(it.arrival.Hashes) >= drainBatch {
+			g.breath.take()
+		}
 	}
 }
 
