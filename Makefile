@@ -71,8 +71,8 @@ fuzz: ## every fuzz target for FUZZTIME each (default 5s)
 	@FUZZTIME=$(FUZZTIME) .ci/fuzz
 
 .PHONY: bench
-bench: ## every benchmark, each with its ratio to the same work done raw
-	go test -run '^$$' -bench . -benchmem -timeout 60m ./...
+bench: ## every benchmark, and a table of those that are held to a ratio to the same work done raw
+	@.ci/bench
 
 .PHONY: sim
 sim: ## SEEDS whole-system runs on virtual time (default 500; FIRST=N for others than the first)

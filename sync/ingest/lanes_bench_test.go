@@ -17,7 +17,7 @@ import (
 )
 
 // BenchmarkMemoryOfLanes states what HQ's session and its books hold in memory for each lane, without a broker and its
-// connections: TILLD_BENCH_LANES of them (1,000; the README's figure is of 10,000) each send their first entries and
+// connections: TILLD_BENCH_LANES of them (1,000; 10,000 are wanted) each send their first entries and
 // a beat and hear the answers. Heap is what is still there behind a collection; resident is the kernel's count, with
 // the caches of SQLite.
 func BenchmarkMemoryOfLanes(b *testing.B) {

@@ -16,8 +16,7 @@ import (
 
 // BenchmarkMemoryOfLanes states what HQ with its broker, the shipped process, holds in memory for each lane that is
 // connected: the kernel's count with all of them connected, each with its first entries acknowledged and beats
-// answered, less the count before, with all of them enrolled. TILLD_MEMORY_LANES is how many (100; the README's figure
-// is of 500).
+// answered, less the count before, with all of them enrolled. TILLD_MEMORY_LANES is how many (100; 500 are wanted).
 func BenchmarkMemoryOfLanes(b *testing.B) {
 	n := benchNumber(b, "TILLD_MEMORY_LANES", 100)
 	for b.Loop() {

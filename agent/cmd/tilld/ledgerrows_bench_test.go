@@ -14,7 +14,7 @@ import (
 const rowsOfSale = 7
 
 // BenchmarkDrainOnOldBooks compares the drain into books that are as good as new with the same drain into books that
-// hold TILLD_LEDGER_ROWS rows already (70,000 unless set; the README's figure is of 10,000,000), in one run. Those are
+// hold TILLD_LEDGER_ROWS rows already (70,000 unless set; 10,000,000 are wanted), in one run. Those are
 // as large as a sale's own, and were written as they come in: keys rise with time, phones and accounts are random.
 //
 //	old/new: rate of "posted" on the old books over that on the new ones; at least 0.7 is wanted
