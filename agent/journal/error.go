@@ -14,36 +14,37 @@ import (
 
 // Errors of this package. Match with errors.Is.
 var (
-	ErrStopped         = errors.New("the journal has stopped")                               // see StoppedError
-	ErrClosed          = errors.New("the journal is closed")                                 // Close was called
-	ErrLocked          = errors.New("the data directory is in use")                          // by another lane
-	ErrOtherTerminal   = errors.New("the journal belongs to another terminal")               // or the message does
-	ErrOtherKey        = errors.New("the journal is signed with another key")                // than the one given
-	ErrNotJournal      = errors.New("not a tilld journal")                                   // some other file
-	ErrPragma          = errors.New("the database is not set as it must be")                 // durability would be a guess
-	ErrCorrupt         = errors.New("the journal is damaged")                                // it contradicts itself
-	ErrSecondAhead     = errors.New("the second medium knows more than the journal")         // the journal's disk was put back
-	ErrSecond          = errors.New("not a second medium of this terminal")                  // or not one at all
-	ErrCodeUsed        = errors.New("this code has paid already")                            // invariant: one code, one payment
-	ErrSaleExists      = errors.New("this sale has been opened already")                     // by its identifier
-	ErrRequestUsed     = errors.New("this idempotency key has opened a sale already")        // SaleByRequest finds it
-	ErrSaleState       = errors.New("the sale is not in a state for this")                   // unknown, over, or paid
-	ErrPaymentExists   = errors.New("this payment exists already")                           // by its identifier
-	ErrNotVoidable     = errors.New("no such payment to void")                               // unknown, void, or of another day
-	ErrDay             = errors.New("the day's own figures differ")                          // a wrong DayClosed
-	ErrTooLarge        = errors.New("an entry that no message could carry")                  // with its body
-	ErrNotAcknowledged = errors.New("HQ has not acknowledged this entry")                    // so it is not erased
-	ErrVersion         = errors.New("versions never go back")                                // of a policy or trust bundle
-	ErrUnknownEpoch    = errors.New("the journal holds no such epoch")                       // nor ever did
-	ErrKeyFile         = errors.New("not a usable key file")                                 // see LoadOrCreateKey
-	ErrUnproven        = errors.New("no word of HQ's proves the acknowledgement")            // see CheckAcks
-	ErrGone            = errors.New("the entries asked for have been pruned")                // retention was too short
-	ErrEmpty           = errors.New("nothing that a journal could be recovered from")        // see Recover
-	ErrNotEmpty        = errors.New("the data directory holds a journal already")            // see Recover
-	errNoPayment       = errors.New("a payment needs its identifier and its sale's")         // Draft
-	errOwnFact         = errors.New("only the journal itself writes this kind of entry")     // Draft
-	errBodyFields      = errors.New("salt, evidence and sealing key are the journal's own")  // Draft
-	errSealTo          = errors.New("evidence needs a key to seal it to, and the other way") // Draft
+	ErrStopped         = errors.New("the journal has stopped")                                                                               // see StoppedError
+	ErrClosed          = errors.New("the journal is closed")                                                                                 // Close was called
+	ErrLocked          = errors.New("the data directory is in use")                                                                          // by another lane
+	ErrOtherTerminal   = errors.New("the journal belongs to another terminal")                                                               // or the message does
+	ErrOtherKey        = errors.New("the journal is signed with another key")                                                                // than the one given
+	ErrNotJournal      = errors.New("not a tilld journal")                                                                                   // some other file
+	ErrLater           = errors.New("a later release of tilld changed this journal beyond what this one can follow: put the later one back") // nothing was done to it
+	ErrPragma          = errors.New("the database is not set as it must be")                                                                 // durability would be a guess
+	ErrCorrupt         = errors.New("the journal is damaged")                                                                                // it contradicts itself
+	ErrSecondAhead     = errors.New("the second medium knows more than the journal")                                                         // the journal's disk was put back
+	ErrSecond          = errors.New("not a second medium of this terminal")                                                                  // or not one at all
+	ErrCodeUsed        = errors.New("this code has paid already")                                                                            // invariant: one code, one payment
+	ErrSaleExists      = errors.New("this sale has been opened already")                                                                     // by its identifier
+	ErrRequestUsed     = errors.New("this idempotency key has opened a sale already")                                                        // SaleByRequest finds it
+	ErrSaleState       = errors.New("the sale is not in a state for this")                                                                   // unknown, over, or paid
+	ErrPaymentExists   = errors.New("this payment exists already")                                                                           // by its identifier
+	ErrNotVoidable     = errors.New("no such payment to void")                                                                               // unknown, void, or of another day
+	ErrDay             = errors.New("the day's own figures differ")                                                                          // a wrong DayClosed
+	ErrTooLarge        = errors.New("an entry that no message could carry")                                                                  // with its body
+	ErrNotAcknowledged = errors.New("HQ has not acknowledged this entry")                                                                    // so it is not erased
+	ErrVersion         = errors.New("versions never go back")                                                                                // of a policy or trust bundle
+	ErrUnknownEpoch    = errors.New("the journal holds no such epoch")                                                                       // nor ever did
+	ErrKeyFile         = errors.New("not a usable key file")                                                                                 // see LoadOrCreateKey
+	ErrUnproven        = errors.New("no word of HQ's proves the acknowledgement")                                                            // see CheckAcks
+	ErrGone            = errors.New("the entries asked for have been pruned")                                                                // retention was too short
+	ErrEmpty           = errors.New("nothing that a journal could be recovered from")                                                        // see Recover
+	ErrNotEmpty        = errors.New("the data directory holds a journal already")                                                            // see Recover
+	errNoPayment       = errors.New("a payment needs its identifier and its sale's")                                                         // Draft
+	errOwnFact         = errors.New("only the journal itself writes this kind of entry")                                                     // Draft
+	errBodyFields      = errors.New("salt, evidence and sealing key are the journal's own")                                                  // Draft
+	errSealTo          = errors.New("evidence needs a key to seal it to, and the other way")                                                 // Draft
 )
 
 // StoppedError is what every write returns after an I/O error, until Reopen: the disk, or the second medium,

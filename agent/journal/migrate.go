@@ -25,6 +25,9 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err := checkApplication(ctx, db); err != nil {
 		return err
 	}
+	if err := checkLater(ctx, db); err != nil {
+		return err
+	}
 	return migrateTo(ctx, db, schemaVersion)
 }
 
@@ -55,6 +58,18 @@ func checkApplication(ctx context.Context, db *sql.DB) error {
 	}
 	if foreign > 0 && id != applicationID {
 		return fmt.Errorf("%w: the database's application is %#x", ErrNotJournal, id)
+	}
+	return nil
+}
+
+// checkLater refuses what a later release says that no older one may work with (DESIGN.md, "Schema").
+func checkLater(ctx context.Context, db *sql.DB) error {
+	var needed int64
+	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&needed); err != nil {
+		return fmt.Errorf("opening the journal: %w", err)
+	}
+	if needed > schemaVersion {
+		return fmt.Errorf("%w (it needs schema %d; this one knows %d)", ErrLater, needed, schemaVersion)
 	}
 	return nil
 }

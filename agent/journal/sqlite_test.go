@@ -1,11 +1,13 @@
 package journal
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -126,6 +128,37 @@ func TestLaterSchema(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
+	j = mustOpen(t, j.cfg)
+	sell(t, j, 2, 1)
+	verifyCopy(t, j)
+}
+
+// TestSchemaBeyondThisRelease: what a later release says that nobody older may work with is left as it is, and
+// the refusal says what to do. Nothing in it is lost to the later one.
+func TestSchemaBeyondThisRelease(t *testing.T) {
+	j := newJournal(t)
+	sell(t, j, 1, 1)
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db := rawDB(t, j.cfg.database())
+	mustExec(t, db, `ALTER TABLE sale RENAME COLUMN reference TO receipt`)
+	mustExec(t, db, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)`)
+	mustExec(t, db, `PRAGMA user_version = 99`)
+	mustExec(t, db, `PRAGMA wal_checkpoint(TRUNCATE)`)
+	before, err := os.ReadFile(j.cfg.database())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(ctx, j.cfg); !errors.Is(err, ErrLater) || errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "schema 99") {
+		t.Errorf("opened with %v", err)
+	}
+	if after, err := os.ReadFile(j.cfg.database()); err != nil || !bytes.Equal(after, before) {
+		t.Errorf("the journal was changed, %v", err)
+	}
+	mustExec(t, db, `ALTER TABLE sale RENAME COLUMN receipt TO reference`) // the later release, put back and mended
+	mustExec(t, db, `PRAGMA user_version = 2`)
+	mustExec(t, db, `DELETE FROM goose_db_version WHERE version_id = 99`)
 	j = mustOpen(t, j.cfg)
 	sell(t, j, 2, 1)
 	verifyCopy(t, j)

@@ -29,6 +29,9 @@ var ErrStopped = errors.New("the ledger's disk failed: it must be opened again")
 // again by itself when there is room.
 var ErrFull = errors.New("the ledger's disk is full")
 
+// ErrLater reports books that a later release changed beyond what this one can follow. Nothing was done to them.
+var ErrLater = errors.New("a later release of tilld changed these books beyond what this one can follow: put the later one back")
+
 // errPragma reports a connection that would not be as durable as it must be.
 var errPragma = errors.New("SQLite does not keep a setting")
 
@@ -118,8 +121,25 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return fmt.Errorf("reading the migrations: %w", err)
 	}
+	if err := checkLater(ctx, db, p.ListSources()); err != nil {
+		return err
+	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("bringing the schema up to date: %w", err)
+	}
+	return nil
+}
+
+// checkLater looks whether this release may work with the books' schema. That of a later release is as good as
+// this one's, for it only expands what is there, unless its migration says otherwise: one behind which older
+// programs must not write sets SQLite's user_version to its own number.
+func checkLater(ctx context.Context, db *sql.DB, own []*goose.Source) error {
+	var needed int64
+	if err := db.QueryRowContext(ctx, "PRAGMA user_version").Scan(&needed); err != nil {
+		return fmt.Errorf("reading the schema's version: %w", err)
+	}
+	if known := own[len(own)-1].Version; needed > known {
+		return fmt.Errorf("%w (they need schema %d; this one knows %d)", ErrLater, needed, known)
 	}
 	return nil
 }

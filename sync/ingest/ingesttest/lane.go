@@ -252,6 +252,13 @@ func (l *Lane) Rewrite() {
 	l.OpenDay(l.Date)
 }
 
+// Recast gives the last entry the bytes in which another release would have written it.
+func (l *Lane) Recast(other func(payload []byte) []byte) {
+	w := &l.entries[len(l.entries)-1]
+	w.payload = other(w.payload)
+	w.hash = wire.Hash(w.protected, w.payload)
+}
+
 // AddUnknown writes an entry of a kind that no release knows.
 func (l *Lane) AddUnknown() uint64 {
 	return l.AddRaw(func(seq uint64, prev []byte) []byte {
