@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"reflect"
 	"testing"
 	"time"
 
@@ -280,6 +281,46 @@ func TestSignRefuses(t *testing.T) {
 	if _, err := big.Sign(key); !errors.Is(err, ErrInvalid) {
 		t.Errorf("a policy over the limit: %v", err)
 	}
+}
+
+// FuzzOpenTrust: whoever may sign as the root, a bundle that is taken can be asked for every use, and is written
+// as it was read.
+func FuzzOpenTrust(f *testing.F) {
+	root := edKey(f, 1)
+	payload, err := wire.Marshal(trustOf(2, edKey(f, 3)))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(payload)
+	f.Add([]byte{0xa1, 0x01, 0x01})
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		head, err := wire.Protected(root.Public(), wire.TypTrust)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sig, err := root.Sign(wire.ToBeSigned(head, payload))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := OpenTrust(wire.Envelope(head, payload, sig), root.Public())
+		if err != nil {
+			if b != nil {
+				t.Fatal("a bundle with an error")
+			}
+			return
+		}
+		again, err := b.Sign(root)
+		if err != nil {
+			t.Fatalf("taken and not signed: %v", err)
+		}
+		same, err := OpenTrust(again, root.Public())
+		if err != nil || !reflect.DeepEqual(same, b) {
+			t.Fatalf("read %+v, and then %+v, %v", b, same, err)
+		}
+		b.Keys(UseAck, time.Now())
+		b.Keys(UseIssuer, time.Time{})
+		b.Seal(time.Now())
+	})
 }
 
 func FuzzOpenPolicy(f *testing.F) {

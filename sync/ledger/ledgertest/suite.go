@@ -33,7 +33,7 @@ func Run(t *testing.T, open Open) {
 		{"Cut", testCut}, {"CutInParts", testCutInParts}, {"CutTwice", testCutTwice}, {"AfterTheCut", testAfterTheCut},
 		{"AdoptedBatch", testAdoptedBatch}, {"SettledBeforeTheRestore", testSettledBefore}, {"ForkedAfterTheRestore", testForkedAfter}, {"BatchConflicts", testBatchConflicts}, {"Coverage", testCoverage},
 		{"Share", testShare}, {"ShareByArrivals", testShareByArrivals}, {"ShareInAFork", testShareInAFork}, {"ShareAfterTheRestore", testShareRestored},
-		{"AnyOrder", testAnyOrder},
+		{"AnyOrder", testAnyOrder}, {"AnyStory", testAnyStory},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := ingesttest.NewChain(t)
