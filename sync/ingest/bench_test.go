@@ -198,7 +198,7 @@ func (l *load) naive(tb testing.TB, payments int) float64 {
 	var msgs []message
 	for _, lane := range l.lanes {
 		for _, b := range lane.Batches(2, 1)[:payments/len(l.lanes)] { // the opening of epoch and day left out
-			msgs = append(msgs, message{lane.ID, encode(tb, b)})
+			msgs = append(msgs, message{terminal: lane.ID, payload: encode(tb, b)})
 		}
 	}
 	start := time.Now()

@@ -46,7 +46,7 @@ type Config struct {
 	Workers int // verifiers, and examiners of evidence; 0: as many as processors
 	Queue   int // messages waiting at each verifier, and verified ones at the writer; 0: 256
 
-	GroupEntries int           // most entries in one transaction; 0: 10,000
+	GroupEntries int           // most entries in one transaction, for whose end all others wait; 0: 2,000
 	GroupBytes   int           // most bytes of messages in one; 0: 16 MiB
 	Linger       time.Duration // longest wait for more before a commit; 0: 2 ms
 
@@ -62,7 +62,7 @@ func (c *Config) defaults(processors int) {
 	}
 	c.Workers = cmp.Or(c.Workers, processors)
 	c.Queue = cmp.Or(c.Queue, 256)
-	c.GroupEntries = cmp.Or(c.GroupEntries, 10_000)
+	c.GroupEntries = cmp.Or(c.GroupEntries, 2_000)
 	c.GroupBytes = cmp.Or(c.GroupBytes, 16<<20)
 	c.Linger = cmp.Or(c.Linger, 2*time.Millisecond)
 	c.PostEntries = cmp.Or(c.PostEntries, 500)

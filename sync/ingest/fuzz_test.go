@@ -49,7 +49,7 @@ func FuzzMessage(f *testing.F) {
 	f.Add(l.Beat(1, nil))
 	f.Add([]byte("S"))
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		it, err := g.check(context.Background(), message{l.ID, payload})
+		it, err := g.check(context.Background(), message{terminal: l.ID, payload: payload})
 		if err != nil {
 			t.Fatal(err)
 		}

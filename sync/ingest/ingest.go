@@ -30,6 +30,7 @@ type Ingest struct {
 	seed     maphash.Seed
 	inbox    []chan message // one for each verifier; a terminal's messages stay in order
 	verified chan *item
+	express  express
 	answers  chan answer
 	wake     chan struct{}         // to the poster: something was stored
 	linked   chan struct{}         // to sayHello: the road has come up
@@ -42,6 +43,7 @@ type Ingest struct {
 type message struct {
 	terminal payment.ID
 	payload  []byte
+	quick    bool // goes by the express queues
 }
 
 // New begins a session: a new one after every start, so that lanes send again what may have been under way.
@@ -60,6 +62,7 @@ func New(ctx context.Context, cfg Config) (*Ingest, error) {
 	for range cfg.Workers {
 		g.inbox = append(g.inbox, make(chan message, cfg.Queue))
 	}
+	g.express.open(cfg.Workers, cfg.Queue)
 	var err error
 	if g.hqEpoch, err = cfg.Ledger.HQEpoch(ctx); err != nil {
 		return nil, err
@@ -80,9 +83,15 @@ func (g *Ingest) Handle(ctx context.Context, topic string, payload []byte) {
 		g.log.warn(ctx, "message under a topic that is no terminal's")
 		return
 	}
+	m, n := message{terminal: terminal, payload: payload}, maphash.Bytes(g.seed, terminal[:])%uint64(len(g.inbox))
+	queue := g.inbox[n]
+	if m.quick = g.express.takes(m); m.quick {
+		queue = g.express.inbox[n]
+	}
 	select {
-	case g.inbox[maphash.Bytes(g.seed, terminal[:])%uint64(len(g.inbox))] <- message{terminal, payload}:
+	case queue <- m:
 	case <-ctx.Done():
+		g.express.past(terminal, m.quick)
 		g.count.dropped.Add(1)
 	}
 }
@@ -115,8 +124,9 @@ func (g *Ingest) Run(ctx context.Context) error {
 		g.log.warn(ctx, "no pipe to take breath with", "error", err.Error())
 	}
 	defer g.breath.close()
-	for _, q := range g.inbox {
-		stage(func(ctx context.Context) error { return g.verify(ctx, q) })
+	g.express.on.Store(true)
+	for n := range g.inbox {
+		stage(func(ctx context.Context) error { return g.verify(ctx, n) })
 	}
 	stage(g.write)
 	stage(g.acknowledge)

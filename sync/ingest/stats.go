@@ -1,6 +1,9 @@
 package ingest
 
-import "sync/atomic"
+import (
+	"slices"
+	"sync/atomic"
+)
 
 // Stats counts what happened since the start.
 type Stats struct {
@@ -48,9 +51,9 @@ func (g *Ingest) Stats() Stats {
 		Broken: n.broken.Load(), WrongTopic: n.wrongTopic.Load(), Unknown: n.unknown.Load(), Unsigned: n.unsigned.Load(),
 		WrongKey: n.wrongKey.Load(), Refused: n.refused.Load(), Failed: n.failed.Load(),
 		Acks: n.acks.Load(), AcksLost: n.acksLost.Load(), Judged: n.judged.Load(), Exceptions: n.exceptions.Load(),
-		PostRetries: n.postRetries.Load(), Waiting: len(g.verified),
+		PostRetries: n.postRetries.Load(), Waiting: len(g.verified) + len(g.express.verified),
 	}
-	for _, q := range g.inbox {
+	for _, q := range slices.Concat(g.inbox, g.express.inbox) {
 		s.Waiting += len(q)
 	}
 	return s

@@ -17,28 +17,29 @@ type item struct {
 	arrival *ledger.Arrival
 	beat    *wire.Beat
 	size    int
+	quick   bool          // came through the express queue
 	done    chan struct{} // closed behind its transaction; nil: nobody waits
 }
 
 // errOrder reports a batch in which entries follow a change of key that ends it.
 var errOrder = errors.New("entries behind a change of key, signed by the old one")
 
-// verify is one verifier: it works through its queue until ctx ends.
-func (g *Ingest) verify(ctx context.Context, queue <-chan message) error {
-	for {
-		var m message
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case m = <-queue:
+// verify is one verifier, by its number: it works through its queues until ctx ends.
+func (g *Ingest) verify(ctx context.Context, n int) error {
+	for turn := 1; ; turn++ {
+		m, err := g.nextMessage(ctx, n, turn)
+		if err != nil {
+			return err
 		}
 		it, err := g.check(ctx, m)
 		if err != nil {
 			return err
 		}
 		if it == nil {
+			g.express.past(m.terminal, m.quick)
 			continue
 		}
+		it.quick = m.quick
 		if err := g.forward(ctx, it); err != nil {
 			return err
 		}
@@ -54,10 +55,14 @@ func (g *Ingest) forward(ctx context.Context, it *item) error {
 	if it.arrival != nil && !it.arrival.NewKey.IsZero() {
 		it.done = make(chan struct{})
 	}
+	to := g.verified
+	if it.quick {
+		to = g.express.verified
+	}
 	select {
 	case <-ctx.Done():
 		return ctx.Err()
-	case g.verified <- it:
+	case to <- it:
 	}
 	if it.done == nil {
 		return nil

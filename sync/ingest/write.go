@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"tilld/agent/payment"
 	"tilld/sync/ledger"
@@ -21,42 +20,8 @@ func (g *Ingest) write(ctx context.Context) error {
 		if err := g.commit(ctx, group); err != nil {
 			return err
 		}
-	}
-}
-
-// gather waits for an item and takes what is there behind it, up to the group's limits. While more keeps
-// coming in it waits a little, for a commit costs the same for one entry and for thousands.
-func (g *Ingest) gather(ctx context.Context) ([]*item, error) {
-	var group []*item
-	var entries, bytes int
-	take := func(it *item) bool {
-		group = append(group, it)
-		bytes += it.size
-		if it.arrival != nil {
-			entries += len(it.arrival.Hashes)
-		}
-		return entries < g.cfg.GroupEntries && bytes < g.cfg.GroupBytes
-	}
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case it := <-g.verified:
-		if !take(it) {
-			return group, nil
-		}
-	}
-	linger := time.NewTimer(g.cfg.Linger)
-	defer linger.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case it := <-g.verified:
-			if !take(it) {
-				return group, nil
-			}
-		case <-linger.C:
-			return group, nil
+		for _, it := range group {
+			g.express.past(it.terminal(), it.quick)
 		}
 	}
 }
