@@ -28,10 +28,11 @@ POINTS   ?= all
 BROKER_ROUNDS ?= 50
 MEDDLED  ?= 1000000
 SEEDS    ?= 500
+EXECS    ?= 10000000
 
 .PHONY: help
 help: ## print the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: need
 need:
@@ -69,6 +70,10 @@ unit: ## every test once; with the race detector except for NO_RACE and the powe
 .PHONY: fuzz
 fuzz: ## every fuzz target for FUZZTIME each (default 5s)
 	@FUZZTIME=$(FUZZTIME) .ci/fuzz
+
+.PHONY: fuzz-long
+fuzz-long: ## every fuzz target for EXECS executions each (default 10,000,000), and a table; TARGETS=regexp for some; a day or more
+	@EXECS=$(EXECS) TARGETS='$(TARGETS)' .ci/fuzz-long
 
 .PHONY: bench
 bench: ## every benchmark, and a table of those that are held to a ratio to the same work done raw
