@@ -40,6 +40,7 @@ func brokerRounds(t *testing.T) int {
 const (
 	shortKeepAlive = "2s"
 	frozenFor      = 5 * time.Second
+	calmFor        = 11 * time.Second // between faults, where there is time: after 10 s a connection counts as good
 )
 
 // TestBrokers takes payments all the time while the broker between lanes and HQ is killed, frozen and flooded, and HQ
@@ -94,12 +95,16 @@ func (b *brokerStory) play(rounds int, faults []fault) {
 		b.shown = append(b.shown, s)
 		traffic.Go(func() { b.trade(ctx, l, s) })
 	}
+	b.Cleanup(b.describe)
 	b.recovered("")
 	if rounds > 1 && len(b.road.nodes) > 1 {
 		faults = append(slices.Clip(faults), freezeAllButOne) // takes its time
 	}
 	for round := range rounds {
 		for _, f := range faults {
+			if rounds > 1 {
+				b.pause(calmFor)
+			}
 			f.make(b, round)
 			b.recovered(f.name)
 		}
@@ -119,6 +124,21 @@ func (b *brokerStory) play(rounds int, faults []fault) {
 			b.took[f.name][n/2].Round(time.Millisecond), b.took[f.name][n-1].Round(time.Millisecond))
 	}
 	b.Logf("%d payments were shown as paid; 0 lost, 0 doubled", all.count())
+}
+
+// describe tells how things stand when the story has failed.
+func (b *brokerStory) describe() {
+	if !b.Failed() {
+		return
+	}
+	for i, l := range b.lanes {
+		var status any
+		b.call(l, "GET", "/v1/lane", nil, &status)
+		newest := b.shown[i].newest(0)
+		b.Logf("%s: %d payments shown, the newest %s (at HQ: %d), %v entries unacknowledged, broker %v, HQ %v: %v", l.name, b.shown[i].count(), newest,
+			b.ask("GET", "/v1/payments/"+newest, nil), b.metric(l, "tilld_lane_entries_unacknowledged"), b.metric(l, "tilld_lane_broker_up"),
+			b.metric(l, "tilld_lane_hq_up"), status)
+	}
 }
 
 // recovered waits until HQ has, of every lane, a payment that was shown after now.

@@ -123,8 +123,11 @@ func (s *stage) pause(d time.Duration) { <-time.After(d) }
 
 // trade sells until ctx ends, whatever dies meanwhile.
 func (s *stage) trade(ctx context.Context, l *laneProcess, shown *seen) {
-	p := s.phone()
+	var p *phone
 	for n := 0; ctx.Err() == nil; n++ {
+		if n%200 == 0 {
+			p = s.phone() // an account takes 50,000 a day
+		}
 		sale, ok := s.tryOpen(ctx, l, fmt.Sprintf("%s-%d", l.name, n), 100+int64(n%50))
 		if !ok {
 			continue
