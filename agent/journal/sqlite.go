@@ -139,10 +139,26 @@ func openStore(ctx context.Context, path string, wrap func(driver.Connector) dri
 	if s.conn, err = s.writers.Conn(ctx); err == nil {
 		err = s.checkSchema(ctx)
 	}
+	if err == nil {
+		err = openAll(ctx, s.readers, maxReaders)
+	}
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
+}
+
+// openAll opens all connections of a pool, which stay: one that had to be opened later could not be when the
+// process is out of file descriptors, and a payment would be taken that nobody can ask for.
+func openAll(ctx context.Context, pool *sql.DB, n int) (err error) {
+	for range n {
+		c, failed := pool.Conn(ctx)
+		if failed != nil {
+			return errors.Join(err, failed)
+		}
+		defer func() { err = errors.Join(err, c.Close()) }()
+	}
+	return err
 }
 
 // close ends the readers first, so that the writer is the last to leave: it then moves the write-ahead log

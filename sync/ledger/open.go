@@ -73,7 +73,11 @@ func (s *Store) begin(ctx context.Context, path string) error {
 		return errors.Join(err, conn.Close())
 	}
 	s.w = newWriter(conn)
-	if s.readers, err = pool(path, 2+runtime.GOMAXPROCS(0), "_query_only=1"); err != nil {
+	n := 2 + runtime.GOMAXPROCS(0)
+	if s.readers, err = pool(path, n, "_query_only=1"); err != nil {
+		return err
+	}
+	if err := openAll(ctx, s.readers, n); err != nil {
 		return err
 	}
 	return s.write(ctx, func(t *tx) error { return t.firstEpoch() })
@@ -157,6 +161,19 @@ func pool(path string, most int, extra string) (*sql.DB, error) {
 	db.SetMaxOpenConns(most)
 	db.SetMaxIdleConns(most)
 	return db, nil
+}
+
+// openAll opens all connections of a pool, which stay: one that had to be opened later could not be when the
+// process is out of file descriptors.
+func openAll(ctx context.Context, pool *sql.DB, n int) (err error) {
+	for range n {
+		c, failed := pool.Conn(ctx)
+		if failed != nil {
+			return errors.Join(err, failed)
+		}
+		defer func() { err = errors.Join(err, c.Close()) }()
+	}
+	return err
 }
 
 // checked reads the settings that money rests on back from every connection of a pool.

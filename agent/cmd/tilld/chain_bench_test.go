@@ -34,7 +34,7 @@ func benchNumber(b *testing.B, variable string, otherwise int) int {
 
 // benchChain is a chain without limits, made in process before HQ runs.
 type benchChain struct {
-	b      *testing.B
+	b      testing.TB
 	root   string
 	office *hq.Office
 	issuer *wire.Signer
@@ -43,7 +43,7 @@ type benchChain struct {
 	zone   *time.Location
 }
 
-func newBenchChain(b *testing.B) *benchChain {
+func newBenchChain(b testing.TB) *benchChain {
 	b.Helper()
 	c := &benchChain{b: b, root: b.TempDir(), issuer: newIssuer(b)}
 	ctx := b.Context()
@@ -80,7 +80,7 @@ func (c *benchChain) hqFile(broker, api string) string {
 	return fmt.Sprintf("data = %q\n[embedded_broker]\nlisten = %q\n[serve]\naddress = %q\n[settle]\nzone = \"Asia/Tokyo\"\n[log]\nlevel = \"warn\"\n", c.data(), broker, api)
 }
 
-func newIssuer(b *testing.B) *wire.Signer {
+func newIssuer(b testing.TB) *wire.Signer {
 	b.Helper()
 	s, err := newP256()
 	if err != nil {

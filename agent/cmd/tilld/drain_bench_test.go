@@ -47,7 +47,7 @@ type drain struct {
 	before      int64 // what the wallets owed before, by the books
 }
 
-func newDrain(b *testing.B, n int) *drain {
+func newDrain(b testing.TB, n int) *drain {
 	b.Helper()
 	c := newBenchChain(b)
 	d := &drain{benchLane: c.lane(1)}

@@ -50,7 +50,7 @@ func TestHQFull(t *testing.T) {
 	if n := hq.lives(); n != 2 {
 		t.Errorf("HQ was started %d times, want 2:\n%s", n, tail(hq.log.String()))
 	}
-	for _, want := range []string{`level=ERROR msg="no room on HQ's disk`, "the broker's store failed, and there is room on the disk now"} {
+	for _, want := range []string{`level=ERROR msg="no room on HQ's disk`, "the broker's store failed, and the disk takes files now"} {
 		if !strings.Contains(hq.log.String(), want) {
 			t.Errorf("the log does not say %q:\n%s", want, tail(hq.log.String()))
 		}

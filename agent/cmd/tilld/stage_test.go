@@ -554,7 +554,7 @@ func (s *stage) sell(l *laneProcess, p *phone, amount int64) saleView {
 	sale := s.open(l, amount)
 	s.hold(l, p, &sale)
 	if code := s.call(l, "POST", "/v1/sales/"+sale.ID+"/complete", nil, &sale); code != http.StatusOK {
-		s.Fatalf("%s: completing a sale: %d", l.name, code)
+		s.Fatalf("%s: completing a sale: %d\n%s", l.name, code, s.laneLogs())
 	}
 	return sale
 }

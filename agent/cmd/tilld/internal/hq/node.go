@@ -304,7 +304,7 @@ func (n *Node) close() {
 
 // serve answers for the API and the console on one address.
 func (n *Node) serve(ctx context.Context) error {
-	l := n.listener
+	l := serve.Patient(n.listener, n.log)
 	if n.secure != nil {
 		l = tls.NewListener(l, n.secure)
 	}

@@ -21,8 +21,8 @@ const lookEvery = 2 * time.Second
 const probeFile = "hq.probe"
 
 // errBrokerStore ends HQ, to be started again by whoever watches over it: the broker's store keeps the error of a
-// disk that was full, and lanes would send in vain for ever.
-var errBrokerStore = errors.New("the broker's store failed, and there is room on the disk now: HQ ends and must be started again")
+// disk that was full, or of a process that could open no more files, and lanes would send in vain for ever.
+var errBrokerStore = errors.New("the broker's store failed, and the disk takes files now: HQ ends and must be started again")
 
 // room remembers what the disk said last.
 type room struct {

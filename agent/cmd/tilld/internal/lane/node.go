@@ -279,8 +279,8 @@ func (n *Node) Run(ctx context.Context) error {
 	defer stop()
 	var doors sync.WaitGroup
 	for _, door := range []func() error{
-		func() error { return serve.HTTP(ctx, n.pages, n.site) },
-		func() error { return n.api.Serve(ctx, n.pos) },
+		func() error { return serve.HTTP(ctx, serve.Patient(n.pages, n.log), n.site) },
+		func() error { return n.api.Serve(ctx, serve.Patient(n.pos, n.log)) },
 	} {
 		doors.Add(1)
 		group.Go(func() error { defer doors.Done(); return door() })
