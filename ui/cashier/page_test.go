@@ -155,6 +155,9 @@ func views() map[string]View {
 		"lost":      with(func(v *View) { v.Lost, v.Online, v.Unsent = true, false, 7 }),
 		"idle-none": with(func(v *View) { v.Online, v.Works, v.Risk, v.Unsent = false, None, Gone, 140 }),
 		"unplugged": with(func(v *View) { v.Scanner, v.ScannerSince, v.Uncompleted = ScannerLost, noon, 2 }),
+		"blind": with(func(v *View) {
+			v.State, v.Amount, v.Scanner, v.ScannerSince = Waiting, payment.Of(1234, "JPY"), ScannerLost, noon
+		}),
 		"starting": with(func(v *View) {
 			*v = View{Store: v.Store, Lane: v.Lane, Starting: true, State: Stopped, Reason: payment.StorageFull}
 		}),

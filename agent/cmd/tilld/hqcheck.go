@@ -126,7 +126,7 @@ func verdict(r *ledger.Report, found int, lost bool) string {
 	case found > 0:
 		return s + "The books balance; to look at: " + count(uint64(found), "line") + " above."
 	}
-	return s + "All is well: the books balance and nothing is missing."
+	return s + "All is well: the books balance, and of what has arrived nothing is missing. (What lanes still hold HQ can't know: their pages say it.)"
 }
 
 func count(n uint64, what string) string {

@@ -148,7 +148,7 @@ func refusesTheOldCode(phone, cashier *webtest.Browser) {
 	phone.Type("o")
 	phone.Await(`document.querySelector(".handset.old") !== null`)
 	phone.Type("1")
-	cashier.Await(`document.body.innerText.includes("This code has paid for the sale before: ask for a fresh one") && document.body.dataset.state === "waiting"`)
+	cashier.Await(`document.body.innerText.includes("This code has paid already, for another sale: ask for a fresh one") && document.body.dataset.state === "waiting"`)
 	cashier.Type(webtest.Escape)
 	cashier.Await(`document.body.dataset.state === "idle"`)
 	phone.Type("n")
