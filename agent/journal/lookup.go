@@ -36,11 +36,11 @@ type Known struct {
 // Known answers all that the rules of an offline approval ask, at one moment.
 func (j *Journal) Known(ctx context.Context, q Question) (Known, error) {
 	var k Known
-	err := j.read(ctx, func(ctx context.Context, db *sql.DB) error {
+	err := j.read(ctx, func(ctx context.Context, _ *sql.DB) error {
 		var counter, used []byte
 		var spent, spentCount, sum, count sql.NullInt64
 		var epoch, last, acked int64
-		err := db.QueryRowContext(ctx, `SELECT
+		row, err := j.store.ask(ctx, `SELECT
 			(SELECT counter FROM phone WHERE key = ?1),
 			(SELECT payment FROM spent WHERE phone = ?1 AND counter = ?2),
 			(SELECT minor FROM spend WHERE wallet = ?3 AND account = ?4 AND business_date = ?5 AND currency = ?6),
@@ -48,8 +48,10 @@ func (j *Journal) Known(ctx context.Context, q Question) (Known, error) {
 			(SELECT sum(minor) FROM exposure WHERE currency = ?6),
 			(SELECT sum(count) FROM exposure WHERE currency = ?6),
 			epoch, last, acked FROM epoch ORDER BY id DESC LIMIT 1`,
-			q.Replay.Phone, counterBytes(q.Replay.Counter), q.Wallet, orEmpty(q.Account), int64(q.Date), string(q.Currency)).
-			Scan(&counter, &used, &spent, &spentCount, &sum, &count, &epoch, &last, &acked)
+			q.Replay.Phone, counterBytes(q.Replay.Counter), q.Wallet, orEmpty(q.Account), int64(q.Date), string(q.Currency))
+		if err == nil {
+			err = row.Scan(&counter, &used, &spent, &spentCount, &sum, &count, &epoch, &last, &acked)
+		}
 		if err != nil {
 			return fmt.Errorf("looking up what is known: %w", err)
 		}

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"modernc.org/sqlite"
 )
@@ -117,6 +118,23 @@ type store struct {
 	conn    *sql.Conn // the only connection of writers
 	readers *sql.DB
 	stmts   map[string]*sql.Stmt // of conn, by text
+	asked   sync.Map             // of readers, by text: *sql.Stmt; see ask
+}
+
+// ask asks a constant question that comes with every scan. It stays prepared on each reading connection: to prepare
+// it took longer than to answer it.
+func (s *store) ask(ctx context.Context, query string, args ...any) (*sql.Row, error) {
+	st, ok := s.asked.Load(query)
+	if !ok {
+		fresh, err := s.readers.PrepareContext(ctx, query)
+		if err != nil {
+			return nil, err
+		}
+		if st, ok = s.asked.LoadOrStore(query, fresh); ok {
+			_ = fresh.Close() // somebody was faster; nothing depends on this one
+		}
+	}
+	return st.(*sql.Stmt).QueryRowContext(ctx, args...), nil
 }
 
 // openStore opens, and makes or migrates when needed, the database at path.
@@ -170,6 +188,10 @@ func (s *store) close() error {
 			errs = append(errs, st.Close())
 		}
 	}
+	s.asked.Range(func(_, st any) bool {
+		errs = append(errs, st.(*sql.Stmt).Close())
+		return true
+	})
 	errs = append(errs, s.readers.Close())
 	if s.conn != nil {
 		errs = append(errs, s.conn.Close())

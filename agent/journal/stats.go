@@ -31,13 +31,17 @@ const statsQuery = `SELECT coalesce(sum(last - pruned), 0), count(*), coalesce(s
 // Stats counts what there is.
 func (j *Journal) Stats(ctx context.Context) (Stats, error) {
 	s := Stats{Stopped: j.Stopped() != nil, Second: j.cfg.Second != ""}
-	err := j.read(ctx, func(ctx context.Context, db *sql.DB) error {
-		err := db.QueryRowContext(ctx, statsQuery).
-			Scan(&s.Entries, &s.Epochs, &s.Pending, &s.Suspense, &s.Rejected, &s.NotCompleted, &s.Bytes)
+	err := j.read(ctx, func(ctx context.Context, _ *sql.DB) error {
+		row, err := j.store.ask(ctx, statsQuery)
+		if err == nil {
+			err = row.Scan(&s.Entries, &s.Epochs, &s.Pending, &s.Suspense, &s.Rejected, &s.NotCompleted, &s.Bytes)
+		}
 		if err != nil {
 			return fmt.Errorf("counting: %w", err)
 		}
-		err = db.QueryRowContext(ctx, `SELECT last, acked FROM epoch ORDER BY id DESC LIMIT 1`).Scan(&s.Last, &s.Acked)
+		if row, err = j.store.ask(ctx, `SELECT last, acked FROM epoch ORDER BY id DESC LIMIT 1`); err == nil {
+			err = row.Scan(&s.Last, &s.Acked)
+		}
 		if err != nil && !isNoRows(err) {
 			return fmt.Errorf("counting: %w", err)
 		}
