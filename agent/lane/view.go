@@ -225,10 +225,14 @@ func (l *Lane) readFigures(ctx context.Context) {
 	l.figures.known, l.figures.read, l.figures.stale, l.figures.at = known, true, false, now
 }
 
-// left is how long the full and the small tier stay open if HQ stays silent.
+// left is how long the full and the small tier stay open if HQ stays silent; since a restart without HQ, it is
+// the restart tier that counts as the small one. It agrees with policy.LaneTerms.Tier.
 func left(t policy.LaneTerms, r clock.Reading) (full, small time.Duration) {
-	if !r.Ever || r.Trust != clock.Anchored {
+	switch {
+	case !r.Ever || r.Trust == clock.Untrusted:
 		return 0, 0
+	case r.Trust != clock.Anchored:
+		return 0, max(t.Tiers.RestartFor.Duration()-r.Age, 0)
 	}
 	return max(t.Tiers.FullFor.Duration()-r.Age, 0), max(t.Tiers.SmallFor.Duration()-r.Age, 0)
 }

@@ -59,6 +59,7 @@ type Board struct {
 	Scanner     string // a key of the catalogue after "cashier.scanner."
 	ScannerAt   time.Time
 	Stopped     payment.Reason // why nothing is sold; ReasonNone: it is
+	Blocked     payment.Reason // why no wallet works though the machine is well; ReasonNone: one does
 	Second      string         // second medium: off, ok or failed
 	Twice       bool           // this lane's journal exists twice
 	Lost        bool           // HQ has lost what it had acknowledged

@@ -103,8 +103,22 @@ func alarmed() Board {
 	return b
 }
 
+// revoked is a lane that head office has closed, on a good line: its lists stay.
+func revoked() Board {
+	b := ordinary()
+	b.Blocked, b.FullLeft, b.SmallLeft = payment.TerminalRevoked, 0, 0
+	return b
+}
+
+// restarted is a lane that was switched on again without a line: small amounts only.
+func restarted() Board {
+	b := calm()
+	b.Online, b.FullLeft, b.SmallLeft = false, 0, 11*time.Hour+50*time.Minute
+	return b
+}
+
 func boards() map[string]Board {
-	return map[string]Board{"busy": busy(), "ordinary": ordinary(), "calm": calm(), "over": over(), "stopped": stopped(), "alarmed": alarmed()}
+	return map[string]Board{"busy": busy(), "ordinary": ordinary(), "calm": calm(), "over": over(), "stopped": stopped(), "alarmed": alarmed(), "revoked": revoked(), "restarted": restarted()}
 }
 
 type memory struct{ b []byte }

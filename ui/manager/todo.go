@@ -8,6 +8,9 @@ import (
 
 // Kinds of what waits for somebody. Their words are the catalogue's manager.todo.*.
 const (
+	TodoRevoked = "revoked" // head office has closed the lane
+	TodoPolicy  = "policy"  // the lane has no rules yet
+	TodoClock   = "clock"   // the lane doesn't know the time
 	TodoOpen    = "open"    // paid, and not finished by the shop's POS: the customer could be charged again
 	TodoHeld    = "held"    // HQ asks
 	TodoOut     = "out"     // wallets are refused: the offline right or share is used up
@@ -31,6 +34,9 @@ type Todo struct {
 // has to see it without moving the page. What stops the lane has a card of its own.
 func (b Board) Todos() ([]Todo, error) {
 	var list []Todo
+	if kind := b.blocked(); kind != "" {
+		list = append(list, Todo{Kind: kind, Tone: "bad"})
+	}
 	if len(b.Open) > 0 {
 		t := Todo{Kind: TodoOpen, Tone: "bad", Count: len(b.Open)}
 		for _, o := range b.Open {
@@ -77,10 +83,25 @@ func (b Board) Asked() (list []Held) {
 	return list
 }
 
+// blocked is what shuts the lane to every wallet and no look at the cable mends, or not alone.
+func (b Board) blocked() string {
+	switch b.Blocked {
+	case payment.TerminalRevoked:
+		return TodoRevoked
+	case payment.NoPolicy:
+		return TodoPolicy
+	case payment.ClockUntrusted:
+		return TodoClock
+	}
+	return ""
+}
+
 // line is what the line to HQ, or the want of it, asks of somebody.
 func (b Board) line() string {
 	switch {
-	case b.SmallLeft <= 0 || b.Level() == "gone":
+	case b.blocked() != "": // it is said already, and the line is not why
+		return ""
+	case b.SmallLeft <= 0 || b.Blocked == payment.OfflineTooLong || b.Level() == "gone":
 		return TodoOut
 	case b.Online:
 		return ""

@@ -25,6 +25,11 @@ func TestTodos(t *testing.T) {
 		{"two currencies", with(func(b *Board) { b.Open = []Open{{noon, "a", yen(1)}, {noon, "b", payment.Of(200, "TWD")}} }), "open 2 [1 JPY 2.00 TWD]"},
 		{"small amounts only", with(func(b *Board) { b.Online, b.FullLeft = false, 0 }), "small 0 []"},
 		{"the right is over", with(func(b *Board) { b.Online, b.FullLeft, b.SmallLeft = false, 0, 0 }), "out 0 []"},
+		{"after a restart", restarted(), "small 0 []"},
+		{"revoked", revoked(), "revoked 0 [], open 1 [640 JPY], held 1 [900 JPY]"},
+		{"no policy", with(func(b *Board) { b.Blocked, b.Share, b.Online = payment.NoPolicy, yen(0), false }), "policy 0 []"},
+		{"the clock is not trusted", with(func(b *Board) { b.Blocked, b.SmallLeft, b.FullLeft, b.Online = payment.ClockUntrusted, 0, 0, false }), "clock 0 []"},
+		{"silent too long", with(func(b *Board) { b.Blocked, b.Online = payment.OfflineTooLong, false }), "out 0 []"},
 		{"the share is used", with(func(b *Board) { b.AtRisk = b.Share }), "out 0 []"},
 		{"looking for the scanner", with(func(b *Board) { b.Scanner = "start" }), ""},
 		{"a scanner that another has", with(func(b *Board) { b.Scanner = "busy" }), "scanner 0 []"},
@@ -71,7 +76,7 @@ func TestSinceHQWasReached(t *testing.T) {
 // TestTodosHaveTheirWords: what to do is said of every kind in every language.
 func TestTodosHaveTheirWords(t *testing.T) {
 	for _, lang := range web.Langs {
-		for _, kind := range []string{TodoOpen, TodoHeld, TodoOut, TodoSmall, TodoLine, TodoScanner, TodoDisk} {
+		for _, kind := range []string{TodoRevoked, TodoPolicy, TodoClock, TodoOpen, TodoHeld, TodoOut, TodoSmall, TodoLine, TodoScanner, TodoDisk} {
 			if web.Word(lang, "manager.todo."+kind+".do", "") == "" {
 				t.Errorf("%s does not say what to do: %s", lang, kind)
 			}

@@ -245,14 +245,26 @@ func (s screen) Board(ctx context.Context) (manager.Board, error) {
 	if v.Stats.Second {
 		b.Second = "ok"
 	}
-	b.Stopped = standstill(v)
+	b.Stopped, b.Blocked = standstill(v), blocked(v)
+	if b.Blocked == payment.TerminalRevoked { // it has no right at all, however fresh HQ's word
+		b.FullLeft, b.SmallLeft = 0, 0
+	}
 	if v.Stopped != nil {
 		if v.Stats.Second {
 			b.Second = "failed"
 		}
 		return b, nil // what the journal would show now may be gone after the next power cut
 	}
-	return b, s.fillBoard(ctx, &b, v, money)
+	err := s.fillBoard(ctx, &b, v, money)
+	return b, err
+}
+
+// blocked is why no wallet works, for want of a right and not of a journal.
+func blocked(v lane.View) payment.Reason {
+	if v.Revoked { // HQ's answer says it before the policy does
+		return payment.TerminalRevoked
+	}
+	return v.Blocked
 }
 
 func (s screen) fillBoard(ctx context.Context, b *manager.Board, v lane.View, money func(int64) payment.Money) error {

@@ -53,6 +53,23 @@ func TestStandstill(t *testing.T) {
 	}
 }
 
+// TestBlocked: HQ's word that the lane is closed is said before its policy says so, and before all else.
+func TestBlocked(t *testing.T) {
+	for _, tt := range []struct {
+		view lane.View
+		want payment.Reason
+	}{
+		{lane.View{}, payment.ReasonNone},
+		{lane.View{Revoked: true}, payment.TerminalRevoked},
+		{lane.View{Revoked: true, Blocked: payment.ClockUntrusted}, payment.TerminalRevoked},
+		{lane.View{Blocked: payment.NoPolicy}, payment.NoPolicy},
+	} {
+		if got := blocked(tt.view); got != tt.want {
+			t.Errorf("%v, %v: %v", tt.view.Revoked, tt.view.Blocked, got)
+		}
+	}
+}
+
 func TestHealth(t *testing.T) {
 	for why, want := range map[payment.Reason]string{
 		payment.ReasonNone: "ok", payment.StorageFull: "storage full", payment.JournalStopped: "the journal has stopped",
