@@ -25,7 +25,7 @@ import (
 // A ledger that was restored from a backup may have acknowledged, in the life that is gone, what it is sent once more
 // now. Nothing is held against an epoch of a lane until a beat has said that the lane rests on the word of this life,
 // and then only what was written behind that beat: taking that word has put everything back on the lane's exposure
-// that this life does not hold.
+// that this life does not hold. A lane that lies and never names this life stays unchecked after a restore.
 //
 // An arrival is a boundary that a lane chooses: one that lies and drains its outbox one entry at a time shows HQ
 // nothing that differs from selling live. As with the code that was spent twice, what is a function of the entries' set
@@ -37,6 +37,15 @@ type run struct {
 	currency payment.Currency
 	minor    int64
 	count    uint64
+	to       uint64 // where judged stood when the run was stored
+}
+
+// dropStaleRun begins the count anew where the history was judged by a program that knows of no runs: what is stored
+// may belong to an arrival that is over. That the one under way began earlier only makes the bound lower.
+func (b *branchState) dropStaleRun() {
+	if b.run.to != b.judged {
+		b.run = run{from: b.judged + 1}
+	}
 }
 
 // afterWord is how many entries behind a beat may still have been decided by what the lane counted before it took
@@ -44,7 +53,8 @@ type run struct {
 const afterWord = 8
 
 // words is the first sequence of a history that was written with the word of this life of the ledger: 1 in the first
-// life, none before the lane has said so in a later one.
+// life, none before the lane has said so in a later one. That one row means no earlier life holds only while hq_epoch
+// keeps every life's row: pruning it, or starting a ledger anew for lanes that rest on another's word, would break it.
 const words = `CASE WHEN (SELECT count(*) FROM hq_epoch) = 1 THEN 1
 	WHEN e.word_in = (SELECT max(epoch) FROM hq_epoch) THEN e.word_from ELSE 9223372036854775807 END`
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -308,4 +309,61 @@ func TestShareOfHonestLanes(t *testing.T) {
 			"new epoch": r.NewEpoch, "restart": r.Restart, "back up": r.BackUp, "": r.Check,
 		})
 	})
+}
+
+// TestShareAfterOlderProgram: a program that knows of no runs judges the rest of an arrival. What the newer one had
+// counted of it is not held against the sales behind it.
+func TestShareAfterOlderProgram(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		r := newRoad(rt, t)
+		defer r.close()
+		for range 6 {
+			r.Sell(rt)
+		}
+		r.drain()
+		held := r.unjudged()
+		half := rapid.IntRange(1, len(held)-1).Draw(rt, "judged by the newer")
+		r.judge(held[:half])
+		db, err := sql.Open("sqlite", filepath.Join(r.dir, "hq.db"))
+		r.must(err)
+		defer db.Close()
+		var from, minor, count, to int64
+		var currency string
+		r.must(db.QueryRow("SELECT run_from, run_currency, run_minor, run_count, run_to FROM branch").Scan(&from, &currency, &minor, &count, &to))
+		r.judge(held[half:])
+		_, err = db.Exec("UPDATE branch SET run_from = ?, run_currency = ?, run_minor = ?, run_count = ?, run_to = ?", from, currency, minor, count, to)
+		r.must(err)
+		r.Sell(rt)
+		r.drain()
+		r.Check(rt)
+	})
+}
+
+// drain brings all that is in the outbox to HQ, and its word back.
+func (r *road) drain() {
+	out, err := r.j.Outbox(context.Background())
+	r.must(err)
+	for _, e := range out {
+		b, err := r.j.NextBatch(context.Background(), e.Epoch, e.Acked, 100, 1<<20)
+		r.must(err)
+		r.arrive(b)
+		r.acknowledge(r.acks[len(r.acks)-1])
+	}
+}
+
+func (r *road) unjudged() []ledger.Held {
+	logs, err := r.books.Backlogs(context.Background(), 0, 100)
+	r.must(err)
+	held, err := r.books.Entries(context.Background(), logs[0].Branch, logs[0].Judged, 1000)
+	r.must(err)
+	return held
+}
+
+func (r *road) judge(held []ledger.Held) {
+	var work []ledger.Judgement
+	for _, h := range held {
+		work = append(work, r.believe(h))
+	}
+	_, err := r.books.Judge(context.Background(), work)
+	r.must(err)
 }

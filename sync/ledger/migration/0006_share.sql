@@ -6,6 +6,8 @@ ALTER TABLE branch ADD COLUMN run_from INTEGER NOT NULL DEFAULT 0;      -- first
 ALTER TABLE branch ADD COLUMN run_currency TEXT NOT NULL DEFAULT '';
 ALTER TABLE branch ADD COLUMN run_minor INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE branch ADD COLUMN run_count INTEGER NOT NULL DEFAULT 0;
+-- Where judged stood when the run was written: an older program moves judged and leaves the run as it was.
+ALTER TABLE branch ADD COLUMN run_to INTEGER NOT NULL DEFAULT 0;
 
 -- From which sequence on an epoch was written with the word of this life of the ledger, as a beat told; null: no beat
 -- has. What came before may rest on acknowledgements that a ledger which was put back does not know of any more.
