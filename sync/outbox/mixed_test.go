@@ -39,7 +39,6 @@ type pair struct {
 	papers   map[wire.Typ]error // what became of the policies and trust bundles that HQ sent
 	contacts int
 	phone    *ingesttest.Phone
-	sold     int64
 }
 
 func newPair(t *testing.T) *pair {
@@ -157,12 +156,13 @@ func (p *pair) sell(amount int64) {
 	draft := func(f payment.Fact) journal.Draft {
 		return journal.Draft{Fact: f, Sale: &sale, Moment: p.moment(), Policy: 1}
 	}
+	known, err := p.journal.Known(p.ctx, journal.Question{Replay: code.ReplayKey(), Wallet: ingesttest.Wallet, Account: p.phone.Account[:], Date: p.moment().Date, Currency: "JPY"})
+	p.must(err)
 	d := draft(&payment.Approved{Amount: money, Wallet: ingesttest.Wallet, CodeHash: make([]byte, 16), HashKey: 1, Replay: code.ReplayKey(), Issuer: issuer[:],
-		Limits: terms.Limits(policy.TierFull, true, p.phone.Cap, amount, policy.Used{Account: p.sold})})
+		Limits: terms.Limits(policy.TierFull, true, p.phone.Cap, amount, policy.Used{Account: known.AccountSpent, Sum: known.ExposureSum, Count: known.ExposureCount})})
 	d.Payment, d.Body, d.Evidence, d.SealTo = &pay, &payment.Body{Cashier: "c1", Account: p.phone.Account[:]}, []byte(text), p.chain.Trust.Seal(p.chain.Now)
 	_, err = p.journal.Append(p.ctx, draft(&payment.SaleOpened{Total: money, Due: money, Eligible: payment.Eligible{Wallet: amount}}), d)
 	p.must(err)
-	p.sold += amount
 	p.up.Appended()
 }
 
