@@ -32,12 +32,16 @@ func RollDue(s State, c Context) bool {
 	return !s.Phase.Waiting() || stale(&s, c)
 }
 
+// jitter is how far the time may step back between two of HQ's answers without the clock having been fast: an answer
+// that was long on its way sets it ahead by up to half a minute (clock.MaxRoundTrip), the next one sets that right.
+const jitter = 2 * time.Minute
+
 // dateFor is the date to be open now. A date goes back only where the clock was fast, that is, where the moment
-// at which it was opened has not come yet. A policy with a later roll or a zone further west would put the
-// present moment on a date that is closed already; then the one that is open stays until the next begins.
+// at which it was opened has not come yet by more than jitter. A policy with a later roll or a zone further west would
+// put the present moment on a date that is closed already; then the one that is open stays until the next begins.
 func dateFor(s State, c Context) payment.Date {
 	to, held := businessDate(c), max(s.Day, s.Before)
-	if to < held && to.Validate() == nil && !c.Now.Time.Before(s.Opened) {
+	if to < held && to.Validate() == nil && !c.Now.Time.Before(s.Opened.Add(-jitter)) {
 		return held
 	}
 	return to

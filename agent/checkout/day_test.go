@@ -87,7 +87,13 @@ func TestNoPolicyTakesADateBack(t *testing.T) {
 			if d := mustApply(t, s, DayRoll{First: 1}, at(tt.next)); d.State.Day != today+1 {
 				t.Errorf("the next date is %v", d.State.Day)
 			}
-			if !RollDue(s, at(-time.Second)) {
+			if RollDue(s, at(-jitter)) {
+				t.Error("the date goes back because HQ's second answer was quicker than its first")
+			}
+			if d := mustApply(t, fork, DayRoll{}, c); RollDue(d.State, at(-jitter)) {
+				t.Error("so it does behind a fork")
+			}
+			if !RollDue(s, at(-jitter-time.Second)) {
 				t.Error("HQ's time can't set right a date that was opened by a fast clock")
 			}
 		})

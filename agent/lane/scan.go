@@ -68,6 +68,8 @@ func (l *Lane) examine(sym scanner.Symbol, c checkout.Context) checkout.Read {
 		opts.Table = &doc.Codes
 		terms := doc.Terms(c.Place.Store, c.Place.Lane)
 		opts.Wallets, opts.Market = terms.Wallets, terms.Market
+	} else {
+		opts.Table = paycode.DefaultTable() // takes nothing, but tells wallets' codes from what the POS may see
 	}
 	class := paycode.Classify(sym.Text, opts)
 	trust := c.Bundle.Trust()

@@ -50,8 +50,10 @@ func (o *Options) place(wallet string) (n int, ok bool) {
 	return len(o.Wallets), false
 }
 
-// match gives the rows that take a subject, best first. A fallback row without prefix serves its own market
-// only (and whoever explains a code and does not know where it was shown; a lane doesn't guess), and fallback rows serve only when no enabled wallet's row of another sort fits.
+// match gives the rows that take a subject, best first. A fallback row without prefix serves its own market only, and
+// there a store that takes the wallet: to all others a text of that length is something else (and it serves whoever
+// explains a code and does not know where it was shown; a lane doesn't guess). Fallback rows serve only when no enabled
+// wallet's row of another sort fits.
 func (o *Options) match(s *subject) []*Row {
 	if o.Table == nil {
 		return nil
@@ -64,10 +66,8 @@ func (o *Options) match(s *subject) []*Row {
 		case !r.fits(s) || !r.validOn(o):
 		case !r.Fallback:
 			rows = append(rows, r)
-			if _, ok := o.place(r.Wallet); ok {
-				served = true
-			}
-		case len(r.Prefixes) > 0 || r.Market == o.Market || o.anywhere():
+			served = served || o.takes(r.Wallet)
+		case len(r.Prefixes) > 0 || o.anywhere() || r.Market == o.Market && o.takes(r.Wallet):
 			fallback = append(fallback, r)
 		}
 	}
@@ -76,6 +76,11 @@ func (o *Options) match(s *subject) []*Row {
 	}
 	slices.SortStableFunc(rows, func(a, b *Row) int { return slices.Compare(o.rank(a), o.rank(b)) })
 	return rows
+}
+
+func (o *Options) takes(wallet string) bool {
+	_, ok := o.place(wallet)
+	return ok
 }
 
 func (o *Options) anywhere() bool { return o.Anywhere && o.Market == "" }
