@@ -122,6 +122,11 @@ func Classify(text string, o Options) Classification {
 	var warnings []string
 	if o.AIM == aimQRWithECI {
 		text, warnings = undoECI(text)
+		if f := checkText(text); f != nil { // nothing but the escape
+			c := invalid(Text, f)
+			c.Warnings = append(warnings, c.Warnings...)
+			return finish(c, text)
+		}
 	}
 	for _, read := range readers {
 		if c := read(text, &o); c != nil {

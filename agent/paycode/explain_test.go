@@ -125,6 +125,14 @@ type failing struct{ err error }
 
 func (f failing) Write([]byte) (int, error) { return 0, f.err }
 
+// A code that holds nothing but the word of how its text is written is an empty one.
+func TestNothingButAnEscape(t *testing.T) {
+	c := paycode.Classify(`\000026`, paycode.Options{AIM: "]Q2", Table: paycode.DefaultTable()})
+	if c.Kind != paycode.Invalid || c.Err == nil || c.Text != "" {
+		t.Errorf("%+v", c)
+	}
+}
+
 // Whatever is scanned, there is an answer that keeps its promises, and the same one again.
 func FuzzClassify(f *testing.F) {
 	house := houseCode(f)
@@ -136,6 +144,7 @@ func FuzzClassify(f *testing.F) {
 		f.Add(text, "]Q2", "TW")
 		f.Add(text, "", "")
 	}
+	f.Add(`\000026`, "]Q2", "")
 	table := paycode.DefaultTable()
 	f.Fuzz(func(t *testing.T, text, aim, market string) {
 		o := paycode.Options{AIM: aim, Table: table, On: 20261122, Market: market}
