@@ -74,7 +74,7 @@ func adviceFor(r payment.Reason) (a Advice, listed bool) {
 		return PaySmaller, true
 	case payment.UnknownCode, payment.OnlineOnly, payment.BadSignature, payment.UnknownIssuer,
 		payment.AccountRevoked, payment.KeyRevoked, payment.IssuerRevoked, payment.WalletDisabled, payment.CurrencyMismatch,
-		payment.OverShareSum, payment.OverShareCount, payment.OfflineTooLong:
+		payment.OverAccountCount, payment.OverShareSum, payment.OverShareCount, payment.OfflineTooLong:
 		return PayOtherwise, true
 	case payment.ClockUntrusted, payment.NoPolicy, payment.JournalStopped, payment.StorageFull, payment.TerminalRevoked:
 		return CallManager, true

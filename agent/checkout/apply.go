@@ -149,7 +149,7 @@ func complete(s State, e Complete, c Context) (Decision, error) {
 
 func checkSpent(k Known) error {
 	const most = 1 << 60 // far above what payment.MaxMinor and a share's count can sum to
-	if k.Spent.Account < 0 || k.Spent.Account > most || k.Spent.Sum < 0 || k.Spent.Sum > most || k.Spent.Count > most {
+	if k.Spent.Account < 0 || k.Spent.Account > most || k.Spent.Sum < 0 || k.Spent.Sum > most || k.Spent.Count > most || k.Spent.AccountCount > most {
 		return fmt.Errorf("looked-up sums are out of range: %+v", k.Spent)
 	}
 	return nil

@@ -26,7 +26,7 @@
 //	place        OtherPlace
 //	replay       CodeUsed, CounterNotAbove
 //	right        CurrencyMismatch (of the certificate), OfflineTooLong, OverPaymentCap, UnboundAboveCap,
-//	             OverAccountCap, OverShareSum, OverShareCount: policy.LaneTerms.Judge, which HQ asks again
+//	             OverAccountCap, OverAccountCount, OverShareSum, OverShareCount: policy.LaneTerms.Judge, which HQ asks again
 //
 // Two answers are no refusals and are not journalled. A code that is no payment code (goods, a carrier, a
 // point card) is for the shop's POS. And the very code that paid last is answered "already taken", with that

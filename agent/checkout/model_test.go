@@ -47,6 +47,7 @@ func (m *model) known(code *Code) Known {
 		}
 		if slices.Equal(d.Body.Account, code.Account[:]) && d.Date == m.state.Day {
 			k.Spent.Account += a.Amount.Minor
+			k.Spent.AccountCount++
 		}
 		if seq > m.acked {
 			k.Spent.Sum += a.Amount.Minor
@@ -156,7 +157,7 @@ type exposure struct {
 func newExposure(t *testing.T) *exposure {
 	d := document()
 	d.Default = policy.StoreDefault{Cap: 12_000, Lanes: 1, Sum: 12_000, Count: 5}
-	d.Tiers.RestartPercent, d.Caps.AccountDay = 50, 6_000
+	d.Tiers.RestartPercent, d.Caps.AccountDay, d.Caps.AccountCount = 50, 6_000, 4
 	return &exposure{base: lane(t, d)}
 }
 
@@ -282,7 +283,11 @@ func (m *model) keep(d Decision) {
 // check holds the invariants over the whole journal.
 func (m *model) check(t *rapid.T) {
 	counters := map[[8]byte]uint64{}
-	spent := map[[16]byte]map[payment.Date]int64{}
+	type day struct {
+		account [16]byte
+		date    payment.Date
+	}
+	spent, often := map[day]int64{}, map[day]int{}
 	var sum int64
 	var count uint64
 	m.approvals(func(seq int, d Draft, a *payment.Approved) {
@@ -304,12 +309,10 @@ func (m *model) check(t *rapid.T) {
 		if seq > m.acked {
 			sum, count = sum+a.Amount.Minor, count+1
 		}
-		acc := [16]byte(d.Body.Account)
-		if spent[acc] == nil {
-			spent[acc] = map[payment.Date]int64{}
-		}
-		if spent[acc][d.Date] += a.Amount.Minor; spent[acc][d.Date] > 6_000 {
-			t.Fatalf("account %x spent %d on %v", acc, spent[acc][d.Date], d.Date)
+		at := day{[16]byte(d.Body.Account), d.Date}
+		spent[at], often[at] = spent[at]+a.Amount.Minor, often[at]+1
+		if spent[at] > 6_000 || often[at] > 4 {
+			t.Fatalf("account %x spent %d in %d payments on %v", at.account, spent[at], often[at], at.date)
 		}
 	})
 	if sum > 12_000 || count > 5 {

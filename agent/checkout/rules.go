@@ -19,6 +19,7 @@ type question struct {
 	bound  bool   // the code names this place
 	tier   policy.Tier
 	limits payment.Limits
+	count  *payment.AccountCount
 }
 
 // rule answers why not, or ReasonNone.
@@ -160,7 +161,8 @@ func ruleRight(q *question) payment.Reason {
 	code := q.scan.Read.Code
 	q.tier = q.terms.Tier(q.Now.Age, q.Now.Restarted)
 	q.limits = q.terms.Limits(q.tier, q.bound, code.Cap.Minor, q.due.Minor, q.scan.Known.Spent)
+	q.count = q.terms.AccountCount(q.scan.Known.Spent)
 	return q.terms.Judge(policy.Claim{
-		Amount: q.due, Limits: q.limits, HQAge: q.Now.EntryAge, Bound: q.bound, CertCap: code.Cap,
+		Amount: q.due, Limits: q.limits, Count: q.count, HQAge: q.Now.EntryAge, Bound: q.bound, CertCap: code.Cap,
 	})
 }

@@ -73,6 +73,7 @@ var breaches = []breach{
 	{"unbound above its cap", func(d *doc, s *st, e *sc, c *ctx) { e.Read.Code.Store = ""; setDue(s, 2_001) }, payment.UnboundAboveCap},
 	{"unbound in the small tier", func(d *doc, s *st, e *sc, c *ctx) { e.Read.Code.Store = ""; away(c, 5*time.Hour) }, payment.UnboundAboveCap},
 	{"over the account's day", func(d *doc, s *st, e *sc, c *ctx) { e.Known.Spent.Account = 7_001 }, payment.OverAccountCap},
+	{"over the account's count", func(d *doc, s *st, e *sc, c *ctx) { d.Caps.AccountCount = 3; e.Known.Spent.AccountCount = 3 }, payment.OverAccountCount},
 	{"share used up", func(d *doc, s *st, e *sc, c *ctx) { e.Known.Spent.Sum = 99_001 }, payment.OverShareSum},
 	{"a quarter after a restart", func(d *doc, s *st, e *sc, c *ctx) { restarted(c, time.Hour); e.Known.Spent.Sum = 24_001 }, payment.OverShareSum},
 	{"count used up", func(d *doc, s *st, e *sc, c *ctx) { e.Known.Spent.Count = 200 }, payment.OverShareCount},
@@ -253,8 +254,8 @@ func TestApproved(t *testing.T) {
 			}
 			draft := d.Drafts[0]
 			f := draft.Fact.(*payment.Approved)
-			if f.Limits != tt.limits {
-				t.Errorf("limits %+v, want %+v", f.Limits, tt.limits)
+			if f.Limits != tt.limits || *f.AccountCount != (payment.AccountCount{Most: 10, Used: 1}) {
+				t.Errorf("limits %+v, count %+v, want %+v", f.Limits, f.AccountCount, tt.limits)
 			}
 			if f.Amount != d.Answer.Amount || f.Wallet != "house" || !slices.Equal(f.Replay.Phone, phone[:]) || f.Replay.Counter != 7 ||
 				!slices.Equal(f.Issuer, issuer[:]) || string(f.CodeHash) != "0123456789abcdef" || f.HashKey != 1 {
@@ -268,6 +269,16 @@ func TestApproved(t *testing.T) {
 				t.Errorf("state %+v", d.State)
 			}
 		})
+	}
+}
+
+// An approval says how often its account paid where the policy bounds that, the last payment with it, and else not.
+func TestApprovedWithCount(t *testing.T) {
+	for most, want := range map[uint64]*payment.AccountCount{3: {Most: 3, Used: 3}, 0: nil} {
+		d := broken(t, func(d *doc, s *st, e *sc, c *ctx) { d.Caps.AccountCount = most; e.Known.Spent.AccountCount = 2 })
+		if f := d.Drafts[0].Fact.(*payment.Approved); !reflect.DeepEqual(f.AccountCount, want) {
+			t.Errorf("at most %d: got %+v", most, f.AccountCount)
+		}
 	}
 }
 

@@ -297,6 +297,7 @@ func TestLookedUpNonsense(t *testing.T) {
 		"a negative account": func(k *Known) { k.Spent.Account = -1 },
 		"a negative sum":     func(k *Known) { k.Spent.Sum = -1 },
 		"a sum beyond all":   func(k *Known) { k.Spent.Sum = 1<<63 - 1 },
+		"too many payments":  func(k *Known) { k.Spent.AccountCount = 1<<64 - 1 },
 		"a count beyond all": func(k *Known) { k.Spent.Count = 1<<64 - 1 },
 	} {
 		e := goodScan()

@@ -84,7 +84,7 @@ func approve(s State, q *question) Decision {
 	s.Last = Taken{Payment: q.scan.Payment, Sale: s.Sale.ID, Amount: q.due, Wallet: q.wallet, Code: code.CodeID}
 	d := saleDraft(&s, q.Context, &payment.Approved{
 		Amount: q.due, Wallet: q.wallet, CodeHash: q.scan.Hash, HashKey: q.scan.HashKey,
-		Replay: code.ReplayKey(), Issuer: code.Issuer[:], Limits: q.limits,
+		Replay: code.ReplayKey(), Issuer: code.Issuer[:], Limits: q.limits, AccountCount: q.count,
 	})
 	d.Payment, d.Evidence = q.scan.Payment, q.scan.Read.Text
 	d.Body = &payment.Body{Cashier: s.Sale.Cashier, Account: code.Account[:]}

@@ -25,8 +25,8 @@ type Known struct {
 	LastCounter   uint64     // its highest counter
 	CodeUsed      payment.ID // the payment that this very code paid; zero: none
 	AccountSpent  int64      // by the account at this lane on the date, voids taken off
-	AccountCount  uint64
-	ExposureSum   int64 // approved, not voided, and not acknowledged by HQ
+	AccountCount  uint64     // of the account's payments, likewise
+	ExposureSum   int64      // approved, not voided, and not acknowledged by HQ
 	ExposureCount uint64
 	Epoch         uint64
 	Last          uint64 // highest sequence in the current epoch

@@ -9,6 +9,7 @@ import (
 	"tilld/agent/journal"
 	"tilld/agent/paycode"
 	"tilld/agent/payment"
+	"tilld/agent/policy"
 	"tilld/drivers/scanner"
 )
 
@@ -107,7 +108,7 @@ func (l *Lane) known(ctx context.Context, r checkout.Read) (checkout.Known, erro
 	if found.PhoneKnown {
 		k.Counter = found.LastCounter
 	}
-	k.Spent.Account, k.Spent.Sum, k.Spent.Count = found.AccountSpent, found.ExposureSum, found.ExposureCount
+	k.Spent = policy.Used{Account: found.AccountSpent, AccountCount: found.AccountCount, Sum: found.ExposureSum, Count: found.ExposureCount}
 	return k, nil
 }
 

@@ -152,6 +152,17 @@ type Approved struct {
 	Replay   ReplayKey `cbor:"5,keyasint" json:"replay"`
 	Issuer   []byte    `cbor:"6,keyasint" json:"issuer"` // kid of the issuer's key
 	Limits   Limits    `cbor:"7,keyasint" json:"limits"`
+	// AccountCount is there when the policy bounds how often an account may pay. Key -1 stays free: the captures of a
+	// later release (sync/ingest/testdata/mixed) use it.
+	AccountCount *AccountCount `cbor:"-2,keyasint,omitempty" json:"account_count,omitempty"`
+}
+
+// AccountCount is the cap on the number of an account's payments that was in force for an approval, as the lane
+// applied it.
+type AccountCount struct {
+	_    struct{} `cbor:",toarray"`
+	Most uint64   `json:"most"` // for one account and business date at this lane
+	Used uint64   `json:"used"` // of it, with this payment
 }
 
 // Refused records a code that was shown and not taken. Nothing moves; it tells what went wrong at a lane.

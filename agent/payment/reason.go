@@ -39,7 +39,8 @@ const (
 	AmountNotEligible  Reason = 28 // more than the part of the sale that a wallet may pay
 	UnboundAboveCap    Reason = 29 // above the cap for codes that name no store
 	StorageFull        Reason = 30 // the lane's disk has too little room to begin a sale
-	reasonEnd          Reason = 31
+	OverAccountCount   Reason = 31 // more payments than this account may make offline in a day
+	reasonEnd          Reason = 32
 )
 
 // reasons holds, for each reason, its name in APIs, logs and catalogues, and whether the same customer may
@@ -79,6 +80,7 @@ var reasons = [reasonEnd]struct {
 	AmountNotEligible:  {"amount_not_eligible", false},
 	UnboundAboveCap:    {"unbound_above_cap", true},
 	StorageFull:        {"storage_full", false},
+	OverAccountCount:   {"over_account_count", false},
 }
 
 // Reasons lists every reason in order, ReasonNone aside, so that catalogues can be checked for gaps.

@@ -40,6 +40,8 @@ type Caps struct {
 	AccountDay int64 `cbor:"2,keyasint" toml:"account_day" comment:"Most for one account, at one lane and business date."`
 	Unbound    int64 `cbor:"3,keyasint" toml:"unbound" comment:"Most for one payment with a code that names no store; 0: such codes are never taken."`
 	Small      int64 `cbor:"4,keyasint" toml:"small" comment:"Most for one payment in the small tier."`
+
+	AccountCount uint64 `cbor:"5,keyasint,omitempty" toml:"account_count" comment:"Most payments of one account, at one lane and business date; 0: any number."`
 }
 
 // Tolerance is how far a signed code's time may be from the lane's estimate of now. Past is how old a code

@@ -11,13 +11,14 @@ import (
 type Claim struct {
 	Amount  payment.Money
 	Limits  payment.Limits
+	Count   *payment.AccountCount
 	HQAge   int64         // the entry's: ms since HQ's last signed time plus 1; 0: none since the machine started
 	Bound   bool          // the code names this store (and this lane, if any)
 	CertCap payment.Money // the cap in the phone's certificate
 }
 
 // Judge says whether an approval was within the policy, and else the first limit that it broke, in this
-// order: currency, tier, payment, account, share. It recomputes every cap: what the lane wrote into Limits
+// order: currency, tier, payment, the account's sum and count, share. It recomputes every cap: what the lane wrote into Limits
 // counts only for the sums that the lane alone knows, and those must contain the payment itself.
 //
 // What passes here is the issuer's liability; what does not, the store's.
@@ -37,6 +38,8 @@ func (t *LaneTerms) Judge(c Claim) payment.Reason {
 		return payment.UnboundAboveCap
 	case l.AccountSpent < amount || l.AccountSpent > t.AccountCap(c.CertCap.Minor):
 		return payment.OverAccountCap
+	case !t.countFits(c.Count):
+		return payment.OverAccountCount
 	}
 	sum, count := t.Share(tier)
 	switch {
@@ -51,9 +54,10 @@ func (t *LaneTerms) Judge(c Claim) payment.Reason {
 // Used is what was approved before a payment: by its account at this lane and business date, and by the lane
 // without HQ's acknowledgement. Voided payments are not in it.
 type Used struct {
-	Account int64
-	Sum     int64
-	Count   uint64
+	Account      int64
+	AccountCount uint64
+	Sum          int64
+	Count        uint64
 }
 
 // Limits are the caps for a payment as its approval records them, with what is used up including it.
@@ -63,6 +67,22 @@ func (t *LaneTerms) Limits(tier Tier, bound bool, certCap, amount int64, used Us
 		Payment: t.PaymentCap(tier, bound, certCap), AccountDay: t.AccountCap(certCap), AccountSpent: used.Account + amount,
 		ShareSum: sum, ShareUsed: used.Sum + amount, ShareCount: count, CountUsed: used.Count + 1, Tier: uint8(tier),
 	}
+}
+
+// AccountCount is the account's cap on the number of payments as an approval records it, with the payment itself
+// counted; nil where the policy sets none.
+func (t *LaneTerms) AccountCount(used Used) *payment.AccountCount {
+	if t.Caps.AccountCount == 0 {
+		return nil
+	}
+	return &payment.AccountCount{Most: t.Caps.AccountCount, Used: used.AccountCount + 1}
+}
+
+// countFits holds what the lane counted against the cap. That a lane under a cap must count is safe to ask: one of a
+// release before caps.account_count refuses the policy that sets it.
+func (t *LaneTerms) countFits(c *payment.AccountCount) bool {
+	most := t.Caps.AccountCount
+	return most == 0 || c != nil && c.Used >= 1 && c.Used <= most
 }
 
 // tierFits says whether a tier was open at an entry's age of HQ's word. In the restart tier the age is the

@@ -137,7 +137,8 @@ func TestJudge(t *testing.T) {
 	minute := int64(60_000)
 	claim := func(amount int64, change func(*Claim)) Claim {
 		c := Claim{Amount: jpy(amount), HQAge: minute, Bound: true, CertCap: jpy(9_000)}
-		c.Limits = terms.Limits(TierFull, true, 9_000, amount, Used{Account: 100, Sum: 1_000, Count: 3})
+		used := Used{Account: 100, AccountCount: 1, Sum: 1_000, Count: 3}
+		c.Limits, c.Count = terms.Limits(TierFull, true, 9_000, amount, used), terms.AccountCount(used)
 		if change != nil {
 			change(&c)
 		}
@@ -160,6 +161,11 @@ func TestJudge(t *testing.T) {
 		{"account over", claim(100, func(c *Claim) { c.Limits.AccountSpent = 9_001 }), payment.OverAccountCap},
 		{"account at the certificate's cap", claim(100, func(c *Claim) { c.Limits.AccountSpent = 9_000 }), payment.ReasonNone},
 		{"account without the payment itself", claim(100, func(c *Claim) { c.Limits.AccountSpent = 99 }), payment.OverAccountCap},
+		{"account too often", claim(100, func(c *Claim) { c.Count.Used = 11 }), payment.OverAccountCount},
+		{"account too often, whatever cap the lane wrote down", claim(100, func(c *Claim) { c.Count.Most, c.Count.Used = 1<<40, 11 }), payment.OverAccountCount},
+		{"account at its count", claim(100, func(c *Claim) { c.Count.Used = 10 }), payment.ReasonNone},
+		{"account's payments without this one", claim(100, func(c *Claim) { c.Count.Used = 0 }), payment.OverAccountCount},
+		{"account's payments not counted", claim(100, func(c *Claim) { c.Count = nil }), payment.OverAccountCount},
 		{"share over", claim(100, func(c *Claim) { c.Limits.ShareUsed = 100_001 }), payment.OverShareSum},
 		{"share at its end", claim(100, func(c *Claim) { c.Limits.ShareUsed = 100_000 }), payment.ReasonNone},
 		{"share without the payment itself", claim(100, func(c *Claim) { c.Limits.ShareUsed = 99 }), payment.OverShareSum},
@@ -206,8 +212,14 @@ func TestJudgeIsBounded(t *testing.T) {
 				ShareCount: rapid.Uint64().Draw(t, "c"), CountUsed: rapid.Uint64Range(0, 300).Draw(t, "cu"), Tier: rapid.Uint8Range(0, 5).Draw(t, "tier"),
 			},
 		}
+		if rapid.Bool().Draw(t, "counted") {
+			c.Count = &payment.AccountCount{Most: rapid.Uint64().Draw(t, "am"), Used: rapid.Uint64Range(0, 300).Draw(t, "au")}
+		}
 		if terms.Judge(c) != payment.ReasonNone {
 			return
+		}
+		if most := d.Caps.AccountCount; most > 0 && c.Count.Used > most {
+			t.Fatalf("passed %+v, count %+v", c, c.Count)
 		}
 		a := c.Amount.Minor
 		if a < 1 || a > d.Caps.Payment || a > c.CertCap.Minor || a > d.Default.Sum || c.Limits.AccountSpent > d.Caps.AccountDay ||

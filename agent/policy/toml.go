@@ -45,7 +45,7 @@ func Starter(chain string, currency payment.Currency, zone string, issued time.T
 	d.Version, d.Chain, d.Currency, d.Zone, d.Issued = 1, chain, currency, zone, StampOf(issued)
 	d.Market, d.Roll = home(currency), 4*3600
 	d.Wallets, d.Codes = []string{paycode.HouseWallet}, *paycode.DefaultTable()
-	d.Caps = Caps{Payment: 5_000, AccountDay: 10_000, Unbound: 2_000, Small: 2_000}
+	d.Caps = Caps{Payment: 5_000, AccountDay: 10_000, Unbound: 2_000, Small: 2_000, AccountCount: 10}
 	d.Tiers.RestartFor, d.Tiers.RestartPayment, d.Tiers.RestartPercent = 12*3600, 2_000, 25
 	d.Default = StoreDefault{Cap: 400_000, Lanes: 4, Sum: 100_000, Count: 200}
 	return d

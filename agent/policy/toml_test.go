@@ -18,6 +18,7 @@ func drawDocument(t *rapid.T) *Document {
 	d.Version = rapid.Uint64Range(1, 1<<62).Draw(t, "version")
 	d.Market = rapid.SampledFrom([]string{"", "JP", "TW"}).Draw(t, "market")
 	d.Caps.AccountDay = rapid.Int64Range(1, payment.MaxMinor).Draw(t, "account_day")
+	d.Caps.AccountCount = rapid.OneOf(rapid.Just(uint64(0)), rapid.Uint64Range(1, 200)).Draw(t, "account_count")
 	d.Caps.Payment = rapid.Int64Range(1, d.Caps.AccountDay).Draw(t, "payment")
 	d.Caps.Unbound = rapid.Int64Range(0, d.Caps.Payment).Draw(t, "unbound")
 	d.Caps.Small = rapid.Int64Range(0, d.Caps.Payment).Draw(t, "small")

@@ -147,6 +147,9 @@ func (c *Caps) validate() error {
 			return badField(f.key, "%d is not within %d..%d", f.v, f.low, f.high)
 		}
 	}
+	if c.AccountCount > maxShareNum {
+		return badField("caps.account_count", "%d is over %d", c.AccountCount, maxShareNum)
+	}
 	return nil
 }
 

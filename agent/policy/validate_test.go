@@ -36,6 +36,7 @@ func TestValidate(t *testing.T) {
 		{"features", func(d *Document) { d.Features = make([]string, maxNames+1) }},
 		{"wallets", func(d *Document) { d.Wallets = []string{"-"} }},
 		{"caps.account_day", func(d *Document) { d.Caps.AccountDay = payment.MaxMinor + 1 }},
+		{"caps.account_count", func(d *Document) { d.Caps.AccountCount = maxShareNum + 1 }},
 		{"caps.payment", func(d *Document) { d.Caps.Payment = 0 }},
 		{"caps.unbound", func(d *Document) { d.Caps.Unbound = d.Caps.Payment + 1 }},
 		{"caps.small", func(d *Document) { d.Caps.Small = -1 }},

@@ -114,7 +114,7 @@ func (x *approvalCheck) policy(ctx context.Context) (ledger.Kind, string, error)
 		return ledger.PolicyUnknown, fmt.Sprintf("the entry names policy %d", x.e.Policy), nil
 	}
 	x.doc, x.terms = doc, doc.Terms(x.at.store, x.at.lane)
-	x.j.Approval.AccountCap = x.terms.AccountCap(x.seen.Cap.Minor)
+	x.j.Approval.AccountCap, x.j.Approval.AccountMost = x.terms.AccountCap(x.seen.Cap.Minor), x.terms.Caps.AccountCount
 	r, v := &doc.Revoked, x.seen
 	var what string
 	switch {
@@ -175,11 +175,12 @@ func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // caps holds the approval against the policy by the very function that the lane used.
 func (x *approvalCheck) caps(context.Context) (ledger.Kind, string, error) {
-	reason := x.terms.Judge(policy.Claim{Amount: x.f.Amount, Limits: x.f.Limits, HQAge: x.e.HQAge, Bound: x.seen.Store != "", CertCap: x.seen.Cap})
+	reason := x.terms.Judge(policy.Claim{Amount: x.f.Amount, Limits: x.f.Limits, Count: x.f.AccountCount, HQAge: x.e.HQAge, Bound: x.seen.Store != "", CertCap: x.seen.Cap})
 	kind := map[payment.Reason]ledger.Kind{
 		payment.ReasonNone: "", payment.CurrencyMismatch: ledger.WrongCurrency, payment.OfflineTooLong: ledger.AfterExpiry,
 		payment.OverPaymentCap: ledger.OverCap, payment.UnboundAboveCap: ledger.OverCap, payment.OverAccountCap: ledger.OverAccount,
-		payment.OverShareSum: ledger.OverShare, payment.OverShareCount: ledger.OverShare,
+		payment.OverAccountCount: ledger.OverAccount,
+		payment.OverShareSum:     ledger.OverShare, payment.OverShareCount: ledger.OverShare,
 	}
 	k, known := kind[reason]
 	if !known {

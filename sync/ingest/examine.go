@@ -57,6 +57,9 @@ func (g *Ingest) examine(ctx context.Context, h *ledger.Held, at place) (ledger.
 func (g *Ingest) approval(ctx context.Context, j *ledger.Judgement, e *wire.Entry, f *payment.Approved, at place) error {
 	j.Approval = &ledger.Approval{Amount: f.Amount, Wallet: f.Wallet, BusinessDate: e.BusinessDate, Policy: e.Policy, TakenAt: e.Wall,
 		AccountSpent: f.Limits.AccountSpent, ShareUsed: f.Limits.ShareUsed, ShareCount: f.Limits.CountUsed}
+	if f.AccountCount != nil {
+		j.Approval.AccountUsed = f.AccountCount.Used
+	}
 	if err := sense(e, f); err != nil {
 		j.Kind, j.Detail = ledger.Malformed, err.Error()
 		return nil

@@ -88,6 +88,8 @@ func TestExamine(t *testing.T) {
 		{name: "within it", amount: 10_000, change: ingesttest.Change{Code: "unbound"}},
 		{name: "over the account's day", change: onFact(func(f *fact) { f.Limits.AccountSpent = 50_001 }), want: ledger.OverAccount},
 		{name: "less spent than this very payment", change: onFact(func(f *fact) { f.Limits.AccountSpent = 999 }), want: ledger.OverAccount},
+		{name: "over the account's count", change: onFact(func(f *fact) { f.AccountCount.Used = 1_001 }), want: ledger.OverAccount},
+		{name: "the account's payments not counted", change: onFact(func(f *fact) { f.AccountCount = nil }), want: ledger.OverAccount},
 		{name: "over the share", change: onFact(func(f *fact) { f.Limits.ShareUsed = 1_000_001 }), want: ledger.OverShare},
 		{name: "over the share's count", change: onFact(func(f *fact) { f.Limits.CountUsed = 10_001 }), want: ledger.OverShare},
 		{name: "another currency", change: onFact(func(f *fact) { f.Amount.Currency = "TWD" }), want: ledger.WrongCurrency},

@@ -74,7 +74,7 @@ const (
 	ClaimsDiffer    Kind = "claims_differ"       // the code is not the one that the entry speaks of
 	PolicyUnknown   Kind = "policy_unknown"      // the entry names a policy that HQ never signed
 	OverCap         Kind = "over_cap"            // above what one payment may be
-	OverAccount     Kind = "over_account_cap"    // above what the account may spend in a day at one lane
+	OverAccount     Kind = "over_account_cap"    // above what the account may spend, or how often it may pay, in a day at one lane
 	OverShare       Kind = "over_share"          // above the lane's offline share
 	AfterExpiry     Kind = "after_expiry"        // the certificate, the code or the policy had run out
 	OtherPlace      Kind = "other_place"         // the code was made for another store or lane

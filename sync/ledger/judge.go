@@ -46,6 +46,8 @@ type Approval struct {
 	Account      []byte // the account's pseudonym from the certificate; nil when the code does not hold
 	AccountCap   int64  // the most that the policy lets the account spend in a day at one lane
 	AccountSpent int64  // what the lane counted, with this payment
+	AccountMost  uint64 // the most payments that it may make in a day at one lane; 0: any number
+	AccountUsed  uint64 // what the lane counted, with this payment
 	ShareUsed    int64  // of the lane's offline share, as the lane counted it, with this payment
 	ShareCount   uint64
 }

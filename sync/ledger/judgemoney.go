@@ -7,8 +7,8 @@ import (
 	"tilld/sync/wire"
 )
 
-const addAccountDay = `INSERT INTO account_day (epoch, business_date, account, currency, spent) VALUES (?, ?, ?, ?, ?)
-	ON CONFLICT DO UPDATE SET spent = spent + excluded.spent RETURNING spent`
+const addAccountDay = `INSERT INTO account_day (epoch, business_date, account, currency, spent, count) VALUES (?, ?, ?, ?, ?, 1)
+	ON CONFLICT DO UPDATE SET spent = spent + excluded.spent, count = count + 1 RETURNING spent, count`
 
 const insertPayment = `INSERT INTO payment (id, sale, entry, dimension, amount, state, policy, account, taken_at)
 	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
@@ -139,18 +139,25 @@ func (j *judge) spend(p int64, key *payment.ReplayKey) (before string, err error
 	return fmt.Sprintf("the code paid for %s first", payment.ID(id)), nil
 }
 
-// accountDay adds to what the account spent in this epoch of the lane on the date, and says when that is above
-// the cap or more than the lane counted. It counts by epoch because within one the order is known: the answer
+// accountDay adds to what the account spent in this epoch of the lane on the date, and how often, and says when
+// that is above the cap or more than the lane counted. It counts by epoch because within one the order is known: the answer
 // does not depend on which of two epochs arrives first.
 func (j *judge) accountDay(b *branchState, a *Approval) (over string, err error) {
 	if a.Account == nil {
 		return "", nil
 	}
-	var spent int64
-	_, err = j.get(addAccountDay, []any{b.epoch, int64(a.BusinessDate), a.Account, string(a.Amount.Currency), a.Amount.Minor}, &spent)
-	if most := min(a.AccountCap, a.AccountSpent); err == nil && spent > most {
-		over = fmt.Sprintf("the account spent %d at this lane on %s; allowed are %d, the lane counted %d",
-			spent, a.BusinessDate, a.AccountCap, a.AccountSpent)
+	var spent, count int64
+	_, err = j.get(addAccountDay, []any{b.epoch, int64(a.BusinessDate), a.Account, string(a.Amount.Currency), a.Amount.Minor}, &spent, &count)
+	if err != nil {
+		return "", err
 	}
-	return over, err
+	if spent > min(a.AccountCap, a.AccountSpent) {
+		return fmt.Sprintf("the account spent %d at this lane on %s; allowed are %d, the lane counted %d",
+			spent, a.BusinessDate, a.AccountCap, a.AccountSpent), nil
+	}
+	if a.AccountMost > 0 && count > int64(min(a.AccountMost, a.AccountUsed)) {
+		over = fmt.Sprintf("the account paid %d times at this lane on %s; allowed are %d, the lane counted %d",
+			count, a.BusinessDate, a.AccountMost, a.AccountUsed)
+	}
+	return over, nil
 }

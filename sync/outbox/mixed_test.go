@@ -158,8 +158,9 @@ func (p *pair) sell(amount int64) {
 	}
 	known, err := p.journal.Known(p.ctx, journal.Question{Replay: code.ReplayKey(), Wallet: ingesttest.Wallet, Account: p.phone.Account[:], Date: p.moment().Date, Currency: "JPY"})
 	p.must(err)
+	used := policy.Used{Account: known.AccountSpent, AccountCount: known.AccountCount, Sum: known.ExposureSum, Count: known.ExposureCount}
 	d := draft(&payment.Approved{Amount: money, Wallet: ingesttest.Wallet, CodeHash: make([]byte, 16), HashKey: 1, Replay: code.ReplayKey(), Issuer: issuer[:],
-		Limits: terms.Limits(policy.TierFull, true, p.phone.Cap, amount, policy.Used{Account: known.AccountSpent, Sum: known.ExposureSum, Count: known.ExposureCount})})
+		Limits: terms.Limits(policy.TierFull, true, p.phone.Cap, amount, used), AccountCount: terms.AccountCount(used)})
 	d.Payment, d.Body, d.Evidence, d.SealTo = &pay, &payment.Body{Cashier: "c1", Account: p.phone.Account[:]}, []byte(text), p.chain.Trust.Seal(p.chain.Now)
 	_, err = p.journal.Append(p.ctx, draft(&payment.SaleOpened{Total: money, Due: money, Eligible: payment.Eligible{Wallet: amount}}), d)
 	p.must(err)

@@ -51,7 +51,7 @@ func NewChain(tb testing.TB) *Chain {
 	c.must(err)
 	c.IDs = payment.NewIDs(func() time.Time { return c.Now }, rand.Reader)
 	c.Doc = policy.Starter("kita", "JPY", Zone, Noon.AddDate(0, -1, 0))
-	c.Doc.Caps = policy.Caps{Payment: 30_000, AccountDay: 100_000, Unbound: 10_000, Small: 2_000}
+	c.Doc.Caps = policy.Caps{Payment: 30_000, AccountDay: 100_000, Unbound: 10_000, Small: 2_000, AccountCount: 1_000}
 	c.Doc.Default = policy.StoreDefault{Cap: 4_000_000, Lanes: 4, Sum: 1_000_000, Count: 10_000}
 	c.Trust = c.NewTrust(1)
 	return c

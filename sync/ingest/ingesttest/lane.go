@@ -26,7 +26,7 @@ type Lane struct {
 	chain   *Chain
 	signer  *wire.Signer
 	entries []written
-	spent   map[string]int64             // by account, on Date
+	spent   map[string]accountDay        // by account, on Date
 	totals  map[string]*payment.DayTotal // by wallet, on Date
 	first   uint64                       // of Date
 	out     policy.Used                  // approved and not acknowledged
@@ -60,14 +60,14 @@ func (l *Lane) NewEpoch(cause payment.Cause) {
 
 func (l *Lane) begin(f *payment.EpochOpened) {
 	l.Epoch = 0xf000_0000_0000_0000 | l.chain.number() // beyond what a signed number holds
-	l.entries, l.spent = nil, map[string]int64{}
+	l.entries, l.spent = nil, map[string]accountDay{}
 	l.Add(f, Extra{})
 	l.OpenDay(l.Date)
 }
 
 // OpenDay begins a business date.
 func (l *Lane) OpenDay(date payment.Date) uint64 {
-	l.Date, l.totals, l.spent = date, map[string]*payment.DayTotal{}, map[string]int64{}
+	l.Date, l.totals, l.spent = date, map[string]*payment.DayTotal{}, map[string]accountDay{}
 	l.first = l.Add(&payment.DayOpened{}, Extra{})
 	return l.first
 }
@@ -190,7 +190,7 @@ func (l *Lane) ChangeKeyTo(next *wire.Signer) uint64 {
 func (l *Lane) Clone() *Lane {
 	twin := *l
 	twin.entries = slices.Clone(l.entries)
-	twin.spent = map[string]int64{}
+	twin.spent = map[string]accountDay{}
 	for k, v := range l.spent {
 		twin.spent[k] = v
 	}
@@ -247,7 +247,7 @@ func (l *Lane) Truncate(last uint64) { l.entries = slices.Clone(l.entries[:last]
 
 // Rewrite begins the same epoch once more, with other bytes.
 func (l *Lane) Rewrite() {
-	l.entries, l.spent = nil, map[string]int64{}
+	l.entries, l.spent = nil, map[string]accountDay{}
 	l.Add(&payment.EpochOpened{Cause: payment.CauseRestore, PublicKey: l.signer.Public().Bytes()}, Extra{})
 	l.OpenDay(l.Date)
 }

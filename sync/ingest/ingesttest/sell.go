@@ -24,6 +24,12 @@ type Change struct {
 	Training bool
 }
 
+// accountDay is what an account spent at a lane on a date, and how often.
+type accountDay struct {
+	sum   int64
+	count uint64
+}
+
 // Sell writes an approval of a code that the phone shows for the lane's store.
 func (l *Lane) Sell(p *Phone, amount int64) Sold { return l.SellWith(p, amount, Change{}) }
 
@@ -40,11 +46,12 @@ func (l *Lane) SellWith(p *Phone, amount int64, ch Change) Sold {
 	}
 	kid, issuer := p.Key.Public().KID(), c.Issuer.Public().KID()
 	spent := l.spent[string(s.Account)]
+	used := policy.Used{Account: spent.sum, AccountCount: spent.count, Sum: l.out.Sum, Count: l.out.Count}
 	terms := c.Doc.Terms(l.Store, l.Name)
 	f := &payment.Approved{
 		Amount: payment.Of(amount, "JPY"), Wallet: Wallet, CodeHash: c.bytes(16), HashKey: 1,
 		Replay: payment.ReplayKey{Phone: kid[:], Counter: p.counter}, Issuer: issuer[:],
-		Limits: terms.Limits(policy.Tier(l.Tier), true, p.Cap, amount, policy.Used{Account: spent, Sum: l.out.Sum, Count: l.out.Count}),
+		Limits: terms.Limits(policy.Tier(l.Tier), true, p.Cap, amount, used), AccountCount: terms.AccountCount(used),
 	}
 	x := Extra{Sale: &s.Sale, Payment: &s.Payment, Code: code, Training: ch.Training, Body: &payment.Body{Cashier: "c1", Account: s.Account}}
 	if ch.Fact != nil {
@@ -55,7 +62,7 @@ func (l *Lane) SellWith(p *Phone, amount int64, ch Change) Sold {
 	}
 	s.Seq = l.Add(f, x)
 	if !x.Training {
-		l.spent[string(s.Account)] += amount
+		l.spent[string(s.Account)] = accountDay{spent.sum + amount, spent.count + 1}
 		l.out.Sum, l.out.Count = l.out.Sum+f.Amount.Minor, l.out.Count+1
 		t := l.total(f.Wallet)
 		t.Count, t.Sum = t.Count+1, t.Sum+f.Amount.Minor
@@ -72,7 +79,8 @@ func (l *Lane) total(wallet string) *payment.DayTotal {
 
 // Void takes a payment back.
 func (l *Lane) Void(s Sold) uint64 {
-	l.spent[string(s.Account)] -= s.Amount
+	spent := l.spent[string(s.Account)]
+	l.spent[string(s.Account)] = accountDay{spent.sum - s.Amount, spent.count - 1}
 	if s.Seq > l.acked {
 		l.out.Sum, l.out.Count = l.out.Sum-s.Amount, l.out.Count-1
 	}

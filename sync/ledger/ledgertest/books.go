@@ -182,6 +182,9 @@ func (b *Bench) Believe(h ledger.Held) ledger.Judgement {
 		j.Approval = &ledger.Approval{Payment: *e.Payment, Sale: *e.Sale, Amount: f.Amount, Wallet: f.Wallet, BusinessDate: e.BusinessDate,
 			Policy: e.Policy, TakenAt: e.Wall, Replay: &f.Replay, Account: body.Account, AccountCap: f.Limits.AccountDay,
 			AccountSpent: f.Limits.AccountSpent, ShareUsed: f.Limits.ShareUsed, ShareCount: f.Limits.CountUsed}
+		if f.AccountCount != nil {
+			j.Approval.AccountMost, j.Approval.AccountUsed = f.AccountCount.Most, f.AccountCount.Used
+		}
 	case *payment.Voided:
 		j.Void = &ledger.Void{Payment: *e.Payment, Amount: f.Amount, Wallet: f.Wallet, Of: f.Of}
 	case *payment.DayClosed:

@@ -154,7 +154,7 @@ func testPaymentRepeated(b *Bench) {
 	b.Balance()
 }
 
-// testAccountDay: the ledger adds up for itself what an account spent at a lane.
+// testAccountDay: the ledger adds up for itself what an account spent at a lane, and how often.
 func testAccountDay(b *Bench) {
 	l := b.Lane("s1", "1")
 	p := b.Chain.Phone()
@@ -162,10 +162,14 @@ func testAccountDay(b *Bench) {
 	l.Void(sold[1])
 	sold = append(sold, l.Sell(p, 21_000)) // 50,000 with what was voided taken off: the certificate's cap
 	lying := l.SellWith(p, 1, ingesttest.Change{Fact: func(f *payment.Approved) { f.Limits.AccountSpent = 1 }})
+	often := l.SellWith(p, 1, ingesttest.Change{Fact: func(f *payment.Approved) { f.AccountCount.Used = 4 }}) // the fifth that stands
 	l.OpenDay(ingesttest.Today + 1)
 	fresh := l.Sell(p, 30_000)
 	b.SendAll(l, 0)
-	b.wantVerdict(b.JudgeAll(), lying.Seq, ledger.OverAccount)
+	verdicts := b.JudgeAll()
+	half := len(verdicts) / 2
+	b.wantVerdict(verdicts[:half], lying.Seq, ledger.OverAccount)
+	b.wantVerdict(verdicts[half:], often.Seq, ledger.OverAccount)
 	b.WantState(sold[3], ledger.Posted)
 	b.WantState(fresh, ledger.Posted)
 	b.WantState(sold[1], ledger.Voided)
