@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tilld/agent/payment"
+	"tilld/agent/policy"
 )
 
 const op = "checkout.Apply"
@@ -85,7 +86,11 @@ func openSale(s State, e OpenSale, c Context) (Decision, error) {
 	case s.Day == 0 || RollDue(s, c):
 		return Decision{}, payment.Errorf(payment.Retry, op, "%w", ErrRollFirst)
 	}
-	if p := c.Bundle.Policy(); p != nil && e.Sale.Total.Currency != p.Currency {
+	p := c.Bundle.Policy()
+	if e.Sale.Training && (p == nil || !p.Feature(policy.Training)) {
+		return Decision{}, payment.Errorf(payment.NotAllowed, op, "training: HQ's policy has practice sales switched off (features, %q)", policy.Training)
+	}
+	if p != nil && e.Sale.Total.Currency != p.Currency {
 		return Decision{}, payment.Errorf(payment.Invalid, op, "total: this store sells in %s, not %s", p.Currency, e.Sale.Total.Currency)
 	}
 	s.Phase, s.Sale, s.Touched, s.Refusal = Open, e.Sale, c.Now.Boot, Refusal{}

@@ -12,6 +12,7 @@ import (
 
 	"tilld/agent/paycode"
 	"tilld/agent/payment"
+	"tilld/agent/policy"
 )
 
 // A step of a sale's story, and what must come of it.
@@ -178,8 +179,27 @@ func TestAgain(t *testing.T) {
 	}
 }
 
+// Practice sales are for lanes whose policy switches them on.
+func TestTrainingIsSwitched(t *testing.T) {
+	practice := sale(1, 1000)
+	practice.Training = true
+	other := document()
+	other.Features = []string{"trainings"}
+	bare := lane(t, document())
+	bare.Bundle = &policy.Bundle{}
+	for name, c := range map[string]Context{"off": lane(t, document()), "another switch": lane(t, other), "no policy": bare} {
+		_, err := Apply(State{Day: today}, OpenSale{Sale: practice}, c)
+		var e *payment.Error
+		if !errors.As(err, &e) || e.Code != payment.NotAllowed || !strings.Contains(e.Msg, "training") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestOpenSale(t *testing.T) {
-	c := lane(t, document())
+	trains := document()
+	trains.Features = []string{policy.Training}
+	c := lane(t, trains)
 	full := sale(1, 1000)
 	full.Reference, full.Tax = "R-1", []payment.TaxLine{{Rate: 800, Amount: 1000, Tax: 74}}
 	full.Lines, full.Training = []payment.Line{{Text: "tea", Count: 1, Amount: 1000, Rate: 800}}, true

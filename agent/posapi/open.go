@@ -68,7 +68,7 @@ type SaleInput struct {
 	Reference string         `json:"reference,omitempty" maxLength:"64" doc:"The shop's own, such as a receipt number; it finds the sale again."`
 	Lines     []LineInput    `json:"lines,omitempty" maxItems:"500" doc:"For receipts and disputes. They can be erased later, the sale's figures can't."`
 	Cashier   string         `json:"cashier,omitempty" maxLength:"64" doc:"Can be erased later too."`
-	Training  bool           `json:"training,omitempty" doc:"Nothing is charged and nothing counts."`
+	Training  bool           `json:"training,omitempty" doc:"Nothing is charged and nothing counts. Refused unless HQ's policy has the feature training."`
 }
 
 // sale is what the request asks for, every absent field filled in, or the problem with it.

@@ -159,6 +159,7 @@ func (c hqPolicyEditCmd) Run(ctx context.Context, std streams) error {
 		if err != nil {
 			return fmt.Errorf("not signed; the text is in %s: %w", f.Name(), err)
 		}
+		noteFeatures(std, doc)
 		fmt.Fprintf(std.out, "policy %d is signed; running lanes take it with their next question\n", doc.Version)
 		return os.Remove(f.Name())
 	})
@@ -183,10 +184,18 @@ func (c hqPolicySignCmd) Run(ctx context.Context, std streams) error {
 		if err := o.SignPolicy(ctx, doc); err != nil {
 			return err
 		}
+		noteFeatures(std, doc)
 		worst := doc.AccountWorst("")
 		_, err := fmt.Fprintf(std.out, "policy %d is signed. With a store's lanes cut off from each other one account can spend %s a day there.\n", doc.Version, worst)
 		return err
 	})
+}
+
+// noteFeatures says which switches this release would never look at: a lane's answer to a misspelt one is silence.
+func noteFeatures(std streams, doc *policy.Document) {
+	for _, name := range doc.UnknownFeatures() {
+		fmt.Fprintf(std.err, "note: nothing in this release is behind the feature %q; there is %q\n", name, policy.Training)
+	}
 }
 
 type hqTerminalCmd struct {

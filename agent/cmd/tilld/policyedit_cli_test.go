@@ -60,4 +60,8 @@ func TestPolicyEdit(t *testing.T) {
 	if got := s.cli("hq", "policy", "show", "--data", data); got != second {
 		t.Errorf("the policy in force after edits that were refused:\n%s", got)
 	}
+	if code, _, errs := edit(`sed -i '/^retention_days/a features = ["training", "trainning"]' "$1"`); code != 0 ||
+		!strings.Contains(errs, `"trainning"`) || strings.Contains(errs, `the feature "training"`) {
+		t.Errorf("a switch that is spelt wrong: exit %d\n%s", code, errs)
+	}
 }

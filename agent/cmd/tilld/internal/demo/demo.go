@@ -180,7 +180,8 @@ func (d *Demo) setUpOffice(ctx context.Context, o *hq.Office) error {
 	if doc.Version == 1 { // the cautious one of Init: the demo's customers spend more
 		doc.Version, doc.Issued = 2, policy.StampOf(time.Now())
 		doc.Wallets = []string{paycode.HouseWallet, "paypay", "linepay", "merpay"}
-		doc.Caps = policy.Caps{Payment: 20_000, AccountDay: 50_000, Unbound: 3_000, Small: 3_000}
+		doc.Caps = policy.Caps{Payment: 20_000, AccountDay: 50_000, Unbound: 3_000, Small: 3_000, AccountCount: 200}
+		doc.Features = []string{policy.Training}
 		doc.Default = policy.StoreDefault{Cap: 600_000, Lanes: lanes, Sum: 300_000, Count: 500}
 		if err := o.SignPolicy(ctx, doc); err != nil {
 			return err
