@@ -37,15 +37,12 @@ func (s *State) Forked() bool { return s.Current.Forked }
 // State reads where the journal stands.
 func (j *Journal) State(ctx context.Context) (State, error) {
 	var st State
-	err := j.read(ctx, func(ctx context.Context, db *sql.DB) (err error) {
-		if st.Epochs, err = readEpochs(ctx, db.QueryContext, schemaVersion); err != nil {
-			return err
-		}
-		st.HQEpoch, err = readHQEpoch(ctx, db)
+	err := j.read(ctx, func(ctx context.Context, _ *sql.DB) (err error) {
+		st.Epochs, err = readEpochs(ctx, j.store.askAll, schemaVersion)
 		return err
 	})
-	if n := len(st.Epochs); n > 0 {
-		st.Current = st.Epochs[n-1]
+	for _, e := range st.Epochs {
+		st.Current, st.HQEpoch = e, max(st.HQEpoch, e.HQEpoch)
 	}
 	return st, err
 }
@@ -73,12 +70,6 @@ func scanEpoch(rows *sql.Rows) (Epoch, error) {
 	return e, err
 }
 
-func readHQEpoch(ctx context.Context, db *sql.DB) (uint64, error) {
-	var n int64
-	err := db.QueryRowContext(ctx, `SELECT coalesce(max(hq_epoch), 0) FROM epoch`).Scan(&n)
-	return uint64(n), err
-}
-
 // Outbox lists the epochs with entries that HQ has not acknowledged, oldest first.
 func (j *Journal) Outbox(ctx context.Context) ([]Epoch, error) {
 	st, err := j.State(ctx)
@@ -101,8 +92,8 @@ func (j *Journal) NextBatch(ctx context.Context, epoch, after uint64, maxEntries
 		return nil, err
 	}
 	b := &wire.Batch{Version: wire.BatchVersion, Terminal: j.cfg.Terminal, Epoch: epoch, First: after + 1}
-	err := j.read(ctx, func(ctx context.Context, db *sql.DB) error {
-		list, err := db.QueryContext(ctx, `SELECT e.seq, e.prev, e.envelope, b.raw FROM entry e LEFT JOIN body b ON b.pos = e.pos
+	err := j.read(ctx, func(ctx context.Context, _ *sql.DB) error {
+		list, err := j.store.askAll(ctx, `SELECT e.seq, e.prev, e.envelope, b.raw FROM entry e LEFT JOIN body b ON b.pos = e.pos
 			WHERE e.epoch = ? AND e.seq > ? ORDER BY e.seq LIMIT ?`, int64(epoch), clampInt(after), min(max(maxEntries, 1), wire.MaxEntries))
 		if err != nil {
 			return fmt.Errorf("reading the outbox: %w", err)

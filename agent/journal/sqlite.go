@@ -121,20 +121,38 @@ type store struct {
 	asked   sync.Map             // of readers, by text: *sql.Stmt; see ask
 }
 
-// ask asks a constant question that comes with every scan. It stays prepared on each reading connection: to prepare
-// it took longer than to answer it.
+// ask asks a constant question, of one row for an answer, that comes with every scan. It stays prepared on each
+// reading connection: to prepare it took longer than to answer it.
 func (s *store) ask(ctx context.Context, query string, args ...any) (*sql.Row, error) {
-	st, ok := s.asked.Load(query)
-	if !ok {
-		fresh, err := s.readers.PrepareContext(ctx, query)
-		if err != nil {
-			return nil, err
-		}
-		if st, ok = s.asked.LoadOrStore(query, fresh); ok {
-			_ = fresh.Close() // somebody was faster; nothing depends on this one
-		}
+	st, err := s.asking(ctx, query)
+	if err != nil {
+		return nil, err
 	}
-	return st.(*sql.Stmt).QueryRowContext(ctx, args...), nil
+	return st.QueryRowContext(ctx, args...), nil
+}
+
+// askAll asks a constant question that comes with every scan or message: like ask, for several rows.
+func (s *store) askAll(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	st, err := s.asking(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return st.QueryContext(ctx, args...)
+}
+
+func (s *store) asking(ctx context.Context, query string) (*sql.Stmt, error) {
+	if st, ok := s.asked.Load(query); ok {
+		return st.(*sql.Stmt), nil
+	}
+	fresh, err := s.readers.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	st, ok := s.asked.LoadOrStore(query, fresh)
+	if ok {
+		_ = fresh.Close() // somebody was faster; nothing depends on this one
+	}
+	return st.(*sql.Stmt), nil
 }
 
 // openStore opens, and makes or migrates when needed, the database at path.

@@ -26,7 +26,8 @@ type Stats struct {
 const statsQuery = `SELECT coalesce(sum(last - pruned), 0), count(*), coalesce(sum(last - acked), 0),
 	(SELECT count(*) FROM result WHERE status = 2), (SELECT count(*) FROM result WHERE status = 3),
 	(SELECT count(*) FROM sale WHERE completed IS NULL AND paid > 0),
-	(SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size) FROM epoch`
+	(SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size),
+	coalesce((SELECT last FROM epoch ORDER BY id DESC LIMIT 1), 0), coalesce((SELECT acked FROM epoch ORDER BY id DESC LIMIT 1), 0) FROM epoch`
 
 // Stats counts what there is.
 func (j *Journal) Stats(ctx context.Context) (Stats, error) {
@@ -34,15 +35,9 @@ func (j *Journal) Stats(ctx context.Context) (Stats, error) {
 	err := j.read(ctx, func(ctx context.Context, _ *sql.DB) error {
 		row, err := j.store.ask(ctx, statsQuery)
 		if err == nil {
-			err = row.Scan(&s.Entries, &s.Epochs, &s.Pending, &s.Suspense, &s.Rejected, &s.NotCompleted, &s.Bytes)
+			err = row.Scan(&s.Entries, &s.Epochs, &s.Pending, &s.Suspense, &s.Rejected, &s.NotCompleted, &s.Bytes, &s.Last, &s.Acked)
 		}
 		if err != nil {
-			return fmt.Errorf("counting: %w", err)
-		}
-		if row, err = j.store.ask(ctx, `SELECT last, acked FROM epoch ORDER BY id DESC LIMIT 1`); err == nil {
-			err = row.Scan(&s.Last, &s.Acked)
-		}
-		if err != nil && !isNoRows(err) {
 			return fmt.Errorf("counting: %w", err)
 		}
 		return nil
