@@ -46,6 +46,7 @@ type approval struct {
 	till     *till
 	name     wire.Name
 	amount   int64
+	date     payment.Date
 	code     *shownCode
 	at       time.Time
 	voided   bool
@@ -111,7 +112,7 @@ func (p *program) show(a checkout.Answer) {
 		w.fail("lane %s shows payment %s, which is not in its journal (%v)", p.name, a.Payment, err)
 	}
 	n := &approval{
-		id: a.Payment, till: p.till, amount: a.Amount.Minor, at: w.loop.Now(),
+		id: a.Payment, till: p.till, amount: a.Amount.Minor, date: rec.Date, at: w.loop.Now(),
 		name: wire.Name{Terminal: p.id, Epoch: rec.Epoch, Seq: rec.Seq},
 	}
 	n.code = p.memory.last
@@ -142,7 +143,26 @@ func (p *program) judge(n *approval) {
 		}
 	}
 	p.judgeShare(n, doc)
+	p.judgeAccount(n, doc)
 	p.judgeAge(n, doc)
+}
+
+// judgeAccount wants what an account paid at this disk on a business date to be within its caps. Where a clock goes
+// back to a date that retention has taken, the lane counts from nothing (see DESIGN.md).
+func (p *program) judgeAccount(n *approval, doc *policy.Document) {
+	w := p.w
+	if n.code == nil || n.recalled || w.plan.Retention == 1 && w.plan.has(LaneReboot, ClockSet) {
+		return
+	}
+	sum, count := n.amount, uint64(1)
+	for _, a := range p.memory.approvals {
+		if a.date == n.date && a.code != nil && !a.guess && a.code.phone.Account == n.code.phone.Account && !a.voided && !a.mayVoid {
+			sum, count = sum+a.amount, count+1
+		}
+	}
+	if c := doc.Caps; sum > c.AccountDay || count > c.AccountCount {
+		w.fail("lane %s took %d in %d payments of an account on %s, its caps are %d and %d", p.name, sum, count, n.date, c.AccountDay, c.AccountCount)
+	}
 }
 
 // judgePolicy wants the lane to obey what it has taken of HQ's, and no older policy than it has obeyed before.

@@ -129,7 +129,7 @@ func newWorld(t *testing.T, plan Plan, o Options) *World {
 func (w *World) open() {
 	c := ingesttest.NewChain(w.t)
 	w.chain, w.forger = c, ingesttest.Ed25519(w.t)
-	c.Doc.Caps = policy.Caps{Payment: 5_000, AccountDay: 20_000, Unbound: 2_000, Small: 1_000, AccountCount: 12}
+	c.Doc.Caps = policy.Caps{Payment: 5_000, AccountDay: 20_000, Unbound: 2_000, Small: 1_000, AccountCount: 4}
 	c.Doc.Default = policy.StoreDefault{Cap: 4 * w.plan.Share, Lanes: 4, Sum: w.plan.Share, Count: w.plan.ShareCount}
 	c.Doc.Retention = w.plan.Retention
 	c.Doc.Tiers.RestartFor, c.Doc.Tiers.RestartPayment, c.Doc.Tiers.RestartPercent = 12*3600, 2_000, 25
