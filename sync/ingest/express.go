@@ -20,6 +20,7 @@ type express struct {
 	on       atomic.Bool    // Run is there, which empties the queues
 	inbox    []chan message // one for each verifier
 	verified chan *item
+	last     atomic.Int64 // Unix ns of the newest sale of a lane that sells
 
 	mu   sync.Mutex
 	slow map[payment.ID]int // messages in the ordinary queues, until they are recorded
@@ -55,6 +56,25 @@ func (x *express) past(terminal payment.ID, quick bool) {
 	}
 }
 
+// Every transaction holds up those behind it until its end. While lanes that sell send their sales they are kept as
+// short as pays for a sync of the disk; while all that comes in is backlog they may be long.
+const (
+	selling   = time.Second // since a sale came by the express queue
+	shortPost = 64          // entries judged in one transaction meanwhile
+	shortKeep = 400         // entries recorded in one
+)
+
+// saw notes that a lane that sells has sent a sale.
+func (x *express) saw() { x.last.Store(time.Now().UnixNano()) }
+
+// short bounds how many entries go into one transaction, of which there may be most.
+func (x *express) short(most, short int) int {
+	if time.Since(time.Unix(0, x.last.Load())) < selling {
+		return min(most, short)
+	}
+	return most
+}
+
 // fairTurn is one turn in so many in which both kinds of queue are as good: whoever floods HQ with small messages
 // must not hold up the large ones for ever.
 const fairTurn = 8
@@ -75,55 +95,5 @@ func (g *Ingest) nextMessage(ctx context.Context, n, turn int) (message, error) 
 		return m, nil
 	case m := <-g.inbox[n]:
 		return m, nil
-	}
-}
-
-// gather waits for an item and takes what is there behind it, up to the group's limits. While more keeps
-// coming in it waits a little, for a commit costs the same for one entry and for thousands.
-func (g *Ingest) gather(ctx context.Context) ([]*item, error) {
-	var group []*item
-	var entries, bytes int
-	full := func(it *item) bool {
-		group, bytes = append(group, it), bytes+it.size
-		if it.arrival != nil {
-			entries += len(it.arrival.Hashes)
-		}
-		return entries >= g.cfg.GroupEntries || bytes >= g.cfg.GroupBytes
-	}
-	var linger <-chan time.Time
-	for {
-		var slow *item
-		select {
-		case it := <-g.express.verified:
-			if full(it) {
-				return group, nil
-			}
-		default:
-			select {
-			case <-ctx.Done():
-				return nil, ctx.Err()
-			case <-linger:
-				return group, nil
-			case it := <-g.express.verified:
-				if full(it) {
-					return group, nil
-				}
-			case slow = <-g.verified:
-			}
-		}
-		if slow != nil {
-			// What its terminal sent before it by the express queue is there already, and goes first.
-			for len(g.express.verified) > 0 {
-				full(<-g.express.verified)
-			}
-			if full(slow) {
-				return group, nil
-			}
-		}
-		if linger == nil {
-			timer := time.NewTimer(g.cfg.Linger)
-			defer timer.Stop()
-			linger = timer.C
-		}
 	}
 }

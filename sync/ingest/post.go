@@ -105,14 +105,15 @@ func (g *Ingest) giveWay(ctx context.Context, took time.Duration, seen uint64) e
 // nextRound reads and examines a run of each history with a backlog, behind what another round is about to
 // judge. It is nil when there is nothing.
 func (g *Ingest) nextRound(ctx context.Context, ahead *round) (*round, error) {
-	logs, err := g.backlogs(ctx)
+	most := g.express.short(g.cfg.PostEntries, shortPost)
+	logs, err := g.backlogs(ctx, max(1, most/4))
 	if err != nil || len(logs) == 0 {
 		return nil, err
 	}
 	r := &round{ends: map[int64]uint64{}}
 	var held []ledger.Held
 	places := map[int64]place{}
-	share := max(1, min(g.cfg.PostLane, g.cfg.PostEntries/len(logs)))
+	share := max(1, min(g.cfg.PostLane, most/len(logs)))
 	for _, b := range logs {
 		after := b.Judged
 		if ahead != nil {
@@ -148,9 +149,8 @@ func (g *Ingest) finish(ctx context.Context, r *round) (moved bool, err error) {
 	return false, g.tell(ctx, verdicts)
 }
 
-// backlogs are the histories whose turn it is: behind the one that was last, then from the start.
-func (g *Ingest) backlogs(ctx context.Context) ([]ledger.Backlog, error) {
-	most := max(1, g.cfg.PostEntries/4)
+// backlogs are the histories whose turn it is, at most so many: behind the one that was last, then from the start.
+func (g *Ingest) backlogs(ctx context.Context, most int) ([]ledger.Backlog, error) {
 	logs, err := g.cfg.Ledger.Backlogs(ctx, g.turn, most)
 	if err == nil && len(logs) == 0 && g.turn > 0 {
 		logs, err = g.cfg.Ledger.Backlogs(ctx, 0, most)

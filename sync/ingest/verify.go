@@ -21,6 +21,9 @@ type item struct {
 	done    chan struct{} // closed behind its transaction; nil: nobody waits
 }
 
+// urgent says whether it is a sale of a lane that sells: there the right to sell offline is given back by the answer.
+func (it *item) urgent() bool { return it.quick && it.arrival != nil }
+
 // errOrder reports a batch in which entries follow a change of key that ends it.
 var errOrder = errors.New("entries behind a change of key, signed by the old one")
 
@@ -39,7 +42,9 @@ func (g *Ingest) verify(ctx context.Context, n int) error {
 			g.express.past(m.terminal, m.quick)
 			continue
 		}
-		it.quick = m.quick
+		if it.quick = m.quick; it.urgent() {
+			g.express.saw()
+		}
 		if err := g.forward(ctx, it); err != nil {
 			return err
 		}

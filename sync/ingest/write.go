@@ -12,8 +12,9 @@ import (
 
 // write is the writer: it groups what was verified and commits it, until ctx ends or the ledger stops.
 func (g *Ingest) write(ctx context.Context) error {
+	from := collector{g: g}
 	for {
-		group, err := g.gather(ctx)
+		group, err := from.next(ctx)
 		if err != nil {
 			return err
 		}

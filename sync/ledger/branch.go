@@ -1,6 +1,9 @@
 package ledger
 
-import "database/sql"
+import (
+	"database/sql"
+	"runtime"
+)
 
 func (t *tx) epoch(terminal int64, epoch uint64) (*epochRow, error) {
 	e := &epochRow{terminal: terminal}
@@ -119,6 +122,7 @@ func (t *tx) append(e *epochRow, b *branchRow, after uint64, a *Arrival) (stored
 			return 0, err
 		}
 		stored++
+		runtime.Gosched() // whoever carries messages of others meanwhile waits for nothing but a processor
 	}
 	last := a.Hashes[len(a.Hashes)-1]
 	b.head, b.hash = batch.Last(), last[:]

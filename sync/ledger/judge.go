@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 
 	"tilld/agent/payment"
 	"tilld/sync/wire"
@@ -96,6 +97,7 @@ func (s *Store) Judge(ctx context.Context, work []Judgement) ([]Verdict, error) 
 			if v != nil {
 				verdicts = append(verdicts, *v)
 			}
+			runtime.Gosched() // as in append
 		}
 		return j.moveCursors()
 	})
