@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -135,6 +136,27 @@ func TestOrderIsKept(t *testing.T) {
 				take()
 			}
 		})
+	})
+}
+
+// TestShortWhileSelling: rounds are short for a second behind a sale, and long before the first.
+func TestShortWhileSelling(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, _ := collecting()
+		if n := g.express.short(500, 64); n != 500 {
+			t.Errorf("%d before any sale", n)
+		}
+		g.express.saw()
+		if n := g.express.short(500, 64); n != 64 {
+			t.Errorf("%d behind a sale", n)
+		}
+		if n := g.express.short(32, 64); n != 32 {
+			t.Errorf("%d where 32 is the most", n)
+		}
+		<-time.After(selling + 1)
+		if n := g.express.short(500, 64); n != 500 {
+			t.Errorf("%d a second behind a sale", n)
+		}
 	})
 }
 

@@ -20,7 +20,8 @@ type express struct {
 	on       atomic.Bool    // Run is there, which empties the queues
 	inbox    []chan message // one for each verifier
 	verified chan *item
-	last     atomic.Int64 // Unix ns of the newest sale of a lane that sells
+	began    time.Time
+	last     atomic.Int64 // when the newest sale of a lane that sells came: ns after began; 0: none yet
 
 	mu   sync.Mutex
 	slow map[payment.ID]int // messages in the ordinary queues, until they are recorded
@@ -30,7 +31,7 @@ func (x *express) open(workers, queue int) {
 	for range workers {
 		x.inbox = append(x.inbox, make(chan message, queue))
 	}
-	x.verified, x.slow = make(chan *item, queue), map[payment.ID]int{}
+	x.began, x.verified, x.slow = time.Now(), make(chan *item, queue), map[payment.ID]int{}
 }
 
 // takes says whether a message goes by the express queue. Where it does not, past has to be called for it.
@@ -65,11 +66,11 @@ const (
 )
 
 // saw notes that a lane that sells has sent a sale.
-func (x *express) saw() { x.last.Store(time.Now().UnixNano()) }
+func (x *express) saw() { x.last.Store(max(1, int64(time.Since(x.began)))) }
 
 // short bounds how many entries go into one transaction, of which there may be most.
 func (x *express) short(most, short int) int {
-	if time.Since(time.Unix(0, x.last.Load())) < selling {
+	if last := x.last.Load(); last > 0 && time.Since(x.began)-time.Duration(last) < selling {
 		return min(most, short)
 	}
 	return most
