@@ -3,6 +3,7 @@ package lane
 import (
 	"context"
 
+	"tilld/agent/clock"
 	"tilld/agent/journal"
 	"tilld/agent/payment"
 )
@@ -13,12 +14,20 @@ const countersFor = 60
 
 // Retain lets go of what the policy's retention lets go, unless that was done on this business date already
 // (done), or a sale waits for a code. It returns the date on which it was done last: that of today, or done.
+//
+// How old something is HQ's time says, and no clock of the machine: one that was a month ahead for an hour took what
+// accounts had spent today, and back on its date the lane counted from nothing.
 func (l *Lane) Retain(ctx context.Context, done payment.Date) (payment.Date, error) {
 	v, doc := l.View(), l.Bundle().Policy()
 	if doc == nil || v.Day == 0 || v.Day == done || v.Stopped != nil || v.Phase.Waiting() {
 		return done, nil
 	}
-	ago := func(days int) payment.Date { return payment.DateOf(v.Day.Time().AddDate(0, 0, -days)) }
+	now, place := l.cfg.Clock.Read(), l.Place()
+	if now.Trust != clock.Anchored {
+		return done, nil
+	}
+	today := min(v.Day, payment.BusinessDate(now.Now, place.Zone, place.Roll))
+	ago := func(days int) payment.Date { return payment.DateOf(today.Time().AddDate(0, 0, -days)) }
 	days := int(doc.Retention)
 	gone, err := l.cfg.Journal.Prune(ctx, journal.Retention{Entries: ago(days), Bodies: ago(days), Counters: ago(max(days, countersFor))})
 	if err != nil {

@@ -27,8 +27,9 @@ type Document struct {
 	Sealed  []byte
 }
 
-// restoreGap is how far versions jump for each time that HQ was restored since the newest was signed. Lanes may
-// hold versions that the backup knows nothing of: another content under one of these would never reach them.
+// restoreGap is how far versions jump when HQ was restored since the newest was signed, besides one for each second
+// that had passed by then. Lanes may hold versions that the backup knows nothing of: another content under one of these
+// would never reach them. The seconds tell apart what was signed after each of several restores of the same backup.
 const restoreGap = 1000
 
 // AddDocument keeps a signed document for ever: entries name the policy that they were decided by. Versions
@@ -63,8 +64,10 @@ func (s *Store) AddDocument(ctx context.Context, d Document) error {
 }
 
 // nextVersion is 1 for the first document of a kind.
-var nextVersion = fmt.Sprintf(`SELECT 1 + coalesce(max(version), 0) + %d * (SELECT count(*) FROM hq_epoch WHERE cause = 'restore'
-	AND made_at > (SELECT issued_at FROM document WHERE kind = ?1 ORDER BY version DESC LIMIT 1)) FROM document WHERE kind = ?1`, restoreGap)
+var nextVersion = fmt.Sprintf(`SELECT 1 + coalesce(max(version), 0) + coalesce((SELECT %d + (life.began - newest.issued_at) / 1000
+	FROM (SELECT max(epoch) AS began FROM hq_epoch WHERE cause = 'restore') life,
+	(SELECT issued_at FROM document WHERE kind = ?1 ORDER BY version DESC LIMIT 1) newest WHERE life.began > newest.issued_at), 0)
+	FROM document WHERE kind = ?1`, restoreGap)
 
 // NextVersion is the least version that another document of a kind may have.
 func (s *Store) NextVersion(ctx context.Context, kind DocumentKind) (uint64, error) {

@@ -289,10 +289,7 @@ func (c *checker) may(x *ledger.Exception) bool {
 		return c.truth.revoked[x.Entry.Terminal]
 	case ledger.PolicyUnknown: // a policy that HQ lost with its books
 		return c.plan.has(HQPutBack) && len(c.papers.policies) > 1
-	case ledger.OverAccount: // or retention took what was spent on a date to which a clock went back
-		if c.plan.Retention == 1 && c.plan.has(LaneReboot, ClockSet) {
-			return true
-		}
+	case ledger.OverAccount:
 		return c.truth.twice[x.Entry.Terminal] || c.truth.lostDisk[x.Entry.Terminal]
 	}
 	return false

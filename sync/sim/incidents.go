@@ -139,9 +139,9 @@ func (t *till) changeKey() {
 	}
 	next := ingesttest.Ed25519(t.w.t)
 	t.do(func(p *program) {
-		t.staged = next
-		if _, err := p.journal.ChangeKey(t.w.ctx, next); err == nil {
-			t.key, t.staged = next, nil
+		t.staged, t.changed = next, wire.Name{}
+		if changed, err := p.journal.ChangeKey(t.w.ctx, next); err == nil {
+			t.key, t.changed, t.staged = next, changed.Name(), nil
 		}
 	})
 	if t.p != nil {
@@ -215,8 +215,9 @@ func (t *till) replace() {
 // empty takes the journal away and leaves the key.
 func (t *till) empty() {
 	w := t.w
-	if t.key.Public().KID() != t.first.KID() && w.plan.has(HQPutBack) {
-		t.lose() // the change of key is gone here, and perhaps there: the terminal has come to its end
+	heard := t.changed.Seq > 0 && w.truth.stored[wire.Name{Terminal: t.id, Epoch: t.changed.Epoch}] >= t.changed.Seq
+	if t.key.Public().KID() != t.first.KID() && (!heard || w.plan.has(HQPutBack)) {
+		t.lose() // the change of key is gone here, and perhaps not there: the terminal has come to its end
 		return
 	}
 	w.must(t.disk.Kill())

@@ -43,6 +43,20 @@ var kept = []struct {
 		"a lane whose clock was set back dies before it shows a payment, and starts with an older one on its screen", []uint64{1, 2}, 0.3,
 		[]Incident{{At: 3 * time.Hour, Kind: ClockSet, Arg: -5 * 24 * 3_600_000}, {At: 3 * time.Hour, Kind: ClockSet, Lane: 1, Arg: -5 * 24 * 3_600_000}},
 	},
+	{
+		"HQ is put back twice to the same backup, and people sign the lost policy again each time", []uint64{1, 2}, 0,
+		[]Incident{
+			{At: time.Hour, Kind: HQBackup}, {At: 2 * time.Hour, Kind: NewPolicy, Arg: 300}, {At: 3 * time.Hour, Kind: HQPutBack},
+			{At: 4 * time.Hour, Kind: NewPolicy, Arg: 600}, {At: 5 * time.Hour, Kind: HQPutBack},
+		},
+	},
+	{
+		"a clock that is wrong by more than retention lets go of what accounts spent today", []uint64{1, 2, 3, 4}, 0,
+		[]Incident{
+			{At: 3 * time.Hour, Kind: HQAway, For: 40 * time.Minute}, {At: 181 * time.Minute, Kind: LaneReboot, Arg: 40 * 24 * 3_600_000},
+			{At: 182 * time.Minute, Kind: LaneReboot, Lane: 1, Arg: 40 * 24 * 3_600_000},
+		},
+	},
 }
 
 func TestKept(t *testing.T) {

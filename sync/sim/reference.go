@@ -107,6 +107,7 @@ func (c *checker) picture(list []ledger.Payment) string {
 	type group struct {
 		states  []string
 		peoples bool // people have a say in it
+		odd     bool // one waits for a reason of its own
 		sum     int64
 	}
 	groups := map[string]*group{}
@@ -127,12 +128,15 @@ func (c *checker) picture(list []ledger.Payment) string {
 			groups[name].peoples = true
 		}
 		g := groups[name]
+		g.odd = g.odd || slices.ContainsFunc(c.open[p.ID], func(k ledger.Kind) bool { return k != ledger.SpentTwice })
 		g.states, g.sum = append(g.states, string(p.State)), g.sum+p.Amount
 	}
 	var lines []string
 	for name, g := range groups {
 		slices.Sort(g.states)
-		if g.peoples || len(g.states) > 1 && slices.Contains(g.states, string(ledger.Voided)) {
+		// One that waits for a reason of its own uses its code up too: whether the other is posted is a matter of which
+		// of them came first.
+		if g.peoples || len(g.states) > 1 && (g.odd || slices.Contains(g.states, string(ledger.Voided))) {
 			g.states = nil // the owner of the exception decides whether the code was free again
 		}
 		lines = append(lines, fmt.Sprintf("%s: %d %v", name, g.sum, g.states))

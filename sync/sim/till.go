@@ -30,26 +30,27 @@ const (
 
 // till is a lane's machine: its disk, its clocks and its line outlive the program.
 type till struct {
-	w      *World
-	name   string
-	lane   string // its place
-	disk   *Disk
-	random *mathrand.Rand
-	id     payment.ID
-	first  wire.PublicKey // as it was enrolled
-	key    *wire.Signer
-	staged *wire.Signer // of a change of key that may have been cut short
-	client *simnet.Client
-	clocks clocks
-	p      *program // nil: not running
-	down   bool     // the line is
-	gone   bool     // the machine is, with its disk
-	asleep time.Time
-	heard  time.Time     // when an answer of HQ last set the clock
-	wake   *simnet.Event // that starts the program again
-	memory *memory
-	stale  map[string][]byte // what a deliberate bug finds there instead
-	cause  payment.Cause     // of the journal, should it begin
+	w       *World
+	name    string
+	lane    string // its place
+	disk    *Disk
+	random  *mathrand.Rand
+	id      payment.ID
+	first   wire.PublicKey // as it was enrolled
+	key     *wire.Signer
+	staged  *wire.Signer // of a change of key that may have been cut short
+	changed wire.Name    // the entry of the last change of key; none where that was cut short
+	client  *simnet.Client
+	clocks  clocks
+	p       *program // nil: not running
+	down    bool     // the line is
+	gone    bool     // the machine is, with its disk
+	asleep  time.Time
+	heard   time.Time     // when an answer of HQ last set the clock
+	wake    *simnet.Event // that starts the program again
+	memory  *memory
+	stale   map[string][]byte // what a deliberate bug finds there instead
+	cause   payment.Cause     // of the journal, should it begin
 	// the papers with which it joined
 	rawTrust, rawPolicy []byte
 	shelf               map[uint64]*shelved // by epoch: what was acknowledged, for retention may take it

@@ -147,11 +147,10 @@ func (p *program) judge(n *approval) {
 	p.judgeAge(n, doc)
 }
 
-// judgeAccount wants what an account paid at this disk on a business date to be within its caps. Where a clock goes
-// back to a date that retention has taken, the lane counts from nothing (see DESIGN.md).
+// judgeAccount wants what an account paid at this disk on a business date to be within its caps.
 func (p *program) judgeAccount(n *approval, doc *policy.Document) {
 	w := p.w
-	if n.code == nil || n.recalled || w.plan.Retention == 1 && w.plan.has(LaneReboot, ClockSet) {
+	if n.code == nil || n.recalled {
 		return
 	}
 	sum, count := n.amount, uint64(1)

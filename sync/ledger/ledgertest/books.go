@@ -41,6 +41,7 @@ type Ledger interface {
 	Batches(ctx context.Context, after uint64, limit int) ([]ledger.BatchRef, error)
 	Batch(context.Context, payment.ID) (ledger.BatchRef, error)
 	AddDocument(context.Context, ledger.Document) error
+	NextVersion(context.Context, ledger.DocumentKind) (uint64, error)
 	Document(context.Context, ledger.DocumentKind, uint64) (ledger.Document, error)
 	Documents(context.Context, ledger.DocumentKind) ([]ledger.Document, error)
 	Newest(context.Context, ledger.DocumentKind) (uint64, error)

@@ -1,6 +1,8 @@
 package ledgertest
 
 import (
+	"time"
+
 	"tilld/sync/ingest/ingesttest"
 	"tilld/sync/ledger"
 	"tilld/sync/settle"
@@ -82,5 +84,35 @@ func testForkedAfter(b *Bench) {
 	after.WantNet(ledger.StorePayable, 0)
 	if r := after.Balance(); r.Awaited != 0 {
 		b.Errorf("awaited %d", r.Awaited)
+	}
+}
+
+// testVersionsRise: HQ is put back to the same backup again and again, and each time people sign what was lost. No
+// version is given a second time: a lane that has it would never take the other.
+func testVersionsRise(b *Bench) {
+	start := b.Chain.Now
+	last := uint64(0)
+	for life := range 4 {
+		b.Chain.Now = start
+		hq := b.another()
+		b.Must(hq.AddDocument(b.Ctx, ledger.Document{Kind: ledger.PolicyDocument, Version: 5, Sealed: []byte("of the backup")}))
+		b.Chain.Now = start.Add(time.Duration(life) * time.Minute)
+		if life > 0 {
+			_, err := hq.Restored(b.Ctx)
+			b.Must(err)
+		}
+		for n := range 3 {
+			b.Chain.Now = b.Chain.Now.Add(time.Second)
+			next, err := hq.NextVersion(b.Ctx, ledger.PolicyDocument)
+			b.Must(err)
+			if next <= last {
+				b.Errorf("life %d: version %d, and there has been %d", life, next, last)
+			}
+			if n > 0 && next != last+1 {
+				b.Errorf("life %d: version %d behind %d", life, next, last)
+			}
+			last = next
+			b.Must(hq.AddDocument(b.Ctx, ledger.Document{Kind: ledger.PolicyDocument, Version: next, Sealed: []byte("again")}))
+		}
 	}
 }
