@@ -38,7 +38,7 @@ type Backlog struct {
 // Backlogs lists the histories with something to judge, after the given one, so that a caller who goes round
 // gives each its turn.
 func (s *Store) Backlogs(ctx context.Context, after int64, limit int) ([]Backlog, error) {
-	rows, err := s.readers.QueryContext(ctx, `SELECT b.no, t.id, t.store, t.lane, e.epoch, b.judged, b.head FROM branch b
+	rows, err := s.ask(ctx, `SELECT b.no, t.id, t.store, t.lane, e.epoch, b.judged, b.head FROM branch b
 		JOIN epoch e ON e.no = b.epoch JOIN terminal t ON t.no = e.terminal
 		WHERE b.judged < b.head AND b.no > ? ORDER BY b.no LIMIT ?`, after, limit)
 	list, err := collect(rows, err, func(rows *sql.Rows) (Backlog, error) {
@@ -73,7 +73,7 @@ func scanHeld(rows *sql.Rows) (Held, error) {
 
 // Entries reads a history's own entries behind sequence after, in order.
 func (s *Store) Entries(ctx context.Context, branch int64, after uint64, limit int) ([]Held, error) {
-	rows, err := s.readers.QueryContext(ctx, "SELECT "+heldColumns+" WHERE y.branch = ? AND y.seq > ? ORDER BY y.seq LIMIT ?",
+	rows, err := s.ask(ctx, "SELECT "+heldColumns+" WHERE y.branch = ? AND y.seq > ? ORDER BY y.seq LIMIT ?",
 		branch, int64(after), limit)
 	list, err := collect(rows, err, scanHeld)
 	if err != nil {
@@ -125,7 +125,7 @@ func (s *Store) Forget(ctx context.Context, before time.Time, limit int) (int, e
 
 // Places says where HQ stands in an epoch: one place for each history, none for an epoch that it never heard of.
 func (s *Store) Places(ctx context.Context, terminal payment.ID, epoch uint64) ([]Place, error) {
-	rows, err := s.readers.QueryContext(ctx, `SELECT b.no, b.head, b.head_hash, b.judged, e.fork_from IS NOT NULL, t.revoked_at IS NOT NULL,
+	rows, err := s.ask(ctx, `SELECT b.no, b.head, b.head_hash, b.judged, e.fork_from IS NOT NULL, t.revoked_at IS NOT NULL,
 		`+isAlarmed+` FROM branch b JOIN epoch e ON e.no = b.epoch JOIN terminal t ON t.no = e.terminal WHERE t.id = ? AND e.epoch = ? ORDER BY b.no`,
 		terminal[:], int64(epoch))
 	list, err := collect(rows, err, func(rows *sql.Rows) (p Place, err error) {

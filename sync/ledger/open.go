@@ -40,6 +40,7 @@ var errPragma = errors.New("SQLite does not keep a setting")
 type Store struct {
 	now     func() time.Time
 	readers *sql.DB
+	asked   sync.Map // of readers, by text: *sql.Stmt; see ask
 
 	mu      sync.Mutex // held by the one transaction that writes
 	writers *sql.DB
@@ -110,7 +111,7 @@ func (s *Store) Close() error {
 		errs = append(errs, s.w.close())
 	}
 	if s.readers != nil {
-		errs = append(errs, s.readers.Close())
+		errs = append(append(errs, s.closeAsked()...), s.readers.Close())
 	}
 	s.stopped = sql.ErrConnDone
 	return errors.Join(append(errs, s.writers.Close())...)

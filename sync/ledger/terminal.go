@@ -177,7 +177,7 @@ func (t *tx) keyOwner(key wire.PublicKey) (terminal int64, n int, err error) {
 
 // Keys is a terminal's key history, the newest first; none for an unknown terminal.
 func (s *Store) Keys(ctx context.Context, id payment.ID) ([]Key, error) {
-	rows, err := s.readers.QueryContext(ctx, `SELECT k.n, k.key, k.retired FROM terminal_key k
+	rows, err := s.ask(ctx, `SELECT k.n, k.key, k.retired FROM terminal_key k
 		JOIN terminal t ON t.no = k.terminal WHERE t.id = ? ORDER BY k.n DESC`, id[:])
 	keys, err := collect(rows, err, func(rows *sql.Rows) (Key, error) {
 		var k Key
