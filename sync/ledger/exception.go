@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"math"
 
 	"tilld/agent/payment"
 	"tilld/sync/wire"
@@ -21,6 +22,9 @@ type newException struct {
 	name     wire.Name
 	detail   string
 }
+
+// replaySize is the length of a phone's key identifier, as the table spent has it.
+const replaySize = 8
 
 // maxDetail bounds what an exception says about itself.
 const maxDetail = 500
@@ -67,7 +71,8 @@ const (
 
 // Resolve decides exceptions, all or none, for good. Who decides and why are kept. The same decision again
 // changes nothing. One that does not fit an exception is payment.Invalid, another than was made before is
-// payment.Conflict, an unknown exception payment.NotFound.
+// payment.Conflict, an unknown exception payment.NotFound. To charge for a code that has paid elsewhere is a
+// payment.Conflict too, unless the exception itself says so (SpentTwice).
 func (s *Store) Resolve(ctx context.Context, ids []payment.ID, to Decision, who, why string) error {
 	const op = "ledger.Resolve"
 	if who == "" || why == "" || len(who) > 64 || len(why) > maxDetail {
@@ -121,7 +126,45 @@ func (t *tx) resolve(op string, id payment.ID, to Decision, who, why string) err
 	if p.state != Suspended {
 		return payment.Errorf(payment.Conflict, op, "the payment of exception %s is %s", id, p.state)
 	}
+	if to == Receivable && kind != SpentTwice {
+		if err := t.claimCode(op, id, &p); err != nil {
+			return err
+		}
+	}
 	return t.release(no, kind, &p, to, who, why)
+}
+
+// claimCode makes a payment that is to be charged after all the one that its code paid for. An exception names the
+// first thing that is wrong; that the code has paid elsewhere may stand behind it, and whoever decides on a cap or a
+// fork decides nothing about that: a customer is charged once for one code. Only SpentTwice is decided knowing it.
+func (t *tx) claimCode(op string, exception payment.ID, p *paymentRow) error {
+	var payload []byte
+	if _, err := t.get("SELECT payload FROM entry WHERE no = ?", []any{p.entry}, &payload); err != nil {
+		return err
+	}
+	e, err := wire.DecodeEntry(payload)
+	if err != nil {
+		return err
+	}
+	f, ok := e.Fact.(*payment.Approved)
+	if !ok || len(f.Replay.Phone) != replaySize || f.Replay.Counter > math.MaxInt64 {
+		return nil
+	}
+	code := []any{f.Replay.Phone, int64(f.Replay.Counter)}
+	var other int64
+	var id []byte
+	var state State
+	found, err := t.get("SELECT p.no, p.id, p.state FROM spent s JOIN payment p ON p.no = s.payment WHERE s.phone = ? AND s.counter = ?",
+		code, &other, &id, &state)
+	switch {
+	case err != nil || other == p.no:
+		return err
+	case found && state == Posted:
+		return payment.Errorf(payment.Conflict, op, "exception %s: the code of this payment has paid for %s, which is charged: it can't be charged again",
+			exception, payment.ID(id))
+	}
+	_, err = t.exec("INSERT INTO spent (phone, counter, payment) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET payment = excluded.payment", append(code, p.no)...)
+	return err
 }
 
 // release takes a payment out of suspense.

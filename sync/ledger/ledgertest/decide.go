@@ -183,3 +183,40 @@ func testLists(b *Bench) {
 		b.Errorf("results to a beat: %+v", r)
 	}
 }
+
+// testResolveSpent: a code that paid is not charged once more because what was found first in its second payment was
+// something else. Of several that wait the first that is released has the code.
+func testResolveSpent(b *Bench) {
+	p := b.Chain.Phone()
+	code := p.Code("s1", "")
+	var sold []ingesttest.Sold
+	var lanes []*ingesttest.Lane
+	for i, lane := range []string{"1", "2", "3"} {
+		l := b.Lane("s1", lane)
+		s := l.SellWith(p, 100<<i, ingesttest.Change{Code: code})
+		sold = append(sold, s)
+		b.SendAll(l, 0)
+		b.judgeAs(map[uint64]ledger.Kind{s.Seq: []ledger.Kind{"", ledger.OverCap, ledger.EvidenceMissing}[i]})
+		lanes = append(lanes, l)
+	}
+	for _, x := range b.OpenExceptions() {
+		b.wantCode(b.Resolve(b.Ctx, []payment.ID{x.ID}, ledger.Receivable, "store", "we know the customer"), payment.Conflict)
+	}
+	b.WantNet(ledger.WalletReceivable, 100)
+
+	// The first is taken back, so that the code is free for one of the others.
+	lanes[0].Void(sold[0])
+	b.SendAll(lanes[0], sold[0].Seq)
+	b.JudgeAll()
+	open := b.OpenExceptions()
+	if len(open) != 2 {
+		b.Fatalf("exceptions %+v", open)
+	}
+	b.Must(b.Resolve(b.Ctx, []payment.ID{open[1].ID}, ledger.Receivable, "risk", "found the receipt"))
+	b.wantCode(b.Resolve(b.Ctx, []payment.ID{open[0].ID}, ledger.Receivable, "store", "we know the customer"), payment.Conflict)
+	b.Must(b.Resolve(b.Ctx, []payment.ID{open[0].ID}, ledger.LossTaken, "store", "charged at another lane"))
+	b.WantState(sold[0], ledger.Voided)
+	b.WantState(sold[2], ledger.Posted)
+	b.WantNet(ledger.WalletReceivable, 400)
+	b.Balance()
+}

@@ -29,7 +29,7 @@ func Run(t *testing.T, open Open) {
 		{"SpentTwice", testSpentTwice}, {"PaymentRepeated", testPaymentRepeated}, {"AccountDay", testAccountDay}, {"Refused", testRefused},
 		{"Void", testVoid}, {"VoidWhereverItStands", testVoidWherever}, {"VoidUnmatched", testVoidUnmatched},
 		{"DayClose", testDayClose}, {"DayCloseInAFork", testDayCloseInAFork}, {"RevokedTerminal", testRevokedTerminal},
-		{"Resolve", testResolve}, {"ManyDecided", testManyDecided}, {"ResolveRefuses", testResolveRefuses}, {"Lists", testLists},
+		{"Resolve", testResolve}, {"ManyDecided", testManyDecided}, {"ResolveRefuses", testResolveRefuses}, {"ResolveSpent", testResolveSpent}, {"Lists", testLists},
 		{"Cut", testCut}, {"CutInParts", testCutInParts}, {"CutTwice", testCutTwice}, {"AfterTheCut", testAfterTheCut},
 		{"AdoptedBatch", testAdoptedBatch}, {"SettledBeforeTheRestore", testSettledBefore}, {"ForkedAfterTheRestore", testForkedAfter}, {"BatchConflicts", testBatchConflicts}, {"Coverage", testCoverage},
 		{"Share", testShare}, {"ShareByArrivals", testShareByArrivals}, {"ShareInAFork", testShareInAFork}, {"ShareAfterTheRestore", testShareRestored},
