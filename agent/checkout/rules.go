@@ -135,7 +135,16 @@ func ruleTime(q *question) payment.Reason {
 	case !now.Before(code.Expiry):
 		return payment.CertificateExpired
 	}
-	return q.terms.Code.CheckTime(code.Time, now)
+	// HQ has only the phone's time to hold against the certificate, so that has to fit as well.
+	switch why := q.terms.Code.CheckTime(code.Time, now); {
+	case why != payment.ReasonNone:
+		return why
+	case code.Time.Add(q.terms.Code.Future.Duration()).Before(code.NotBefore):
+		return payment.CertificateNotYet
+	case !code.Time.Before(code.Expiry):
+		return payment.CertificateExpired
+	}
+	return payment.ReasonNone
 }
 
 func rulePlace(q *question) payment.Reason {

@@ -158,18 +158,18 @@ func (l *Lane) roll(ctx context.Context, c checkout.Context) error {
 	return nil
 }
 
-// write puts drafts into the journal, all or none, and returns when they are durable.
+// write puts drafts into the journal, all or none, and returns when they are durable. They carry the time by which was
+// decided: HQ holds a code against that one, and by a later reading a code at its limit would be beyond it.
 func (l *Lane) write(ctx context.Context, c checkout.Context, drafts []checkout.Draft) error {
 	if len(drafts) == 0 {
 		return nil
 	}
-	r := l.cfg.Clock.Read()
 	list := make([]journal.Draft, len(drafts))
 	for i, d := range drafts {
 		list[i] = journal.Draft{
 			Fact: d.Fact, Sale: idOrNil(d.Sale), Payment: idOrNil(d.Payment), Policy: d.Policy, Training: d.Training, Body: d.Body,
 			Moment: journal.Moment{
-				Date: d.Date, Wall: r.Now, Boot: max(r.Boot, 0), Zone: c.Place.Zone.String(),
+				Date: d.Date, Wall: c.Now.Time, Boot: max(c.Now.Boot, 0), Zone: c.Place.Zone.String(),
 				HQKnown: c.Now.EntryAge > 0, HQAge: time.Duration(max(c.Now.EntryAge-1, 0)) * time.Millisecond,
 			},
 		}

@@ -1,0 +1,81 @@
+package lane
+
+import (
+	"testing"
+	"time"
+
+	"tilld/agent/checkout"
+	"tilld/agent/clock"
+	"tilld/agent/paycode/signed"
+	"tilld/agent/payment"
+	"tilld/agent/policy"
+)
+
+// codeAt is a fresh code by a phone whose clock is off.
+func (p *phone) codeAt(off time.Duration) string {
+	p.r.t.Helper()
+	p.counter++
+	text, err := signed.Sign(p.key, p.cert, signed.CodeClaims{Counter: p.counter, Time: p.r.time().Add(off), Store: "0001"})
+	p.r.ok(err)
+	return text
+}
+
+// TestCodeOutsideItsCertificate: HQ holds the certificate against the phone's time, so a lane that looks at its own
+// time alone would give the goods away for a payment that HQ holds back.
+func TestCodeOutsideItsCertificate(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		at   time.Duration // after the certificate's beginning
+		off  time.Duration // of the phone's clock
+		want payment.Reason
+	}{
+		{"at its end", 48*time.Hour - 30*time.Second, 0, payment.ReasonNone},
+		{"at its end, by a fast phone", 48*time.Hour - 30*time.Second, time.Minute, payment.CertificateExpired},
+		{"the very second", 48*time.Hour - 30*time.Second, 30 * time.Second, payment.CertificateExpired},
+		{"at its beginning", 10 * time.Second, 0, payment.ReasonNone},
+		{"at its beginning, by a slow phone", 10 * time.Second, -15 * time.Second, payment.ReasonNone},
+		{"at its beginning, by a slower one", 10 * time.Second, -31 * time.Second, payment.CertificateNotYet},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t, func(d *policy.Document) {
+				if tt.off < 0 {
+					d.Code = policy.Tolerance{Past: 60, Future: 20}
+				}
+			})
+			p := r.phone(1)
+			var err error
+			p.cert, err = signed.Certify(r.issuer, signed.Claims{
+				Account: signed.Account{1}, Phone: p.key.Public(), Cap: payment.Of(8000, "JPY"), NotBefore: r.time().Add(-tt.at), Hours: 48,
+			})
+			r.ok(err)
+			r.sale(500)
+			if v := r.scan(p.codeAt(tt.off)); v.Answer.Reason != tt.want || (v.Phase == checkout.Paid) != (tt.want == payment.ReasonNone) {
+				t.Errorf("%s, %v; want %v", v.Phase, v.Answer.Reason, tt.want)
+			}
+		})
+	}
+}
+
+// TestEntryHasTheTimeOfItsDecision: after a restart without HQ the lane's clock is all that HQ has to hold a code's age
+// against, so what is written must not be read later than what was decided by.
+func TestEntryHasTheTimeOfItsDecision(t *testing.T) {
+	r := newRig(t, nil)
+	p := r.phone(1)
+	r.bootID, r.booted = "boot-2", r.time()
+	r.restart()
+	r.sale(500)
+	code := p.code()
+	r.pass(59*time.Second + 900*time.Millisecond)
+	source := r.source()
+	reads := 0
+	slow := clock.Source{BootID: source.BootID, Boot: source.Boot, Wall: func() time.Time { reads++; r.pass(40 * time.Millisecond); return source.Wall() }}
+	*r.clock = *clock.New(slow, r.clock.Saved())
+	if v := r.scan(code); v.Phase != checkout.Paid {
+		t.Fatalf("%s, %v", v.Phase, v.Answer.Reason)
+	}
+	list, err := r.journal.PaymentsOf(t.Context(), r.lane.View().Sale.ID)
+	r.ok(err)
+	if age := time.UnixMilli(list[0].Wall).Sub(start); age > time.Minute {
+		t.Errorf("taken by a code of %v, says the entry; the policy takes them for a minute", age)
+	}
+}
