@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"tilld/agent/paycode/signed"
@@ -104,7 +105,8 @@ func (x *approvalCheck) claims(context.Context) (ledger.Kind, string, error) {
 	return ledger.ClaimsDiffer, "the entry names another " + what + " than the code", nil
 }
 
-// policy finds the policy that the lane decided by, and what it forbids whatever the amount.
+// policy finds the policy that the lane decided by, and what it forbids whatever the amount. Which policy that was is
+// the lane's word; what was revoked for so long that every lane had to know it is not for the lane to say.
 func (x *approvalCheck) policy(ctx context.Context) (ledger.Kind, string, error) {
 	doc, err := x.g.papers.policy(ctx, x.e.Policy)
 	if err != nil {
@@ -115,25 +117,37 @@ func (x *approvalCheck) policy(ctx context.Context) (ledger.Kind, string, error)
 	}
 	x.doc, x.terms = doc, doc.Terms(x.at.store, x.at.lane)
 	x.j.Approval.AccountCap, x.j.Approval.AccountMost = x.terms.AccountCap(x.seen.Cap.Minor), x.terms.Caps.AccountCount
-	r, v := &doc.Revoked, x.seen
-	var what string
-	switch {
-	case r.Account(v.Account[:]):
-		what = "account"
-	case r.Phone(v.PhoneKey[:]):
-		what = "phone"
-	case r.Issuer(v.IssuerKID[:]):
-		what = "issuer"
-	case r.Terminal(x.e.Terminal):
-		what = "terminal"
+	later, err := x.g.papers.overdue(ctx, x.e.Policy, x.seen.Time)
+	if err != nil {
+		return "", "", err
+	}
+	what, by := x.revoked(doc), doc
+	if what == "" && later != nil {
+		what, by = x.revoked(later), later
 	}
 	switch {
 	case what != "":
-		return ledger.Revoked, fmt.Sprintf("policy %d had revoked the %s", doc.Version, what), nil
+		return ledger.Revoked, fmt.Sprintf("policy %d had revoked the %s", by.Version, what), nil
 	case !x.terms.Takes(x.f.Wallet):
 		return ledger.NotTaken, fmt.Sprintf("policy %d did not let this store take %s", doc.Version, x.f.Wallet), nil
 	}
 	return "", "", nil
+}
+
+// revoked says what of the approval a policy had revoked; empty: nothing.
+func (x *approvalCheck) revoked(doc *policy.Document) string {
+	r, v := &doc.Revoked, x.seen
+	switch {
+	case r.Account(v.Account[:]):
+		return "account"
+	case r.Phone(v.PhoneKey[:]):
+		return "phone"
+	case r.Issuer(v.IssuerKID[:]):
+		return "issuer"
+	case r.Terminal(x.e.Terminal):
+		return "terminal"
+	}
+	return ""
 }
 
 // place asks whether terminal, entry and code are of one place.
@@ -147,6 +161,10 @@ func (x *approvalCheck) place(context.Context) (ledger.Kind, string, error) {
 	}
 	return "", "", nil
 }
+
+// fast is how far a lane's estimate of HQ's time may be ahead of it: the longest way of an answer that sets it
+// (clock.MaxRoundTrip), and as much for drift. A code that such a lane took at the limit is not the store's fault.
+const fast = time.Minute
 
 // gross is how far a lane's clock may be from a code's time without anybody asking. A lane decides by HQ's time
 // and not by that clock, so this finds only what can't be an error of the clock's zone.
@@ -163,12 +181,39 @@ func (x *approvalCheck) time(context.Context) (ledger.Kind, string, error) {
 		return ledger.AfterExpiry, fmt.Sprintf("the certificate ended at %s, the code is of %s", stamp(v.CertExpiry), stamp(v.Time)), nil
 	case v.Time.Add(ahead).Before(v.CertNotBefore):
 		return ledger.AfterExpiry, fmt.Sprintf("the certificate began at %s, the code is of %s", stamp(v.CertNotBefore), stamp(v.Time)), nil
-	case v.Time.After(x.j.Entry.ReceivedAt.Add(ahead)):
+	case v.Time.After(x.j.Entry.ReceivedAt.Add(ahead + fast)):
 		return ledger.AfterExpiry, fmt.Sprintf("the code is of %s and was at HQ at %s", stamp(v.Time), stamp(x.j.Entry.ReceivedAt)), nil
 	case wall.Sub(v.Time).Abs() > gross, x.e.HQAge == 0 && x.terms.Code.CheckTime(v.Time, wall) != payment.ReasonNone:
 		return ledger.AfterExpiry, fmt.Sprintf("the code is of %s, the lane's clock said %s", stamp(v.Time), stamp(wall)), nil
 	}
+	today, err := x.g.zones.businessDate(v.Time, x.terms)
+	if err != nil {
+		return "", "", err
+	}
+	if apart := x.e.BusinessDate.Time().Sub(today.Time()).Abs(); apart > oneDay {
+		return ledger.AfterExpiry, fmt.Sprintf("the code is of %s, the entry of the business date %s", stamp(v.Time), x.e.BusinessDate), nil
+	}
 	return "", "", nil
+}
+
+// oneDay is how far the business date of an entry may be from that of its code. A lane holds a date while a sale is
+// open, and when a policy moves zone or roll. An account's caps are by business date, and that is the lane's word:
+// named freely, each date would give the account its caps anew.
+const oneDay = 24 * time.Hour
+
+// zones are the time zones of stores, each read once.
+type zones struct{ sync.Map }
+
+func (z *zones) businessDate(at time.Time, t policy.LaneTerms) (payment.Date, error) {
+	zone, ok := z.Load(t.Zone)
+	if !ok {
+		loc, err := time.LoadLocation(t.Zone)
+		if err != nil {
+			return 0, fmt.Errorf("the zone of policy %d: %w", t.Version, err)
+		}
+		zone, _ = z.LoadOrStore(t.Zone, loc)
+	}
+	return payment.BusinessDate(at, zone.(*time.Location), t.Roll.Duration()), nil
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -75,10 +75,14 @@ func TestExamine(t *testing.T) {
 		{name: "a code of next month", before: func(b *bench, l *ingesttest.Lane, p *ingesttest.Phone) {
 			*p = *b.Chain.PhoneWith(b.Chain.Issuer, b.Chain.Now.Add(-time.Hour), 24, 50_000)
 		}, change: ingesttest.Change{Code: "future"}, want: ledger.AfterExpiry},
+		{name: "a phone at the limit, at a lane that is fast", change: ingesttest.Change{Code: "fast"}},
 		{name: "a clock that is days off", change: onEntry(func(e *wire.Entry) { e.Wall -= 3 * 86400_000 }), want: ledger.AfterExpiry},
 		{name: "a clock in another zone", change: onEntry(func(e *wire.Entry) { e.Wall += 9 * 3600_000 })},
 		{name: "a clock in another zone, and nothing else", change: onEntry(func(e *wire.Entry) { e.Wall += 9 * 3600_000; e.HQAge = 0 }),
 			before: func(b *bench, l *ingesttest.Lane, p *ingesttest.Phone) { l.Tier = 3 }, want: ledger.AfterExpiry},
+		{name: "the date of tomorrow", change: onEntry(func(e *wire.Entry) { e.BusinessDate++ })},
+		{name: "the date of the day after", change: onEntry(func(e *wire.Entry) { e.BusinessDate += 2 }), want: ledger.AfterExpiry},
+		{name: "a date of last week", change: onEntry(func(e *wire.Entry) { e.BusinessDate -= 7 }), want: ledger.AfterExpiry},
 		{name: "too long without HQ", change: onEntry(func(e *wire.Entry) { e.HQAge = 30 * 3600_000 }), want: ledger.AfterExpiry},
 		{name: "over the payment cap", amount: 30_001, want: ledger.OverCap},
 		{name: "over the certificate's cap", before: func(b *bench, l *ingesttest.Lane, p *ingesttest.Phone) {
@@ -150,7 +154,7 @@ func (b *bench) wantMoney(amount int64, kind ledger.Kind) {
 func (b *bench) newPolicy(l *ingesttest.Lane, edit func(*policy.Document)) {
 	b.Helper()
 	next := *b.Chain.Doc
-	next.Version++
+	next.Version, next.Issued = next.Version+1, policy.StampOf(b.Chain.Now)
 	edit(&next)
 	b.Chain.Doc = &next
 	b.addPapers()
@@ -179,6 +183,11 @@ func (b *bench) codeFor(name string, p *ingesttest.Phone) string {
 		return from(c.PhoneWith(c.Issuer, c.Now.Add(-25*time.Hour), 24, 50_000))
 	case "not yet":
 		return from(c.PhoneWith(c.Issuer, c.Now.Add(time.Hour), 24, 50_000))
+	case "fast": // 120 s ahead of a lane that is 30 s ahead of HQ
+		now := c.Now
+		defer func() { c.Now = now }()
+		c.Now = now.Add(150 * time.Second)
+		return p.Code("s1", "")
 	case "future":
 		now := c.Now
 		defer func() { c.Now = now }()
@@ -206,6 +215,35 @@ func TestTrustChanges(t *testing.T) {
 			b.Chain.Issuer = old
 			b.Chain.Now = b.Chain.Now.Add(tt.after)
 			p := b.Chain.PhoneWith(old, b.Chain.Now.Add(-time.Minute), 24, 50_000)
+			l.OpenDay(payment.DateOf(b.Chain.Now))
+			l.Sell(p, 1000)
+			b.settleUp(l)
+			b.wantKind(tt.want)
+		})
+	}
+}
+
+// TestRevokedLong: an account that was revoked for longer than any lane may go without hearing of it is revoked,
+// whatever older policy an entry names; what was revoked and is not any more, is not.
+func TestRevokedLong(t *testing.T) {
+	for _, tt := range []struct {
+		after time.Duration // from the revocation to the code
+		back  bool          // the next policy takes the revocation back
+		want  ledger.Kind
+	}{{time.Hour, false, ""}, {71 * time.Hour, false, ""}, {73 * time.Hour, false, ledger.Revoked}, {30 * 24 * time.Hour, false, ledger.Revoked},
+		{73 * time.Hour, true, ""}} {
+		t.Run(fmt.Sprint(tt.after, tt.back), func(t *testing.T) {
+			b := newBench(t)
+			l := b.Lane("s1", "1")
+			p := b.Chain.PhoneWith(b.Chain.Issuer, b.Chain.Now.Add(tt.after).Add(-time.Minute), 24, 50_000)
+			b.newPolicy(l, func(d *policy.Document) { d.Revoked.Accounts = []policy.Hex{p.Account[:]} })
+			if tt.back {
+				b.newPolicy(l, func(d *policy.Document) { d.Revoked.Accounts = nil })
+			}
+			b.Chain.Now = b.Chain.Now.Add(tt.after)
+			b.newPolicy(l, func(d *policy.Document) { d.Caps.Payment++ })
+			l.Policy = 1 // says whoever has the lane's key
+			l.OpenDay(payment.DateOf(b.Chain.Now))
 			l.Sell(p, 1000)
 			b.settleUp(l)
 			b.wantKind(tt.want)

@@ -26,6 +26,7 @@ type Ingest struct {
 	keys    *registry
 	papers  *papers
 	erased  erased
+	zones   zones
 
 	seed     maphash.Seed
 	inbox    []chan message // one for each verifier; a terminal's messages stay in order

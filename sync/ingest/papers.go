@@ -44,8 +44,8 @@ const (
 	maxPolicies = 256 // kept in memory; beyond it the cache begins anew
 )
 
-// atLarge is how long a trust bundle may be with a lane after HQ has signed the next: the longest that a policy
-// lets a lane go without HQ.
+// atLarge is how long a trust bundle or a policy may be with a lane after HQ has signed the next: the longest that a
+// policy lets a lane go without HQ.
 const atLarge = 72 * time.Hour
 
 func newPapers(l Ledger, root wire.PublicKey, now func() time.Time) *papers {
@@ -142,6 +142,25 @@ func (p *papers) policy(ctx context.Context, version uint64) (*policy.Document, 
 	}
 	p.policies[version] = d
 	return d, nil
+}
+
+// overdue is the newest policy behind a version that no lane could lawfully still lack at a moment; nil when there is
+// none. What it revokes is revoked whatever policy an entry names: that is the lane's word.
+func (p *papers) overdue(ctx context.Context, version uint64, at time.Time) (*policy.Document, error) {
+	newest, err := p.newest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for v := newest.policy; v > version; v-- {
+		d, err := p.policy(ctx, v)
+		if err != nil {
+			return nil, err
+		}
+		if d != nil && at.After(d.Issued.Time().Add(atLarge)) {
+			return d, nil
+		}
+	}
+	return nil, nil
 }
 
 // open reads an archived policy. Any bundle that ever was may vouch for it: it was in force once.

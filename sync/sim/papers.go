@@ -48,6 +48,7 @@ func (p *papers) file(books *ledger.Store) {
 func (p *papers) newPolicy(books *ledger.Store, edit func(*policy.Document)) {
 	w, c := p.w, p.w.chain
 	next := *c.Doc
+	next.Issued = policy.StampOf(c.Now)
 	r := &next.Revoked
 	r.Accounts, r.Phones, r.Issuers = slices.Clone(r.Accounts), slices.Clone(r.Phones), slices.Clone(r.Issuers)
 	edit(&next)
