@@ -24,6 +24,7 @@ type Ledger interface {
 	Newest(context.Context, ledger.DocumentKind) (uint64, error)
 	Document(ctx context.Context, kind ledger.DocumentKind, version uint64) (ledger.Document, error)
 	Documents(context.Context, ledger.DocumentKind) ([]ledger.Document, error)
+	NewestBefore(ctx context.Context, kind ledger.DocumentKind, at time.Time) (uint64, error)
 }
 
 // Publisher sends a message to lanes. An error is counted and no more: whatever is lost is asked for again.

@@ -148,19 +148,14 @@ func (p *papers) policy(ctx context.Context, version uint64) (*policy.Document, 
 // none. What it revokes is revoked whatever policy an entry names: that is the lane's word.
 func (p *papers) overdue(ctx context.Context, version uint64, at time.Time) (*policy.Document, error) {
 	newest, err := p.newest(ctx)
-	if err != nil {
+	if err != nil || version >= newest.policy {
 		return nil, err
 	}
-	for v := newest.policy; v > version; v-- {
-		d, err := p.policy(ctx, v)
-		if err != nil {
-			return nil, err
-		}
-		if d != nil && at.After(d.Issued.Time().Add(atLarge)) {
-			return d, nil
-		}
+	due, err := p.ledger.NewestBefore(ctx, ledger.PolicyDocument, at.Add(-atLarge))
+	if err != nil || due <= version {
+		return nil, err
 	}
-	return nil, nil
+	return p.policy(ctx, due)
 }
 
 // open reads an archived policy. Any bundle that ever was may vouch for it: it was in force once.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"tilld/agent/payment"
 )
@@ -99,6 +100,17 @@ func (s *Store) Newest(ctx context.Context, kind DocumentKind) (uint64, error) {
 	var v int64
 	err := s.readers.QueryRowContext(ctx, "SELECT coalesce(max(version), 0) FROM document WHERE kind = ?", string(kind)).Scan(&v)
 	return uint64(v), err
+}
+
+// NewestBefore is the version of the newest document of a kind that was added before a moment, by HQ's clock; 0: there
+// was none.
+func (s *Store) NewestBefore(ctx context.Context, kind DocumentKind, at time.Time) (uint64, error) {
+	rows, err := s.ask(ctx, "SELECT coalesce(max(version), 0) FROM document WHERE kind = ? AND issued_at < ?", string(kind), at.UnixMilli())
+	list, err := collect(rows, err, func(rows *sql.Rows) (v int64, err error) { return v, rows.Scan(&v) })
+	if err != nil {
+		return 0, fmt.Errorf("reading which %s was the newest: %w", kind, err)
+	}
+	return uint64(list[0]), nil
 }
 
 // Documents lists all versions of a kind, the newest first.

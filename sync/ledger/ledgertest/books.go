@@ -41,6 +41,7 @@ type Ledger interface {
 	Batches(ctx context.Context, after uint64, limit int) ([]ledger.BatchRef, error)
 	Batch(context.Context, payment.ID) (ledger.BatchRef, error)
 	AddDocument(context.Context, ledger.Document) error
+	NewestBefore(context.Context, ledger.DocumentKind, time.Time) (uint64, error)
 	NextVersion(context.Context, ledger.DocumentKind) (uint64, error)
 	Document(context.Context, ledger.DocumentKind, uint64) (ledger.Document, error)
 	Documents(context.Context, ledger.DocumentKind) ([]ledger.Document, error)

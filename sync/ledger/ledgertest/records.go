@@ -83,9 +83,16 @@ func testDocuments(b *Bench) {
 		_, err = b.Document(b.Ctx, ledger.PolicyDocument, version)
 		b.wantCode(err, payment.NotFound)
 	}
+	b.Chain.Now = b.Chain.Now.Add(time.Hour)
+	b.Must(b.AddDocument(b.Ctx, ledger.Document{Kind: ledger.PolicyDocument, Version: 9, Sealed: []byte("nine")}))
+	for at, want := range map[time.Time]uint64{ingesttest.Noon: 0, ingesttest.Noon.Add(time.Minute): 7, ingesttest.Noon.Add(2 * time.Hour): 9} {
+		if v, err := b.NewestBefore(b.Ctx, ledger.PolicyDocument, at); err != nil || v != want {
+			b.Errorf("the newest before %s: %d, %v, want %d", at, v, err, want)
+		}
+	}
 	newest, err := b.Newest(b.Ctx, ledger.PolicyDocument)
 	all, err2 := b.Documents(b.Ctx, ledger.PolicyDocument)
-	if err != nil || err2 != nil || newest != 7 || len(all) != 2 || all[0].Version != 7 {
+	if err != nil || err2 != nil || newest != 9 || len(all) != 3 || all[0].Version != 9 {
 		b.Errorf("newest %d, all %+v, %v, %v", newest, all, err, err2)
 	}
 }
