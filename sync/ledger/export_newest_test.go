@@ -1,6 +1,11 @@
 package ledger
 
-import "context"
+import (
+	"context"
+	"time"
+
+	"tilld/agent/payment"
+)
 
 // NewestByDimension is the way that NewestPayments goes when few payments fit.
 func (s *Store) NewestByDimension(ctx context.Context, want PaymentFilter, before uint64, limit int) ([]Payment, error) {
@@ -23,4 +28,10 @@ func ExceptionPlan(want ExceptionFilter) (string, []any) {
 // AlarmPlan is what SQLite is asked of a terminal with every message of it.
 func AlarmPlan() string {
 	return "SELECT " + isAlarmed + ", " + isTwice + " FROM terminal t WHERE t.id = ?"
+}
+
+// EndingPlan is what SQLite is asked for payments by the end of their identifiers.
+func EndingPlan() (string, []any) {
+	q := paymentsEnding(payment.ID{15: 1}, time.UnixMilli(1), 50)
+	return q.text, q.args
 }

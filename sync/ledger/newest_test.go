@@ -246,6 +246,12 @@ func TestNewestPlans(t *testing.T) {
 			t.Errorf("%+v: far:\n%s", tt.f, got)
 		}
 	}
+	// By the end of an identifier: nothing but the index of identifiers is read, from a time on.
+	text, args := ledger.EndingPlan()
+	if got := plan(text, args); !strings.Contains(got, "SEARCH payment USING COVERING INDEX payment_id (id>?)") || !strings.Contains(got, byPosition) ||
+		strings.Contains(got, "SCAN") {
+		t.Errorf("by the end of an identifier:\n%s", got)
+	}
 	for _, tt := range []struct {
 		f    ledger.ExceptionFilter
 		want string

@@ -73,19 +73,6 @@ func (p *Page) cut(_ http.ResponseWriter, r *http.Request, me person) error {
 	return err
 }
 
-// find leads to a payment by its identifier, as people paste or type it.
-func (p *Page) find(w http.ResponseWriter, r *http.Request) {
-	me, err := p.person(r, p.Sessions.Who)
-	if err == nil {
-		var id payment.ID
-		if id, err = p.readID(r, strings.ToUpper(strings.TrimSpace(r.FormValue("id")))); err == nil {
-			http.Redirect(w, r, "/hq/payments/"+id.String(), http.StatusSeeOther)
-			return
-		}
-	}
-	p.problem(w, r, view{Tab: "payments", Me: me}, err)
-}
-
 // forms says how an archived form is sent.
 var forms = map[string]struct {
 	form Form

@@ -72,7 +72,17 @@ func (d *desk) Terminals(_ context.Context, q TerminalQuery) (TerminalList, erro
 }
 
 func (d *desk) Payments(_ context.Context, q PaymentQuery) (PaymentList, error) {
-	return d.payments, d.call("payments %+v", q)
+	err := d.call("payments %+v", q)
+	if q.End == "" {
+		return d.payments, err
+	}
+	var list PaymentList
+	for _, p := range d.payments.Rows {
+		if strings.HasSuffix(p.ID.String(), q.End) {
+			list.Rows = append(list.Rows, p)
+		}
+	}
+	return list, err
 }
 
 func (d *desk) Payment(_ context.Context, id payment.ID) ([]Payment, error) {

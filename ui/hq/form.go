@@ -15,8 +15,9 @@ const maxField = 64
 
 // form reads a query's filters and keeps the first that makes no sense.
 type form struct {
-	in  url.Values
-	err error
+	in    url.Values
+	err   error
+	still bool // what it asks for is shown once and not kept live
 }
 
 func (f *form) bad(name, want string) {

@@ -22,7 +22,7 @@ func TestFiltersReachTheOffice(t *testing.T) {
 		{"/hq/terminals", "terminals {Store: Only: After: Limit:50}", true},
 		{"/hq/terminals?store=+S0001+&only=behind", "terminals {Store:S0001 Only:behind After: Limit:50}", true},
 		{"/hq/terminals?after=t5", "terminals {Store: Only: After:t5 Limit:50}", false},
-		{"/hq/payments?state=suspense&store=S1&wallet=house&date=2026-11-22&after=p4", "payments {State:suspense Store:S1 Wallet:house Date:2026-11-22 After:p4 Limit:50}", false},
+		{"/hq/payments?state=suspense&store=S1&wallet=house&date=2026-11-22&after=p4", "payments {State:suspense Store:S1 Wallet:house Date:2026-11-22 End: After:p4 Limit:50}", false},
 		{"/hq/batches?wallet=house&date=2026-11-21&after=b", "batches {Wallet:house Date:2026-11-21 After:b Limit:50}", false},
 		{"/hq/exceptions", "exceptions {State:open Kind: Owner: After: Limit:50}", true},
 		{"/hq/exceptions?state=&kind=fork&owner=risk&after=x", "exceptions {State: Kind:fork Owner:risk After:x Limit:50}", false},
@@ -95,6 +95,45 @@ func TestFind(t *testing.T) {
 	status, head, _ := c.do("GET", "/hq/find?id="+url.QueryEscape(" "+strings.ToLower(id('P', 1).String())+"\n"), nil)
 	if status != 303 || head.Get("Location") != "/hq/payments/"+id('P', 1).String() {
 		t.Errorf("%d to %s", status, head.Get("Location"))
+	}
+}
+
+// TestFindByTheEnd: what lists show of an identifier finds the payment, however it is typed; several that end alike
+// are listed, and so is that there is none.
+func TestFindByTheEnd(t *testing.T) {
+	d := busy()
+	c := newBench(t, d).client(t)
+	c.signIn("read")
+	one, end := id('P', 1), id('P', 1).String()[20:]
+	for typed, want := range map[string]string{
+		end: "/hq/payments/" + one.String(), strings.ToLower(end): "/hq/payments/" + one.String(),
+		" " + end[:3] + "-" + end[3:] + " ": "/hq/payments/" + one.String(), "…ooooo1": "/hq/payments/" + one.String(), "０００　００ｌ": "/hq/payments/" + one.String(),
+		"0000‐ZZ": "/hq/payments?end=0000ZZ",
+	} {
+		status, head, _ := c.do("GET", "/hq/find?id="+url.QueryEscape(typed), nil)
+		if status != 303 || head.Get("Location") != want {
+			t.Errorf("%q: %d to %s, want %s", typed, status, head.Get("Location"), want)
+		}
+	}
+	_, _, body := c.do("GET", "/hq/payments?end=0000-zz", nil)
+	if !strings.Contains(body, "end in 0000ZZ, of the last 90 days") || !strings.Contains(body, "None.") || strings.Contains(body, "data-live") || strings.Contains(body, id('P', 1).String()) {
+		t.Errorf("none ends like that: %s", body)
+	}
+	again := d.payments.Rows[0]
+	d.payments.Rows = append(d.payments.Rows, again) // a second record of the same payment
+	if _, head, _ := c.do("GET", "/hq/find?id="+end, nil); head.Get("Location") != "/hq/payments/"+one.String() {
+		t.Errorf("a repeat is listed: %s", head.Get("Location"))
+	}
+	again.ID[5] = 1
+	d.payments.Rows = append(d.payments.Rows, again)
+	if _, head, _ := c.do("GET", "/hq/find?id="+end, nil); head.Get("Location") != "/hq/payments?end="+end {
+		t.Errorf("two that end alike: %s", head.Get("Location"))
+	}
+	if _, _, body := c.do("GET", "/hq/payments?end="+end, nil); !strings.Contains(body, one.String()) || !strings.Contains(body, again.ID.String()) || strings.Contains(body, id('P', 2).String()) {
+		t.Errorf("the list of two: %s", body)
+	}
+	if _, _, body := c.do("GET", "/hq/payments?end=-", nil); !strings.Contains(body, "data-live") || !strings.Contains(body, id('P', 2).String()) {
+		t.Errorf("the end of nothing: %s", body)
 	}
 }
 

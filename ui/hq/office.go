@@ -65,6 +65,9 @@ type Office interface {
 // Lately is how long a lane may be silent before it counts as one that is not heard.
 const Lately = 2 * time.Minute
 
+// FindBack is how far back payments are looked for by the end of their identifiers, which no index leads to.
+const FindBack = 90 * 24 * time.Hour
+
 // Form is a file that a batch is archived as. It is the end of the file's name.
 type Form string
 

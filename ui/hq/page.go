@@ -146,7 +146,7 @@ func (p *Page) load(s *sheet, r *http.Request, me person) (view, error) {
 	if after != "" {
 		v.First = path + "?" + with(f.in, s.cursor, "")
 	}
-	if s.live && after == "" {
+	if s.live && after == "" && !f.still {
 		v.Live = s.path + "/live?" + f.in.Encode()
 	}
 	return v, nil

@@ -53,7 +53,12 @@ func (p *Page) terminals(r *http.Request, f *form) (any, string, error) {
 func (p *Page) payments(r *http.Request, f *form) (any, string, error) {
 	q := PaymentQuery{
 		State: f.one("state", "posted", "suspense", "lost", "voided"), Store: f.text("store"), Wallet: walletOf(f.text("wallet")),
-		Date: f.date("date"), After: f.text("after"), Limit: rowsShown,
+		Date: f.date("date"), End: typedID(f.text("end")), After: f.text("after"), Limit: rowsShown,
+	}
+	if f.still = q.End != ""; f.still { // that is looked for once, not all the time
+		f.in.Set("end", q.End)
+	} else {
+		f.in.Del("end")
 	}
 	if f.err != nil {
 		return nil, "", f.err

@@ -141,8 +141,11 @@ type Settled struct {
 type PaymentQuery struct {
 	State, Store, Wallet string
 	Date                 payment.Date // business date
-	After                string
-	Limit                int
+	// End is the last characters of an identifier, as lists show them. Set, it alone counts, and the list, the last
+	// made first, goes no further back than FindBack and has no pages.
+	End   string
+	After string
+	Limit int
 }
 
 // PaymentList is a page of payments.

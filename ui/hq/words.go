@@ -24,6 +24,9 @@ func (ExceptionList) Owners() []string { return owners }
 // Kinds are the kinds to choose from.
 func (ExceptionList) Kinds() []string { return kinds }
 
+// FindDays is how many days back payments are looked for by the end of their identifiers.
+func (PaymentList) FindDays() int { return int(FindBack / (24 * time.Hour)) }
+
 // WorstList is the overview's part of the list of terminals.
 func (o Overview) WorstList() TerminalList {
 	return TerminalList{Rows: o.Worst, PolicyLast: o.PolicyLast}

@@ -212,6 +212,14 @@ func TestConsolePayments(t *testing.T) {
 			t.Errorf("%+v: %+v, %v", q, got, err)
 		}
 	}
+	byEnd := pages.PaymentQuery{End: posted.Payment.String()[20:], Limit: 5}
+	list, err = o.Payments(d.Ctx, byEnd)
+	d.Must(err)
+	same(t, "by the end of the identifier", list, pages.PaymentList{Rows: []pages.Payment{row(1, posted, "posted")}})
+	d.Chain.Now = d.Chain.Now.Add(pages.FindBack + 24*time.Hour)
+	if list, err := o.Payments(d.Ctx, byEnd); err != nil || len(list.Rows) != 0 {
+		t.Errorf("too long ago: %+v, %v", list, err)
+	}
 	for _, q := range []pages.PaymentQuery{{Store: "s2"}, {Wallet: "none"}, {Date: 20200101}, {State: "lost"}} {
 		q.Limit = 5
 		if got, err := o.Payments(d.Ctx, q); err != nil || len(got.Rows) != 0 {

@@ -84,8 +84,15 @@ func (c *console) Terminals(ctx context.Context, q pages.TerminalQuery) (list pa
 	return list, err
 }
 
-// Payments lists payments, the last judged first.
+// Payments lists payments, the last judged first; by the end of an identifier, the last made first.
 func (c *console) Payments(ctx context.Context, q pages.PaymentQuery) (list pages.PaymentList, err error) {
+	if q.End != "" {
+		rows, err := c.books.PaymentsEnding(ctx, q.End, c.now().Add(-pages.FindBack), q.Limit)
+		for i := range rows {
+			list.Rows = append(list.Rows, viewPayment(&rows[i]))
+		}
+		return list, err
+	}
 	at, err := c.behind(ctx, listPayments, q.After, c.paymentPlaces)
 	if err != nil {
 		return list, err
