@@ -109,17 +109,6 @@ func (m places) checkQuoted() error {
 	return nil
 }
 
-// RenderTOML writes a policy as ParseTOML reads it, with a comment on what is not plain.
-func RenderTOML(d *Document) ([]byte, error) {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "# The policy of chain %s. Lanes obey it once it is signed: tilld hq policy sign.\n\n", d.Chain)
-	enc := toml.NewEncoder(&b)
-	if err := enc.Encode(d); err != nil {
-		return nil, fmt.Errorf("writing policy %d: %w", d.Version, err)
-	}
-	return b.Bytes(), nil
-}
-
 // sort puts into order what readers search.
 func (d *Document) sort() {
 	d.Revoked.sort()

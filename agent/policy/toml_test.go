@@ -3,8 +3,10 @@ package policy
 import (
 	"errors"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -72,6 +74,59 @@ func TestTOMLRoundTrip(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// example are the lines of a rendered policy that are examples of what it leaves empty.
+var example = regexp.MustCompile(`(?m)^# (\[\[.*|[a-z_]+ = .*)$`)
+
+// TestTheExamplesHold: whoever takes the "# " away has switched on what the example shows, whatever else is set.
+func TestTheExamplesHold(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d := drawDocument(t)
+		src, err := RenderTOML(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := ParseTOML("policy.toml", example.ReplaceAll(src, []byte("$1")))
+		if err != nil {
+			t.Fatalf("%v in\n%s", err, src)
+		}
+		if len(got.Features) == 0 || len(got.Stores) == 0 || len(got.Revoked.Accounts) == 0 || len(got.Revoked.Phones) == 0 ||
+			len(got.Revoked.Issuers) == 0 || len(got.Revoked.Terminals) == 0 {
+			t.Fatalf("something has no example in\n%s", src)
+		}
+		if len(d.Features) == 0 && !got.Feature(Training) || len(d.Stores) == 0 && (len(got.Stores[0].Lanes) != 1 || got.Stores[0].Cap != d.Default.Cap) {
+			t.Fatalf("an example is another than it looks in\n%s", src)
+		}
+	})
+}
+
+// TestNoExampleOfWhatIsThere: what a policy says stands there once.
+func TestNoExampleOfWhatIsThere(t *testing.T) {
+	d := starter()
+	id := payment.ID{15: 1}
+	d.Features, d.Stores = []string{Training}, []Store{{Name: "1"}}
+	d.Revoked = Revoked{Accounts: []Hex{make([]byte, AccountSize)}, Phones: []Hex{make([]byte, KeySize)}, Issuers: []Hex{make([]byte, KeySize)}, Terminals: []payment.ID{id}}
+	src, err := RenderTOML(d)
+	if found := example.FindAll(src, -1); err != nil || len(found) != 0 {
+		t.Errorf("%v; %q in\n%s", err, found, src)
+	}
+}
+
+func TestHeadings(t *testing.T) {
+	d := starter()
+	draft, err := RenderTOML(d)
+	if err != nil || !strings.HasPrefix(string(draft), "# The policy of chain kita, to be version 1. Lanes obey it once it is signed.\n") {
+		t.Errorf("%v\n%s", err, draft)
+	}
+	signed, err := RenderInForce(d, today.In(time.FixedZone("", 9*3600)))
+	if err != nil || !strings.HasPrefix(string(signed), "# The policy of chain kita: version 1, signed, in force since 2026-11-22T09:00:00Z. ") {
+		t.Errorf("%v\n%s", err, signed)
+	}
+	_, a, _ := strings.Cut(string(draft), "\n")
+	if _, b, _ := strings.Cut(string(signed), "\n"); a != b {
+		t.Errorf("they differ in more than the heading:\n%s\n%s", a, b)
+	}
 }
 
 func TestParseTOML(t *testing.T) {

@@ -26,6 +26,7 @@ type Document struct {
 	Kind    DocumentKind
 	Version uint64
 	Sealed  []byte
+	FiledAt time.Time // when it was added, by HQ's clock; AddDocument does not read it
 }
 
 // restoreGap is how far versions jump when HQ was restored since the newest was signed, besides one for each second
@@ -82,16 +83,16 @@ func (s *Store) NextVersion(ctx context.Context, kind DocumentKind) (uint64, err
 // Document reads a version; 0 means the newest. payment.NotFound when there is none.
 func (s *Store) Document(ctx context.Context, kind DocumentKind, version uint64) (Document, error) {
 	d := Document{Kind: kind}
-	var v int64
-	err := s.readers.QueryRowContext(ctx, `SELECT version, sealed FROM document WHERE kind = ?1 AND (version = ?2 OR ?2 = 0)
-		ORDER BY version DESC LIMIT 1`, string(kind), int64(min(version, math.MaxInt64))).Scan(&v, &d.Sealed)
+	var v, at int64
+	err := s.readers.QueryRowContext(ctx, `SELECT version, sealed, issued_at FROM document WHERE kind = ?1 AND (version = ?2 OR ?2 = 0)
+		ORDER BY version DESC LIMIT 1`, string(kind), int64(min(version, math.MaxInt64))).Scan(&v, &d.Sealed, &at)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Document{}, payment.Errorf(payment.NotFound, "ledger.Document", "no %s %d", kind, version)
 	}
 	if err != nil {
 		return Document{}, fmt.Errorf("reading %s %d: %w", kind, version, err)
 	}
-	d.Version = uint64(v)
+	d.Version, d.FiledAt = uint64(v), millis(at)
 	return d, nil
 }
 
@@ -115,12 +116,12 @@ func (s *Store) NewestBefore(ctx context.Context, kind DocumentKind, at time.Tim
 
 // Documents lists all versions of a kind, the newest first.
 func (s *Store) Documents(ctx context.Context, kind DocumentKind) ([]Document, error) {
-	rows, err := s.readers.QueryContext(ctx, "SELECT version, sealed FROM document WHERE kind = ? ORDER BY version DESC", string(kind))
+	rows, err := s.readers.QueryContext(ctx, "SELECT version, sealed, issued_at FROM document WHERE kind = ? ORDER BY version DESC", string(kind))
 	return collect(rows, err, func(rows *sql.Rows) (Document, error) {
 		d := Document{Kind: kind}
-		var v int64
-		err := rows.Scan(&v, &d.Sealed)
-		d.Version = uint64(v)
+		var v, at int64
+		err := rows.Scan(&v, &d.Sealed, &at)
+		d.Version, d.FiledAt = uint64(v), millis(at)
 		return d, err
 	})
 }

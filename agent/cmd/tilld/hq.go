@@ -112,11 +112,7 @@ type hqPolicyShowCmd struct{ hqData }
 // Run prints the policy.
 func (c hqPolicyShowCmd) Run(ctx context.Context, std streams) error {
 	return c.with(ctx, func(o *hq.Office) error {
-		doc, _, err := o.Policy(ctx)
-		if err != nil {
-			return err
-		}
-		text, err := policy.RenderTOML(doc)
+		text, err := o.PolicyText(ctx)
 		if err != nil {
 			return err
 		}

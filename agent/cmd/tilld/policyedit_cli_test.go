@@ -30,6 +30,10 @@ func TestPolicyEdit(t *testing.T) {
 		return list
 	}
 
+	const inForce = "# The policy of chain kita: version 1, signed, in force since 20"
+	if !strings.HasPrefix(first, inForce) || strings.Contains(first, "once it is signed") {
+		t.Errorf("the policy in force calls itself\n%s", first)
+	}
 	if code, out, errs := edit(`sed -i 's/^share_count = .*/share_count = 321/' "$1"`); code != 0 || !strings.Contains(out, "policy 2 is signed") {
 		t.Fatalf("a good edit: exit %d\n%s%s", code, out, errs)
 	}
@@ -60,7 +64,13 @@ func TestPolicyEdit(t *testing.T) {
 	if got := s.cli("hq", "policy", "show", "--data", data); got != second {
 		t.Errorf("the policy in force after edits that were refused:\n%s", got)
 	}
-	if code, _, errs := edit(`sed -i '/^retention_days/a features = ["training", "trainning"]' "$1"`); code != 0 ||
+	if code, _, errs := edit(`sed -i -E 's/^# (features = |\[\[|(name|cap|share_[a-z]+) = |terminals = )/\1/' "$1"`); code != 0 || errs != "" {
+		t.Errorf("the examples switched on: exit %d\n%s", code, errs)
+	}
+	if got := s.cli("hq", "policy", "show", "--data", data); !strings.Contains(got, "\nfeatures = ['training']\n") || !strings.Contains(got, "\n[[store.lane]]\n") || !strings.Contains(got, "\nterminals = [\n") {
+		t.Errorf("of the examples is in force:\n%s", got)
+	}
+	if code, _, errs := edit(`sed -i -E '/^features/d; /^retention_days/a features = ["training", "trainning"]' "$1"`); code != 0 ||
 		!strings.Contains(errs, `"trainning"`) || strings.Contains(errs, `the feature "training"`) {
 		t.Errorf("a switch that is spelt wrong: exit %d\n%s", code, errs)
 	}

@@ -184,6 +184,19 @@ func (o *Office) Policy(ctx context.Context) (*policy.Document, []byte, error) {
 	return doc, d.Sealed, err
 }
 
+// PolicyText is the newest policy as TOML, with since when it is in force.
+func (o *Office) PolicyText(ctx context.Context) ([]byte, error) {
+	doc, _, err := o.Policy(ctx)
+	if err != nil {
+		return nil, err
+	}
+	filed, err := o.Books.Document(ctx, ledger.PolicyDocument, doc.Version)
+	if err != nil {
+		return nil, err
+	}
+	return policy.RenderInForce(doc, filed.FiledAt)
+}
+
 // SignPolicy signs a policy and files it; running lanes get it with their next question.
 func (o *Office) SignPolicy(ctx context.Context, doc *policy.Document) error {
 	if doc.Chain != o.Chain {
