@@ -58,6 +58,25 @@ func (s *Store) Terminal(ctx context.Context, id payment.ID) (TerminalStatus, er
 	return one(list, err, "ledger.Terminal", "terminal", id)
 }
 
+// EnrolledAt is when each terminal was added.
+func (s *Store) EnrolledAt(ctx context.Context) (map[payment.ID]time.Time, error) {
+	at := map[payment.ID]time.Time{}
+	rows, err := s.readers.QueryContext(ctx, "SELECT id, added_at FROM terminal")
+	_, err = collect(rows, err, func(rows *sql.Rows) (struct{}, error) {
+		var id []byte
+		var added int64
+		if err := rows.Scan(&id, &added); err != nil {
+			return struct{}{}, err
+		}
+		at[payment.ID(id)] = millis(added)
+		return struct{}{}, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading when terminals were enrolled: %w", err)
+	}
+	return at, nil
+}
+
 // clamp keeps a cursor from outside within what SQLite counts.
 func clamp(n uint64) int64 { return int64(min(n, math.MaxInt64)) }
 

@@ -51,7 +51,7 @@ func TestGolden(t *testing.T) {
 func TestWords(t *testing.T) {
 	words := map[string][]string{
 		"hq.kind.": kinds, "hq.about.": kinds, "wallet.": wallets, "hq.owner.": owners, "hq.outcome.": {string(Receivable), string(Loss), string(Noted), "voided"},
-		"hq.lack.": {"entries_missing", "not_judged", "day_not_closed", "never_heard"}, "hq.cause.": {"day", "part", "now"},
+		"hq.lack.": {"entries_missing", "not_judged", "day_not_closed", LackDayOpen, "never_heard"}, "hq.cause.": {"day", "part", "now"},
 		"hq.line.": {"payment", "void", "refund", "adjustment"}, "hq.only.": {string(OnlyBehind), string(OnlySilent), string(OnlyForked), string(OnlyLost), string(OnlyOpen), string(OnlyRevoked)},
 	}
 	for prefix, list := range words {

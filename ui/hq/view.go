@@ -166,6 +166,7 @@ type Batch struct {
 	Sum            payment.Money
 	Hash           []byte // content hash
 	Missing        int    // lanes from which something may be missing
+	DayOpen        int    // other lanes, whose business date simply ran on when it was cut
 }
 
 // BatchQuery narrows the list of batches; an empty field does not.
@@ -203,11 +204,15 @@ type Part struct {
 	Total
 }
 
+// LackDayOpen is the reason of a lane whose business date still ran when the batch was cut: nothing is missing, more
+// may come. One whose date was over then, and not closed, is day_not_closed.
+const LackDayOpen = "day_open"
+
 // Lack names what may still come from a terminal.
 type Lack struct {
 	Terminal    payment.ID
 	Store, Lane string
-	Reason      string // entries_missing, not_judged, day_not_closed, never_heard
+	Reason      string // entries_missing, not_judged, day_not_closed, day_open, never_heard
 	From, To    uint64 // sequences; 0: no range
 	LastClosed  payment.Date
 }

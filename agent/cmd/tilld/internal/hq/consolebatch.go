@@ -2,10 +2,8 @@ package hq
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
-	"sync"
 	"time"
 
 	"tilld/agent/payment"
@@ -24,12 +22,12 @@ func (c *console) Batches(ctx context.Context, q pages.BatchQuery) (list pages.B
 	if err != nil {
 		return list, err
 	}
-	missing, err := c.lacking.counts(c.archive, rows[:min(len(rows), q.Limit)])
+	lacks, err := c.lacking.counts(ctx, c, rows[:min(len(rows), q.Limit)])
 	if err != nil {
 		return list, err
 	}
 	list.Rows, list.Older = cut(at, rows, q.Limit, func(b *ledger.BatchRef) (uint64, payment.ID) { return b.Pos, b.ID },
-		func(b *ledger.BatchRef) pages.Batch { return viewBatch(b, missing[b.ID]) })
+		func(b *ledger.BatchRef) pages.Batch { return viewBatch(b, lacks[b.ID]) })
 	doc, err := c.policy(ctx)
 	if err != nil {
 		return list, err
@@ -40,64 +38,6 @@ func (c *console) Batches(ctx context.Context, q pages.BatchQuery) (list pages.B
 	sums, err := c.daySums(ctx, list.Date)
 	list.Day = chart(sums, list.Date, c.zone, doc.Currency)
 	return list, err
-}
-
-// lacking keeps how many lanes the manifests of batches name as missing. Batches never change.
-type lacking struct {
-	mu    sync.Mutex
-	count map[payment.ID]int
-}
-
-const maxLacking = 10_000
-
-// counts reads the manifests that it has not read before.
-func (l *lacking) counts(archive *settle.Archive, batches []ledger.BatchRef) (map[payment.ID]int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.count == nil || len(l.count) >= maxLacking {
-		l.count = map[payment.ID]int{}
-	}
-	counts := map[payment.ID]int{}
-	for _, b := range batches {
-		n, known := l.count[b.ID]
-		if !known {
-			missing, err := readMissing(archive, b.ID)
-			if err != nil {
-				return nil, err
-			}
-			n = lanes(missing)
-		}
-		l.count[b.ID], counts[b.ID] = n, n
-	}
-	return counts, nil
-}
-
-func readMissing(archive *settle.Archive, id payment.ID) ([]settle.Missing, error) {
-	f, err := archive.Open(id, settle.FormManifest)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close() // it is only read
-	var file struct {
-		Head struct {
-			Manifest struct {
-				Missing []settle.Missing `json:"missing"`
-			} `json:"manifest"`
-		} `json:"head"`
-	}
-	if err := json.NewDecoder(f).Decode(&file); err != nil {
-		return nil, fmt.Errorf("manifest of batch %s: %w", id, err)
-	}
-	return file.Head.Manifest.Missing, nil
-}
-
-// lanes counts terminals: one may be named for several reasons.
-func lanes(missing []settle.Missing) int {
-	seen := map[payment.ID]bool{}
-	for _, m := range missing {
-		seen[m.Terminal] = true
-	}
-	return len(seen)
 }
 
 // Batch reads a batch from the archive: what is shown is what was settled. One that the books do not list is
@@ -118,8 +58,12 @@ func (c *console) Batch(ctx context.Context, id payment.ID, from, limit int) (v 
 		return pages.Total{Count: int(t.Count), Sum: payment.Of(t.Sum, b.Currency)}
 	}
 	m := &b.Manifest
+	lacks, err := c.lacks(ctx, &b.Head)
+	if err != nil {
+		return v, err
+	}
 	v = pages.BatchDetail{
-		Batch: viewBatch(&ref, lanes(m.Missing)), Expected: total(m.Expected), Late: total(m.Late), Early: total(m.Early),
+		Batch: viewBatch(&ref, countLanes(lacks)), Lacking: lacks, Expected: total(m.Expected), Late: total(m.Late), Early: total(m.Early),
 		From: min(max(from, 0), len(b.Lines)),
 	}
 	if v.CutAt, err = time.Parse(time.RFC3339, b.CutAt); err != nil {
@@ -127,10 +71,6 @@ func (c *console) Batch(ctx context.Context, id payment.ID, from, limit int) (v 
 	}
 	for _, p := range m.Terminals {
 		v.Parts = append(v.Parts, pages.Part{Terminal: p.Terminal, Store: p.Store, Lane: p.Lane, First: p.First, Last: p.Last, Total: total(p.Total)})
-	}
-	for _, l := range m.Missing {
-		v.Lacking = append(v.Lacking, pages.Lack{Terminal: l.Terminal, Store: l.Store, Lane: l.Lane, Reason: string(l.Reason),
-			From: l.From, To: l.To, LastClosed: l.LastClosed})
 	}
 	for _, l := range b.Lines[v.From:min(v.From+limit, len(b.Lines))] {
 		v.Lines = append(v.Lines, pages.Line{Payment: l.Payment, Kind: string(l.Kind), Store: l.Store, Lane: l.Lane,

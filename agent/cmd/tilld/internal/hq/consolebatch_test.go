@@ -60,7 +60,7 @@ func TestConsoleBatch(t *testing.T) {
 	batch := pages.Batch{ID: ref[0].ID, Wallet: ingesttest.Wallet, SettlementDate: ingesttest.Today, Number: 1, HQEpoch: epoch, Cause: "now",
 		Count: 6, Sum: yen(1500), Hash: ref[0].Root[:], Missing: 2}
 	before := pages.Batch{ID: list.Rows[1].ID, Wallet: ingesttest.Wallet, SettlementDate: ingesttest.Today - 1, Number: 1, HQEpoch: epoch, Cause: "day",
-		Sum: yen(0), Hash: list.Rows[1].Hash, Missing: 2}
+		Sum: yen(0), Hash: list.Rows[1].Hash} // of before there were lanes
 	same(t, "batches", list.Rows, []pages.Batch{batch, before})
 
 	place := func(l *ingesttest.Lane, x pages.Lack) pages.Lack {
@@ -79,7 +79,7 @@ func TestConsoleBatch(t *testing.T) {
 		Batch: batch, CutAt: ingesttest.Noon, Expected: total(2, 600), Late: total(1, 100), Early: total(3, 800),
 		Parts: []pages.Part{{Terminal: lane.ID, Store: "s1", Lane: "1", First: sold[0].Seq, Last: lane.Last(), Total: total(6, 1500)}},
 		Lacking: []pages.Lack{
-			place(lane, pages.Lack{Reason: "day_not_closed"}),
+			place(lane, pages.Lack{Reason: pages.LackDayOpen}),
 			place(lane, pages.Lack{Reason: "entries_missing", From: lane.Last() + 1, To: lane.Last() + 3}),
 			place(never, pages.Lack{Reason: "never_heard"}),
 		},
@@ -93,6 +93,58 @@ func TestConsoleBatch(t *testing.T) {
 	}
 	_, err = o.Batch(d.Ctx, d.Chain.ID(), 0, 1)
 	d.wantCode("no such batch", err, payment.NotFound)
+}
+
+// TestConsoleLacks: a lane that sent everything and whose day ran on is not missing, one that had not closed its day
+// when that was over is, and one that was not there yet is not named. What is archived names them all.
+func TestConsoleLacks(t *testing.T) {
+	d := newDesk(t)
+	o := d.office()
+	lane, p := d.Lane("s1", "1"), d.Chain.Phone()
+	if n, err := o.CutNow(d.Ctx, "who"); n != 1 || err != nil { // the day before there was a lane
+		t.Fatalf("%d batches, %v", n, err)
+	}
+	lane.Sell(p, 100)
+	d.SendAll(lane, 0)
+	d.JudgeAll()
+	if n, err := o.CutNow(d.Ctx, "who"); n != 1 || err != nil {
+		t.Fatalf("%d batches, %v", n, err)
+	}
+	d.Chain.Now = d.Chain.Now.Add(24 * time.Hour)
+	late := d.Lane("s1", "2")                                   // enrolled on the day after
+	if n, err := o.CutNow(d.Ctx, "who"); n == 0 || err != nil { // Today is over, and the lane has not closed it
+		t.Fatalf("%d batches, %v", n, err)
+	}
+	list, err := o.Batches(d.Ctx, pages.BatchQuery{Limit: 5})
+	d.Must(err)
+	type lacks struct {
+		date          payment.Date
+		cause         string
+		missing, open int
+		reasons       string
+		archived      int
+	}
+	var got []lacks
+	for _, b := range list.Rows {
+		detail, err := o.Batch(d.Ctx, b.ID, 0, 9)
+		d.Must(err)
+		row := lacks{b.SettlementDate, b.Cause, b.Missing, b.DayOpen, "", 0}
+		for _, l := range detail.Lacking {
+			if row.reasons += l.Reason + " "; l.Terminal == late.ID {
+				t.Errorf("%+v names a lane that came later", row)
+			}
+		}
+		file, err := d.archive.Load(b.ID)
+		d.Must(err)
+		row.archived = len(file.Manifest.Missing)
+		same(t, "what the list counts", detail.Batch, b)
+		got = append(got, row)
+	}
+	same(t, "batches", got, []lacks{
+		{ingesttest.Today, "day", 1, 0, "day_not_closed ", 2},
+		{ingesttest.Today, "now", 0, 1, "day_open ", 1},
+		{ingesttest.Today - 1, "day", 0, 0, "", 1},
+	})
 }
 
 func TestConsoleBatchList(t *testing.T) {

@@ -77,8 +77,8 @@ func (c *console) lastBatch(ctx context.Context) (*pages.Batch, error) {
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
-	missing, err := c.lacking.counts(c.archive, list)
-	v := viewBatch(&list[0], missing[list[0].ID])
+	lacks, err := c.lacking.counts(ctx, c, list)
+	v := viewBatch(&list[0], lacks[list[0].ID])
 	return &v, err
 }
 
