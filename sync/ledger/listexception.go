@@ -65,6 +65,7 @@ type ExceptionFilter struct {
 	Kind     Kind
 	Owner    string
 	Terminal payment.ID
+	Payment  payment.ID // that waits for them, or waited; NewestExceptions only
 }
 
 // Exceptions lists up to limit exceptions behind a position that fit the filter, in the order of opening.

@@ -124,7 +124,8 @@ func newestExceptions(want ExceptionFilter, before int64, limit int) query {
 	}
 	f.add("x.kind = ?", want.Kind != "", string(want.Kind))
 	f.add("x.owner = ?", want.Owner != "", want.Owner)
-	f.add("t.id = ?", !want.Terminal.IsZero(), want.Terminal[:])
+	f.add("x.terminal = (SELECT no FROM terminal WHERE id = ?)", !want.Terminal.IsZero(), want.Terminal[:])
+	f.add("x.payment IN (SELECT no FROM payment WHERE id = ?)", !want.Payment.IsZero(), want.Payment[:])
 	return query{exceptionColumns + f.String() + " ORDER BY x.no DESC LIMIT ?", append(f.args, limit)}
 }
 

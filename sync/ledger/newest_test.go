@@ -153,6 +153,12 @@ func TestNewestPaymentsStand(t *testing.T) {
 
 func TestNewestExceptions(t *testing.T) {
 	s := newShop(t)
+	waiting := []payment.ID{{}, {1}}
+	for _, state := range []ledger.State{ledger.Suspended, ledger.Posted, ledger.Lost} {
+		list, err := s.Payments(s.Ctx, ledger.PaymentFilter{State: state}, 0, 1)
+		s.Must(err)
+		waiting = append(waiting, list[0].ID)
+	}
 	rapid.Check(t, func(t *rapid.T) {
 		f := ledger.ExceptionFilter{
 			State:    rapid.SampledFrom([]string{"", "open", "resolved"}).Draw(t, "state"),
@@ -165,6 +171,8 @@ func TestNewestExceptions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		f.Payment = rapid.SampledFrom(waiting).Draw(t, "payment")
+		up = slices.DeleteFunc(up, func(x ledger.Exception) bool { return !f.Payment.IsZero() && x.Payment != f.Payment })
 		descend(t, "exceptions", up, limit, func(x *ledger.Exception) uint64 { return x.Pos }, func(before uint64) ([]ledger.Exception, error) {
 			return s.books.NewestExceptions(s.Ctx, f, before, limit)
 		})
@@ -260,10 +268,15 @@ func TestNewestPlans(t *testing.T) {
 		{ledger.ExceptionFilter{State: "open"}, "SEARCH x USING INDEX exception_open (no<?)"},
 		{ledger.ExceptionFilter{Kind: ledger.Fork}, "SEARCH x USING INDEX exception_kind (kind=? AND rowid<?)"},
 		{ledger.ExceptionFilter{Owner: ledger.OwnerRisk}, "SEARCH x USING INDEX exception_owner (owner=? AND rowid<?)"},
+		{ledger.ExceptionFilter{Terminal: payment.ID{1}}, "SEARCH x USING INDEX exception_terminal (terminal=? AND no<?)"},
 	} {
 		text, args := ledger.ExceptionPlan(tt.f)
 		if got := plan(text, args); !strings.Contains(got, tt.want) || strings.Contains(got, "TEMP B-TREE") {
 			t.Errorf("%+v:\n%s", tt.f, got)
 		}
+	}
+	text, args = ledger.ExceptionPlan(ledger.ExceptionFilter{Payment: payment.ID{1}, State: "resolved"})
+	if got := plan(text, args); !strings.Contains(got, "INDEX exception_payment (payment=?") || !strings.Contains(got, "INDEX payment_id (id=?)") || strings.Contains(got, "SCAN") {
+		t.Errorf("of a payment:\n%s", got)
 	}
 }

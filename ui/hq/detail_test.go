@@ -2,6 +2,7 @@ package hq
 
 import (
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 
 	"tilld/agent/payment"
 	"tilld/sync/ledger"
+	"tilld/ui/web"
 	"tilld/ui/web/webtest"
 )
 
@@ -63,6 +65,41 @@ func TestEveryKindHasWords(t *testing.T) {
 	}
 }
 
+// TestWhatIsDecidedDoesNotWait: the words of an exception that was decided ask nobody for anything.
+func TestWhatIsDecidedDoesNotWait(t *testing.T) {
+	waits := map[string]*regexp.Regexp{"en": regexp.MustCompile(`\bwaits?\b|\bAsk\b|\bStop\b|\bCall\b|\brun tilld\b`), "ja": regexp.MustCompile(`保留|ください`), "zh-Hant": regexp.MustCompile(`暫不|請`)}
+	for _, lang := range web.Langs {
+		asks := 0
+		for _, kind := range kinds {
+			open, decided := Exception{Kind: kind}, Exception{Kind: kind, Outcome: "noted"}
+			if waits[lang].MatchString(open.About(lang)) {
+				asks++
+			}
+			if text := decided.About(lang); text == "" || waits[lang].MatchString(text) {
+				t.Errorf("%s: a decided %s still says %q", lang, kind, text)
+			}
+		}
+		if asks < 6 {
+			t.Errorf("%s: of the open ones only %d ask for something: the patterns are out of date", lang, asks)
+		}
+	}
+}
+
+// TestThePaymentLeadsToItsExceptions, which say what they are and where they are decided.
+func TestThePaymentLeadsToItsExceptions(t *testing.T) {
+	d := busy()
+	c := newBench(t, d).client(t)
+	c.signIn("read")
+	_, _, body := c.do("GET", "/hq/payments/"+id('P', 1).String(), nil)
+	if want := `<a href="/hq/exceptions?state=&amp;payment=` + id('P', 2).String() + `" id="px-` + id('X', 1).String() + `">A code was spent twice</a>`; !strings.Contains(body, want) {
+		t.Errorf("no way to the exception: %s", body)
+	}
+	_, _, body = c.do("GET", "/hq/terminals", nil)
+	if want := `href="/hq/exceptions?terminal=` + id('T', 2).String() + `"`; !strings.Contains(body, want) || !strings.Contains(body, "open exceptions: 2") {
+		t.Errorf("no way to the lane's exceptions: %s", body)
+	}
+}
+
 func TestWalletOf(t *testing.T) {
 	for name, want := range map[string]string{"house": "house", "House wallet": "house", "house WALLET": "house", "自社ウォレット": "house",
 		"本店錢包": "house", "guest": "guest", "": ""} {
@@ -94,7 +131,7 @@ func TestTheDetailLeadsToThePayment(t *testing.T) {
 	signIn(b, at, "read")
 	b.Type("5")
 	arrive(b, "/hq/exceptions")
-	b.WantText("One code paid for two payments.", "For support: the code paid for "+id('P', 1).String()+" first", "a kind that this release has no words for")
+	b.WantText("One code paid for two payments.", "For support, in English: the code paid for "+id('P', 1).String()+" first", "a kind that this release has no words for")
 	focus(b, `.raw a`)
 	b.Type(webtest.Enter)
 	arrive(b, "/hq/payments/"+id('P', 1).String())

@@ -230,7 +230,7 @@ func busy() *desk {
 		{Number: 1233, ReceivedAt: noon.Add(-1 * time.Minute), ID: id('P', 1), State: "posted", Amount: yen(1280), Wallet: "house", Entity: "E1", Store: "S0001", Lane: "L01", BusinessDate: 20261122, TakenAt: noon, Policy: 7,
 			Entry: wire.Name{Terminal: id('T', 1), Epoch: 0xa1b2c3d4e5f60718, Seq: 57}, EntryHash: []byte{0xde, 0xad, 0xbe, 0xef},
 			Settled: []Settled{{id('B', 1), "payment", yen(1280)}}},
-		{Number: 1232, ReceivedAt: noon.Add(-2 * time.Minute), ID: id('P', 2), State: "suspense", Amount: yen(900), Wallet: "house", Store: "S0001", Lane: "L02", BusinessDate: 20261122, TakenAt: noon.Add(-26 * time.Hour), Exceptions: []payment.ID{id('X', 1)}},
+		{Number: 1232, ReceivedAt: noon.Add(-2 * time.Minute), ID: id('P', 2), State: "suspense", Amount: yen(900), Wallet: "house", Store: "S0001", Lane: "L02", BusinessDate: 20261122, TakenAt: noon.Add(-26 * time.Hour)},
 		{Number: 1231, ReceivedAt: noon.Add(-3 * time.Minute), ID: id('P', 3), State: "lost", Amount: yen(5000), Wallet: "guest", Store: "S0002", Lane: "L01", BusinessDate: 20261121, TakenAt: noon},
 		{Number: 1230, ReceivedAt: noon.Add(-4 * time.Minute), ID: id('P', 4), State: "voided", Amount: yen(333), Wallet: "house", Store: "S0002", Lane: "L01", BusinessDate: 20261121, TakenAt: noon, VoidedBy: 61},
 	}
@@ -246,6 +246,10 @@ func busy() *desk {
 	alarm := Exception{ID: id('X', 2), Kind: "epoch_forked", Owner: OwnerOperations, Store: "S0002", Lane: "L01", Entry: wire.Name{Seq: 7}, Detail: "history 2 of the epoch begins here", Opened: noon}
 	done := Exception{ID: id('X', 3), Kind: "of_the_future", Owner: "finance", Store: "S0003", Lane: "L01", Payment: id('P', 3), Amount: yen(5000), Opened: noon,
 		Outcome: "loss", ResolvedAt: noon, ResolvedBy: "Aoki finance", Why: "the customer can't be found", Detail: "a kind that this release has no words for"}
+	known := Exception{ID: id('X', 6), Kind: "code_spent_twice", Owner: "issuer-disputes", Store: "S0001", Lane: "L02", Payment: id('P', 3), Amount: yen(500), Opened: noon,
+		Outcome: "receivable", ResolvedAt: noon, ResolvedBy: "Aoki finance", Why: "the issuer agreed"}
+	repeat := rows[1]
+	repeat.ID, repeat.Exceptions = rows[0].ID, []Exception{twice, known}
 	return &desk{
 		overview: Overview{
 			Chain: "example", Epoch: 1795316400000, EpochAt: noon.Add(-24 * time.Hour), Date: 20261122, Broker: true, BrokerSince: noon,
@@ -255,9 +259,9 @@ func busy() *desk {
 		},
 		terminals:  TerminalList{Rows: lanes, Older: "t5", PolicyLast: 7},
 		payments:   PaymentList{Rows: rows, Older: "p4"},
-		records:    []Payment{rows[0]},
+		records:    []Payment{rows[0], repeat},
 		batches:    BatchList{Rows: []Batch{batch, empty}, Date: 20261122, Day: day},
-		exceptions: ExceptionList{Rows: []Exception{twice, alarm, done}},
+		exceptions: ExceptionList{Rows: []Exception{twice, alarm, done, known}},
 		detail: BatchDetail{
 			Batch: batch, CutAt: noon, Expected: Total{1100, yen(1700000)}, Late: Total{103, yen(142370)}, Early: Total{0, yen(0)},
 			Parts: []Part{{id('T', 1), "S0001", "L01", 12, 57, Total{44, yen(60210)}}},

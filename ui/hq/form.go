@@ -59,6 +59,14 @@ func (f *form) date(name string) payment.Date {
 	return d
 }
 
+// id is an identifier; empty is the zero one.
+func (f *form) id(name string) (id payment.ID) {
+	if err := id.UnmarshalText([]byte(f.in.Get(name))); err != nil {
+		f.bad(name, "an identifier")
+	}
+	return id
+}
+
 // place is a number from 0.
 func (f *form) place(name string) int {
 	text := f.in.Get(name)

@@ -24,8 +24,10 @@ func TestFiltersReachTheOffice(t *testing.T) {
 		{"/hq/terminals?after=t5", "terminals {Store: Only: After:t5 Limit:50}", false},
 		{"/hq/payments?state=suspense&store=S1&wallet=house&date=2026-11-22&after=p4", "payments {State:suspense Store:S1 Wallet:house Date:2026-11-22 End: After:p4 Limit:50}", false},
 		{"/hq/batches?wallet=house&date=2026-11-21&after=b", "batches {Wallet:house Date:2026-11-21 After:b Limit:50}", false},
-		{"/hq/exceptions", "exceptions {State:open Kind: Owner: After: Limit:50}", true},
-		{"/hq/exceptions?state=&kind=fork&owner=risk&after=x", "exceptions {State: Kind:fork Owner:risk After:x Limit:50}", false},
+		{"/hq/exceptions", "exceptions {State:open Kind: Owner: Terminal:00000000000000000000000000 Payment:00000000000000000000000000 After: Limit:50}", true},
+		{"/hq/exceptions?state=&kind=fork&owner=risk&after=x", "exceptions {State: Kind:fork Owner:risk Terminal:00000000000000000000000000 Payment:00000000000000000000000000 After:x Limit:50}", false},
+		{"/hq/exceptions?terminal=" + id('T', 2).String(), "exceptions {State:open Kind: Owner: Terminal:" + id('T', 2).String() + " Payment:00000000000000000000000000 After: Limit:50}", true},
+		{"/hq/exceptions?state=&payment=" + id('P', 2).String(), "exceptions {State: Kind: Owner: Terminal:00000000000000000000000000 Payment:" + id('P', 2).String() + " After: Limit:50}", true},
 		{"/hq/batches/" + id('B', 1).String() + "?from=200", "batch " + id('B', 1).String() + " 200 200", false},
 	} {
 		status, _, body := c.do("GET", tt.path, nil)
@@ -45,7 +47,7 @@ func TestFiltersRefuse(t *testing.T) {
 	long := strings.Repeat("x", maxField+1)
 	for _, path := range []string{
 		"/hq/terminals?only=all", "/hq/terminals?store=" + long, "/hq/payments?state=paid", "/hq/payments?date=22.11.2026",
-		"/hq/payments?date=0001-01-01", "/hq/batches?date=x", "/hq/exceptions?state=closed", "/hq/payments?after=" + long,
+		"/hq/payments?date=0001-01-01", "/hq/batches?date=x", "/hq/exceptions?state=closed", "/hq/exceptions?terminal=T2", "/hq/exceptions?payment=x", "/hq/payments?after=" + long,
 		"/hq/payments/x", "/hq/batches/x", "/hq/batches/" + id('B', 1).String() + "?from=-1", "/hq/find?id=4901234567894", "/hq/find",
 	} {
 		status, _, body := c.do("GET", path, nil)

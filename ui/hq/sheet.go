@@ -108,7 +108,7 @@ func (p *Page) exceptions(r *http.Request, f *form) (any, string, error) {
 	}
 	q := ExceptionQuery{
 		State: f.one("state", "open", "resolved"), Kind: f.text("kind"), Owner: f.text("owner"),
-		After: f.text("after"), Limit: rowsShown,
+		Terminal: f.id("terminal"), Payment: f.id("payment"), After: f.text("after"), Limit: rowsShown,
 	}
 	if f.err != nil {
 		return nil, "", f.err

@@ -125,9 +125,9 @@ type Payment struct {
 	Policy       uint64
 	Entry        wire.Name
 	EntryHash    []byte
-	VoidedBy     uint64    // sequence of the void; 0: none
-	Settled      []Settled // not in lists
-	Exceptions   []payment.ID
+	VoidedBy     uint64      // sequence of the void; 0: none
+	Settled      []Settled   // not in lists
+	Exceptions   []Exception // not in lists
 }
 
 // Settled is where a movement of a payment's money was settled.
@@ -254,6 +254,8 @@ func (x *Exception) Money() bool { return !x.Payment.IsZero() }
 type ExceptionQuery struct {
 	State       string // open, resolved
 	Kind, Owner string
+	Terminal    payment.ID
+	Payment     payment.ID // that waits, or waited
 	After       string
 	Limit       int
 }

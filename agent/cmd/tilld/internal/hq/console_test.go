@@ -197,7 +197,7 @@ func TestConsolePayments(t *testing.T) {
 
 	latest, first := batches.Rows[0].ID, batches.Rows[1].ID
 	want[0].Settled = []pages.Settled{{Batch: first, Kind: "payment", Amount: payment.Of(300, "JPY")}, {Batch: latest, Kind: "void", Amount: payment.Of(-300, "JPY")}}
-	want[1].Exceptions = []payment.ID{open.Rows[0].ID}
+	want[1].Exceptions = open.Rows
 	want[2].Settled = []pages.Settled{{Batch: first, Kind: "payment", Amount: payment.Of(100, "JPY")}}
 	for i := range want {
 		got, err := o.Payment(d.Ctx, want[i].ID)

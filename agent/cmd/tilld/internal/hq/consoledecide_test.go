@@ -39,7 +39,7 @@ func TestConsoleExceptions(t *testing.T) {
 	rest, err := o.Exceptions(d.Ctx, pages.ExceptionQuery{Limit: 1, After: page.Older})
 	d.Must(err)
 	same(t, "the second page", rest, pages.ExceptionList{Rows: []pages.Exception{spent}})
-	for _, q := range []pages.ExceptionQuery{{Kind: "code_spent_twice"}, {Owner: "issuer-disputes"}, {State: "open", Kind: "code_spent_twice", Owner: "issuer-disputes"}} {
+	for _, q := range []pages.ExceptionQuery{{Kind: "code_spent_twice"}, {Owner: "issuer-disputes"}, {State: "open", Kind: "code_spent_twice", Owner: "issuer-disputes"}, {Payment: twice.Payment}, {Kind: "code_spent_twice", Terminal: l.ID}} {
 		q.Limit = 5
 		if got, err := o.Exceptions(d.Ctx, q); err != nil || len(got.Rows) != 1 || got.Rows[0].ID != spent.ID {
 			t.Errorf("%+v: %+v, %v", q, got, err)

@@ -118,7 +118,15 @@ func (c *console) paymentPlaces(ctx context.Context, id payment.ID) (places []ui
 func (c *console) Payment(ctx context.Context, id payment.ID) (list []pages.Payment, err error) {
 	records, err := c.books.Payment(ctx, id)
 	for i := range records {
-		list = append(list, viewPayment(&records[i]))
+		v := viewPayment(&records[i])
+		for _, id := range records[i].Exceptions {
+			x, err := c.books.Exception(ctx, id)
+			if err != nil {
+				return nil, err
+			}
+			v.Exceptions = append(v.Exceptions, viewException(&x))
+		}
+		list = append(list, v)
 	}
 	return list, err
 }
@@ -129,7 +137,7 @@ func (c *console) Exceptions(ctx context.Context, q pages.ExceptionQuery) (list 
 	if err != nil {
 		return list, err
 	}
-	f := ledger.ExceptionFilter{State: q.State, Kind: ledger.Kind(q.Kind), Owner: q.Owner}
+	f := ledger.ExceptionFilter{State: q.State, Kind: ledger.Kind(q.Kind), Owner: q.Owner, Terminal: q.Terminal, Payment: q.Payment}
 	rows, err := c.books.NewestExceptions(ctx, f, at.Pos, q.Limit+1)
 	if err != nil {
 		return list, err

@@ -60,7 +60,7 @@ func (l *lag) of(t *ledger.TerminalStatus, now time.Time) time.Duration {
 func viewPayment(p *ledger.Payment) pages.Payment {
 	v := pages.Payment{
 		Number: p.Pos, ReceivedAt: p.ReceivedAt, ID: p.ID, State: string(p.State), Amount: p.Money(), Wallet: p.Wallet, Entity: p.Entity, Store: p.Store, Lane: p.Lane,
-		BusinessDate: p.BusinessDate, TakenAt: p.TakenAt, Policy: p.Policy, Entry: p.Entry, EntryHash: p.EntryHash[:], Exceptions: p.Exceptions,
+		BusinessDate: p.BusinessDate, TakenAt: p.TakenAt, Policy: p.Policy, Entry: p.Entry, EntryHash: p.EntryHash[:],
 	}
 	if p.Void != nil {
 		v.VoidedBy = p.Void.Seq
