@@ -36,7 +36,7 @@ type Sale struct {
 	Paid      payment.Money `json:"paid"` // voids taken off
 	State     SaleState     `json:"state"`
 	Training  bool          `json:"training,omitempty"`
-	Digest    []byte        `json:"-"` // SHA-256 of the request that opened it under an idempotency key; nil: none
+	Digest    []byte        `json:"-"` // SHA-256 of the request that opened it under an idempotency key, or what stands in for it; nil: none
 }
 
 const saleColumns = `SELECT id, epoch, seq, business_date, wall, reference, currency, total, due, paid, training, digest,
@@ -60,6 +60,11 @@ func (j *Journal) SalesByReference(ctx context.Context, reference string) ([]Sal
 
 // newestFirst orders sales as the journal has them: identifiers follow the wall clock, which may have been set.
 const newestFirst = ` ORDER BY (SELECT e.id FROM epoch e WHERE e.epoch = sale.epoch) DESC, seq DESC`
+
+// LastSale finds the sale that was opened last, whatever became of it; ok is false when the journal holds none.
+func (j *Journal) LastSale(ctx context.Context) (s Sale, ok bool, err error) {
+	return j.oneSale(ctx, `WHERE id = (SELECT s.id FROM epoch e JOIN sale s ON s.epoch = e.epoch ORDER BY e.id DESC, s.seq DESC LIMIT 1)`)
+}
 
 // NotCompleted lists the sales that were paid, wholly or in part, and of which the POS never had the
 // outcome, the newest first.

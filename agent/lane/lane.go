@@ -236,11 +236,12 @@ func (l *Lane) keepClock(ctx context.Context) {
 
 // load reads the checkout's state from the journal.
 func (l *Lane) load(ctx context.Context) error {
-	s, err := l.readState(ctx)
+	s, fromPOS, err := l.readState(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the lane's state: %w", err)
 	}
-	l.state, l.shown = s, shown{done: s.Phase != checkout.Paid}
+	seen := l.shown.done && l.state.Phase == checkout.Paid && l.state.Sale.ID == s.Sale.ID // before the journal stopped
+	l.state, l.shown = s, shown{done: s.Phase != checkout.Paid || seen, fromPOS: fromPOS, number: l.shown.number}
 	if s.Phase == checkout.Paid {
 		l.shown.answer = checkout.Answer{
 			Kind: checkout.Approved, Outcome: payment.Paid, Payment: s.Last.Payment, Sale: s.Sale.ID, Amount: s.Last.Amount, Wallet: s.Last.Wallet,

@@ -3,6 +3,7 @@ package lane
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"time"
 
 	"tilld/agent/checkout"
@@ -13,7 +14,7 @@ import (
 // NewSale is a sale to open. Its identifier is the lane's to make.
 type NewSale struct {
 	Sale            payment.Sale
-	Request, Digest []byte // SHA-256 of the POS's idempotency key and of its request; nil: none
+	Request, Digest []byte // SHA-256 of the POS's idempotency key and of its request; nil: it gave none
 	FromPOS         bool
 }
 
@@ -50,6 +51,9 @@ func (l *Lane) openSale(ctx context.Context, n NewSale) (journal.Sale, error) {
 		return journal.Sale{}, err
 	}
 	n.Sale.ID = id
+	if n.FromPOS && n.Request == nil {
+		n.Request, n.Digest = ownKey(id), ownKey(id)
+	}
 	if _, err := l.apply(ctx, checkout.OpenSale{Sale: n.Sale, Request: n.Request, Digest: n.Digest}); err != nil {
 		return journal.Sale{}, err
 	}
@@ -57,6 +61,17 @@ func (l *Lane) openSale(ctx context.Context, n NewSale) (journal.Sale, error) {
 	l.feed.publish(Event{Kind: SaleOpened, Sale: id, Reference: n.Sale.Reference, Amount: n.Sale.Due()})
 	return l.sale(ctx, id)
 }
+
+// ownKey stands in for the idempotency key of a POS that gave none, so that the journal tells the POS's sales from
+// those that were opened here: after a restart too, nobody but the POS completes one of its own.
+func ownKey(id payment.ID) []byte {
+	sum := sha256.Sum256(append([]byte("sale "), id[:]...))
+	return sum[:]
+}
+
+// ofPOS says whether the shop's POS opened the sale. A lane of before gave no stand-in for a key; but a reference has
+// always been the POS's to give.
+func ofPOS(s *journal.Sale) bool { return len(s.Digest) > 0 || s.Reference != "" }
 
 // CancelSale ends a sale that nobody paid; the zero ID means the one on the screen.
 func (l *Lane) CancelSale(ctx context.Context, id payment.ID) (sale journal.Sale, err error) {

@@ -11,33 +11,37 @@ import (
 )
 
 // readState makes the checkout's state of what the journal holds: the day that is open in the present epoch,
-// and the last sale if it was paid and never completed.
-func (l *Lane) readState(ctx context.Context) (checkout.State, error) {
-	var s checkout.State
+// and the last sale if it was paid and never completed, with whether the shop's POS opened that.
+func (l *Lane) readState(ctx context.Context) (s checkout.State, fromPOS bool, err error) {
 	at, err := l.cfg.Journal.State(ctx)
 	if err != nil {
-		return s, err
+		return s, false, err
 	}
 	if at.Forked() { // HQ said so, and the program ended before a new epoch had begun
 		if _, err := l.cfg.Journal.NewEpoch(ctx, payment.CauseFork); err != nil {
-			return s, err
+			return s, false, err
 		}
 		if at, err = l.cfg.Journal.State(ctx); err != nil {
-			return s, err
+			return s, false, err
 		}
 	}
 	days, err := l.cfg.Journal.Days(ctx, 0)
 	if err != nil {
-		return s, err
+		return s, false, err
 	}
 	if err := l.readDay(ctx, &s, days, at.Current.Epoch); err != nil {
-		return s, err
+		return s, false, err
 	}
 	paid, err := l.cfg.Journal.NotCompleted(ctx)
 	if err != nil || len(paid) == 0 || paid[0].Date != s.Day {
-		return s, err
+		return s, false, err
 	}
-	return l.lastPaid(ctx, s, paid[0])
+	last, _, err := l.cfg.Journal.LastSale(ctx)
+	if err != nil || last.ID != paid[0].ID { // the next customer's sale was opened since: the cashier had seen this one
+		return s, false, err
+	}
+	s, err = l.lastPaid(ctx, s, last)
+	return s, ofPOS(&last), err
 }
 
 // readDay finds the date that is open in the present epoch; and where that has none yet, the one that was open

@@ -114,8 +114,8 @@ type SaleOpened struct {
 	Due       Money     `cbor:"3,keyasint" json:"due"` // asked from a wallet
 	Tax       []TaxLine `cbor:"4,keyasint,omitempty" json:"tax,omitempty"`
 	Eligible  Eligible  `cbor:"5,keyasint" json:"eligible"`
-	Request   []byte    `cbor:"6,keyasint,omitempty" json:"-"` // SHA-256 of the POS's idempotency key, when there was one
-	Digest    []byte    `cbor:"7,keyasint,omitempty" json:"-"` // SHA-256 of the request that came under it
+	Request   []byte    `cbor:"6,keyasint,omitempty" json:"-"` // SHA-256 of the POS's idempotency key, or what stands in for a key that it did not give
+	Digest    []byte    `cbor:"7,keyasint,omitempty" json:"-"` // SHA-256 of the request that came under it; the same as Request when no key was given
 	// Tenders are all that the shop's POS named, the wallet's among them. Who does not know them yet loses nothing: Due
 	// is the wallet's part.
 	Tenders []Tender `cbor:"-1,keyasint,omitempty" json:"tenders,omitempty"`
