@@ -206,7 +206,7 @@ func TestStats(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s.Entries != 8 || s.Epochs != 1 || s.Last != 8 || s.Acked != 5 || s.Pending != 3 || s.NotCompleted != 2 || s.Bytes < 4096 || !s.Second || s.Stopped {
+	if s.Entries != 8 || s.Epochs != 1 || s.Last != 8 || s.Acked != 5 || s.Pending != 3 || s.NotCompleted != 2 || s.Practice != 0 || s.Bytes < 4096 || !s.Second || s.Stopped {
 		t.Errorf("%+v", s)
 	}
 }

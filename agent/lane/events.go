@@ -32,6 +32,7 @@ type Event struct {
 	Amount    payment.Money
 	Wallet    string
 	Reason    payment.Reason
+	Training  bool   // of the sale: nothing is charged
 	Text      string // of a scan that was passed on
 	AIM       string
 }

@@ -3,10 +3,12 @@ package lane
 import (
 	"crypto/sha256"
 	"testing"
+	"time"
 
 	"tilld/agent/checkout"
 	"tilld/agent/journal"
 	"tilld/agent/payment"
+	"tilld/agent/policy"
 )
 
 // uncompleted is how many sales the POS is told to look after.
@@ -70,5 +72,43 @@ func TestASaleOfBeforeIsNotShownAgain(t *testing.T) {
 	r.restart()
 	if v := r.lane.View(); v.Phase != checkout.Idle || !v.Cleared || r.uncompleted() != 1 {
 		t.Errorf("after a restart %v, cleared %v, and %d sales wait for the POS", v.Phase, v.Cleared, r.uncompleted())
+	}
+}
+
+// TestEventsOfTraining: the POS hears of every step of a practice sale that it is practice.
+func TestEventsOfTraining(t *testing.T) {
+	for _, training := range []bool{true, false} {
+		r := newRig(t, func(d *policy.Document) { d.Features = append(d.Features, policy.Training) })
+		sale := newSale(700)
+		sale.Training = training
+		opened, _, err := r.lane.OpenSale(t.Context(), NewSale{Sale: sale, FromPOS: true})
+		r.ok(err)
+		p := r.phone(1)
+		old := p.code()
+		r.pass(5 * time.Minute)
+		r.scan(old)
+		r.scan(p.code())
+		paid := r.lane.View().Answer.Payment
+		_, err = r.lane.CompleteSale(t.Context(), opened.ID)
+		r.ok(err)
+		r.ok(r.lane.Void(t.Context(), paid, "Ito"))
+		_, _, err = r.lane.OpenSale(t.Context(), NewSale{Sale: sale, FromPOS: true})
+		r.ok(err)
+		_, err = r.lane.CancelSale(t.Context(), payment.ID{})
+		r.ok(err)
+		list, err := r.lane.EventsAfter(t.Context(), 0)
+		r.ok(err)
+		heard := map[EventKind]bool{}
+		for _, e := range list {
+			heard[e.Kind] = true
+			if e.Training != training {
+				t.Errorf("%s: training %v, want %v", e.Kind, e.Training, training)
+			}
+		}
+		for _, kind := range []EventKind{SaleOpened, SalePaid, CodeRefused, SaleCompleted, PaymentVoided, SaleCancelled} {
+			if !heard[kind] {
+				t.Errorf("training %v: no %s", training, kind)
+			}
+		}
 	}
 }

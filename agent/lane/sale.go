@@ -58,7 +58,7 @@ func (l *Lane) openSale(ctx context.Context, n NewSale) (journal.Sale, error) {
 		return journal.Sale{}, err
 	}
 	l.shown = shown{fromPOS: n.FromPOS, number: l.shown.number}
-	l.feed.publish(Event{Kind: SaleOpened, Sale: id, Reference: n.Sale.Reference, Amount: n.Sale.Due()})
+	l.feed.publish(Event{Kind: SaleOpened, Sale: id, Reference: n.Sale.Reference, Amount: n.Sale.Due(), Training: n.Sale.Training})
 	return l.sale(ctx, id)
 }
 
@@ -85,7 +85,7 @@ func (l *Lane) CancelSale(ctx context.Context, id payment.ID) (sale journal.Sale
 		}
 		l.clear()
 		if before != checkout.Cancelled {
-			l.feed.publish(Event{Kind: SaleCancelled, Sale: id, Reference: l.state.Sale.Reference})
+			l.feed.publish(Event{Kind: SaleCancelled, Sale: id, Reference: l.state.Sale.Reference, Training: l.state.Sale.Training})
 		}
 		sale, err = l.sale(ctx, id)
 		return err
@@ -119,7 +119,7 @@ func (l *Lane) complete(ctx context.Context, id payment.ID) error {
 	}
 	d, err := l.apply(ctx, checkout.Complete{Sale: id, Phase: phase})
 	if err == nil && len(d.Drafts) > 0 {
-		l.feed.publish(Event{Kind: SaleCompleted, Sale: id, Reference: found.Reference})
+		l.feed.publish(Event{Kind: SaleCompleted, Sale: id, Reference: found.Reference, Training: found.Training})
 	}
 	return err
 }
@@ -173,7 +173,7 @@ func (l *Lane) Void(ctx context.Context, id payment.ID, supervisor string) error
 		if d.Answer.Sale == l.state.Sale.ID {
 			l.clear()
 		}
-		l.feed.publish(Event{Kind: PaymentVoided, Sale: p.Sale, Payment: id, Amount: p.Amount, Wallet: p.Wallet})
+		l.feed.publish(Event{Kind: PaymentVoided, Sale: p.Sale, Payment: id, Amount: p.Amount, Wallet: p.Wallet, Training: p.Training})
 		return nil
 	})
 }

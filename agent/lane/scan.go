@@ -127,11 +127,13 @@ func (l *Lane) answer(d checkout.Decision) {
 	case checkout.Approved:
 		l.shown.answer = a
 		l.forget()
-		l.feed.publish(Event{Kind: SalePaid, Sale: a.Sale, Payment: a.Payment, Amount: a.Amount, Wallet: a.Wallet, Reference: l.state.Sale.Reference})
+		l.feed.publish(Event{
+			Kind: SalePaid, Sale: a.Sale, Payment: a.Payment, Amount: a.Amount, Wallet: a.Wallet, Reference: l.state.Sale.Reference, Training: l.state.Sale.Training,
+		})
 	case checkout.NotTaken:
 		l.shown.answer = a
 		l.forget()
-		l.feed.publish(Event{Kind: CodeRefused, Sale: l.state.Sale.ID, Reason: a.Reason, Reference: l.state.Sale.Reference})
+		l.feed.publish(Event{Kind: CodeRefused, Sale: l.state.Sale.ID, Reason: a.Reason, Reference: l.state.Sale.Reference, Training: l.state.Sale.Training})
 	case checkout.Again:
 		l.shown.answer = a
 		if a.Outcome != payment.Paid { // another sale waits: that code has paid before it

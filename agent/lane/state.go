@@ -96,7 +96,7 @@ func (l *Lane) cancelLeftOpen(ctx context.Context) error {
 		if err := l.write(ctx, c, []checkout.Draft{d}); err != nil {
 			return err
 		}
-		l.feed.publish(Event{Kind: SaleCancelled, Sale: sale.ID, Reference: sale.Reference})
+		l.feed.publish(Event{Kind: SaleCancelled, Sale: sale.ID, Reference: sale.Reference, Training: sale.Training})
 	}
 	return nil
 }
@@ -157,7 +157,7 @@ func (l *Lane) roll(ctx context.Context, c checkout.Context) error {
 	}
 	l.state = d.State
 	if before.Phase.Waiting() && d.State.Phase == checkout.Cancelled {
-		l.feed.publish(Event{Kind: SaleCancelled, Sale: before.Sale.ID, Reference: before.Sale.Reference})
+		l.feed.publish(Event{Kind: SaleCancelled, Sale: before.Sale.ID, Reference: before.Sale.Reference, Training: before.Sale.Training})
 	}
 	return nil
 }

@@ -30,13 +30,14 @@ type EventView struct {
 	Wallet    string         `json:"wallet,omitempty"`
 	Reason    payment.Reason `json:"reason,omitzero" doc:"With code.refused: why."`
 	Fresh     *bool          `json:"fresh_code_may_pay,omitempty" doc:"With code.refused: the same customer may be taken with a fresh code."`
+	Training  bool           `json:"training,omitempty" doc:"Of the sale: it is practice, nothing is charged and no goods are owed."`
 	Text      *string        `json:"text,omitempty" doc:"With scan.passed: what was scanned and is no payment code."`
 	AIM       string         `json:"aim,omitempty" doc:"With scan.passed: the symbology, such as ]E0, if the scanner says it."`
 }
 
 func viewEvent(e *Event) EventView {
 	v := EventView{
-		Event: e.Kind, Sale: e.Sale, Reference: e.Reference, Payment: e.Payment, Wallet: e.Wallet, Reason: e.Reason, AIM: e.AIM,
+		Event: e.Kind, Sale: e.Sale, Reference: e.Reference, Payment: e.Payment, Wallet: e.Wallet, Reason: e.Reason, Training: e.Training, AIM: e.AIM,
 	}
 	if e.Amount != (payment.Money{}) {
 		m := viewMoney(e.Amount)

@@ -297,3 +297,13 @@ func TestEventsEndWithTheServer(t *testing.T) {
 		t.Errorf("Serve ended with %v", err)
 	}
 }
+
+// TestEventsSayTraining: and say nothing of it where there is none.
+func TestEventsSayTraining(t *testing.T) {
+	for _, training := range []bool{true, false} {
+		text, err := json.Marshal(viewEvent(&Event{Kind: "sale.paid", Sale: payment.ID{1}, Training: training}))
+		if err != nil || strings.Contains(string(text), `"training":true`) != training || strings.Contains(string(text), "false") {
+			t.Errorf("training %v: %s, %v", training, text, err)
+		}
+	}
+}

@@ -73,8 +73,8 @@ type Payment struct {
 	TakenAt  time.Time // by the lane's clock
 	Offline  bool      // by the lane alone, without asking HQ
 	Voided   bool
-	Progress string // waiting, at_hq, posted, suspense or rejected: how far HQ has come with it
-	Reason   string // HQ's, with suspense and rejected
+	Progress string // waiting, at_hq, posted, suspense, rejected or borne: how far HQ has come with it
+	Reason   string // HQ's, with suspense, rejected and borne
 }
 
 // Event is something that the POS wants to hear of.
@@ -87,6 +87,7 @@ type Event struct {
 	Amount    payment.Money
 	Wallet    string
 	Reason    payment.Reason // why a code was refused
+	Training  bool           // of the sale
 	Text, AIM string         // of a scan that was passed on
 }
 

@@ -19,8 +19,8 @@ type PaymentView struct {
 	Amount   MoneyView  `json:"amount"`
 	TakenAt  time.Time  `json:"taken_at" doc:"By the lane's clock: a note."`
 	Offline  bool       `json:"taken_offline" doc:"Approved by the lane alone."`
-	Progress string     `json:"progress" enum:"waiting,at_hq,posted,suspense,rejected" doc:"How far head office has come with it. It does not change what the customer has paid."`
-	Reason   string     `json:"reason,omitempty" doc:"Head office's, with suspense and rejected."`
+	Progress string     `json:"progress" enum:"waiting,at_hq,posted,not_charged,suspense,rejected,borne" doc:"How far head office has come with it: waiting, not there yet; at_hq, received; posted; not_charged, a training sale's, of which head office posts nothing; suspense, somebody decides; rejected; borne, decided, the store bears it. It does not change what the customer has paid."`
+	Reason   string     `json:"reason,omitempty" doc:"Head office's, with suspense, rejected and borne."`
 }
 
 // SaleView is a sale.
@@ -28,14 +28,21 @@ type SaleView struct {
 	ID           payment.ID    `json:"id"`
 	Reference    string        `json:"reference,omitempty"`
 	State        SaleState     `json:"state" enum:"open,paid,completed,cancelled,voided" doc:"open: waits for a code; paid: and not completed by the POS; completed; cancelled: ended unpaid; voided: paid, and taken back."`
-	Outcome      string        `json:"outcome" enum:"undecided,paid,not_paid" doc:"paid: hand over the goods; not_paid: no money moved, or it was given back."`
+	Outcome      string        `json:"outcome" enum:"undecided,paid,not_paid" doc:"paid: hand over the goods, unless it is a training sale; not_paid: no money moved, or it was given back."`
 	Total        MoneyView     `json:"total"`
 	Due          MoneyView     `json:"due" doc:"Asked from a wallet."`
 	BusinessDate payment.Date  `json:"business_date" format:"date"`
 	OpenedAt     time.Time     `json:"opened_at" doc:"By the lane's clock: a note."`
-	Training     bool          `json:"training,omitempty"`
+	Training     bool          `json:"training,omitempty" doc:"It is practice: nothing is charged, whatever its state says, and no goods are owed."`
 	Payments     []PaymentView `json:"payments" nullable:"false" doc:"In the order of their making."`
 }
+
+// What head office does with a payment when all is well, and with one of a training sale, which it reads and counts
+// nowhere.
+const (
+	progressPosted     = "posted"
+	progressNotCharged = "not_charged"
+)
 
 func viewMoney(m payment.Money) MoneyView { return MoneyView{Minor: m.Minor, Currency: m.Currency} }
 
@@ -49,6 +56,9 @@ func viewSale(s *Sale) SaleView {
 		pv := PaymentView{
 			ID: p.ID, State: "taken", Wallet: p.Wallet, Amount: viewMoney(p.Amount), TakenAt: p.TakenAt.UTC(), Offline: p.Offline,
 			Progress: p.Progress, Reason: p.Reason,
+		}
+		if s.Training && p.Progress == progressPosted {
+			pv.Progress = progressNotCharged
 		}
 		if p.Voided {
 			pv.State = string(saleVoided)

@@ -257,3 +257,18 @@ func TestClientGone(t *testing.T) {
 		t.Errorf("%d %s, logged %q", w.Code, w.Body, log)
 	}
 }
+
+// TestTrainingIsNotPosted: head office reads a practice payment and posts nothing, and that is what is said of it.
+func TestTrainingIsNotPosted(t *testing.T) {
+	for _, tt := range []struct {
+		training       bool
+		progress, want string
+	}{
+		{false, "posted", "posted"}, {true, "posted", "not_charged"}, {true, "waiting", "waiting"}, {true, "at_hq", "at_hq"}, {false, "borne", "borne"},
+	} {
+		v := viewSale(&Sale{ID: payment.ID{1}, State: SalePaid, Training: tt.training, Payments: []Payment{{ID: payment.ID{2}, Progress: tt.progress}}})
+		if got := v.Payments[0].Progress; got != tt.want || v.Training != tt.training {
+			t.Errorf("training %v, %s: %s", tt.training, tt.progress, got)
+		}
+	}
+}

@@ -30,7 +30,7 @@ type LaneView struct {
 	Works        string           `json:"works" enum:"full,small,restart,none" doc:"What is taken without head office: all within the caps, small amounts, small amounts after a restart, nothing."`
 	Reason       payment.Reason   `json:"reason,omitzero" doc:"Why nothing is taken."`
 	Unsent       uint64           `json:"unsent" doc:"Journal entries that head office has not got."`
-	Uncompleted  uint64           `json:"uncompleted" doc:"Sales that are paid and that the POS has not completed."`
+	Uncompleted  uint64           `json:"uncompleted" doc:"Sales that are paid and that the POS has not completed, training sales among them."`
 }
 
 type laneOutput struct{ Body LaneView }

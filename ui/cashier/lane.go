@@ -63,7 +63,7 @@ const (
 type View struct {
 	Store, Lane  string
 	BusinessDate payment.Date
-	Training     bool
+	Training     bool // the sale on the screen is practice
 	Starting     bool // the lane is not open yet: only its place, State and Reason are known
 
 	State     State
@@ -87,7 +87,7 @@ type View struct {
 	Twice        bool // this lane's journal exists twice
 	Lost         bool // HQ has lost what it had acknowledged
 	Unsent       int  // entries that HQ has not got
-	Uncompleted  int  // sales paid, and not completed by the POS
+	Uncompleted  int  // sales paid, and not completed by the POS; practice left out
 }
 
 // RowState is what has become of a payment.
@@ -101,8 +101,9 @@ const (
 	Held       RowState = "held"  // HQ asks; Note says what
 	Borne      RowState = "borne" // HQ has decided: the store bears it; Note says what it was about
 	Voided     RowState = "voided"
-	NotTaken   RowState = "refused" // a refusal; Reason says why
-	maxRowsOut          = 500       // of today, and as many of earlier dates
+	Practice   RowState = "training" // nothing was charged, and HQ posts nothing
+	NotTaken   RowState = "refused"  // a refusal; Reason says why
+	maxRowsOut          = 500        // of today, and as many of earlier dates
 )
 
 // Row is one line of today's list.
@@ -117,6 +118,7 @@ type Row struct {
 	Reason      payment.Reason
 	Voidable    bool // by this lane, now
 	Uncompleted bool // paid, and the POS has not completed the sale
+	Training    bool // of a training sale
 }
 
 // Lane is what the screen needs of the lane. Its errors are payment.Errors whose messages may be shown.

@@ -165,10 +165,15 @@ func views() map[string]View {
 		"long": with(func(v *View) {
 			v.Store, v.Lane, v.Training = "shibuya-scramble-square-annex-01", "fitting-room-till-on-floor-3-b", true
 			v.State, v.Amount, v.Wallet, v.Payment, v.Already = Paid, payment.Of(999_999_999, "JPY"), "a-wallet-with-a-name-of-32-signs", fixed, true
-			v.Online, v.Works, v.Risk, v.Unsent, v.Uncompleted, v.Scanner, v.Notice = false, Small, High, 123456, 1234, ScannerLost, "used"
+			v.Online, v.Works, v.Risk, v.Unsent, v.Uncompleted, v.Scanner = false, Small, High, 123456, 1234, ScannerLost // a notice is never beside PAID
 			v.Twice, v.Lost = true, true
 		}),
-		"training": with(func(v *View) { v.Training, v.Notice, v.NoticeNo = true, "badread", 3 }),
+		"training": with(func(v *View) {
+			v.Training, v.State, v.Amount, v.Notice, v.NoticeNo = true, Waiting, amount, "badread", 3
+		}),
+		"training-paid": with(func(v *View) {
+			v.Training, v.State, v.Amount, v.Wallet, v.Payment = true, Paid, amount, "house", fixed
+		}),
 	}
 }
 
@@ -317,6 +322,8 @@ var rows = []Row{
 	{At: noon, Payment: payment.ID{5}, Amount: payment.Of(91, "JPY"), Wallet: "house", State: Held, Note: "code_spent_twice"},
 	{At: noon, Payment: payment.ID{7}, Amount: payment.Of(94, "JPY"), Wallet: "house", State: Borne, Note: "over_share"},
 	{At: noon, Payment: payment.ID{6}, Amount: payment.Of(92, "JPY"), Wallet: "house", State: Voided},
+	{At: noon, Payment: payment.ID{8}, Amount: payment.Of(95, "JPY"), Wallet: "house", State: Practice, Training: true, Voidable: true},
+	{At: noon, Payment: payment.ID{9}, Amount: payment.Of(96, "JPY"), Wallet: "house", State: Voided, Training: true},
 	{At: noon, Amount: payment.Of(93, "JPY"), State: NotTaken, Reason: payment.CodeExpired},
 }
 
@@ -333,7 +340,7 @@ func TestTodayListAndVoidByKeyboard(t *testing.T) {
 	b.Open(srv.URL)
 	b.Await(`document.body.dataset.state === "idle"`)
 	b.Type(webtest.F2)
-	b.Await(`document.querySelectorAll("tbody tr").length === 7`)
+	b.Await(`document.querySelectorAll("tbody tr").length === 9`)
 	b.WantText("head office decided, the store bears it")
 	b.Picture("cashier-today-1024")
 	b.Focus("#void-0")

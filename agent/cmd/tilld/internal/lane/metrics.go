@@ -39,7 +39,10 @@ func (n *Node) metrics() *prometheus.Registry {
 	gauge("broker_up", "1 while a broker is connected.", func() float64 { return flag(n.uplink.Status().Link) })
 	gauge("hq_contact_age_seconds", "Age of HQ's last signed time.", func() float64 { return n.lane.View().LastContact.Seconds() })
 	gauge("policy_version", "Version of the policy in force.", func() float64 { return float64(n.lane.View().Policy) })
-	gauge("sales_not_completed", "Sales paid, of which the POS never had the outcome.", func() float64 { return float64(n.lane.View().Stats.NotCompleted) })
+	gauge("sales_not_completed", "Sales paid, of which the POS never had the outcome; training left out.", func() float64 {
+		s := n.lane.View().Stats
+		return float64(s.NotCompleted - s.Practice)
+	})
 	gauge("payments_held", "Payments about which HQ asks.", func() float64 {
 		s := n.lane.View().Stats
 		return float64(s.Suspense + s.Rejected)

@@ -93,21 +93,23 @@ func (s screen) Currency() payment.Currency {
 }
 
 // View is the cashier's.
-func (s screen) View() cashier.View {
-	v := s.lane.View()
+func (s screen) View() cashier.View { return viewOf(s.lane.View()) }
+
+func viewOf(v lane.View) cashier.View {
 	c := cashier.View{
-		Store: v.Place.Store, Lane: v.Place.Lane, BusinessDate: v.Day, Training: v.Sale.Training,
+		Store: v.Place.Store, Lane: v.Place.Lane, BusinessDate: v.Day,
 		Sale: v.Sale.ID, Reference: v.Sale.Reference, FromPOS: v.FromPOS, Amount: v.Sale.Due(),
 		Wallet: v.Answer.Wallet, Payment: v.Answer.Payment, Reason: v.Answer.Reason,
 		Already: v.Answer.Kind == checkout.Again, Notice: string(v.Notice), NoticeNo: v.NoticeNo,
 		Scanner: cashier.Scanner(v.Scanner.State), ScannerSince: v.Scanner.Since,
 		Online: v.Online.Up, HQSince: v.Online.Since, Works: works(v), Risk: risk(v),
-		Unsent: int(v.Stats.Pending), Uncompleted: int(v.Stats.NotCompleted), Twice: v.Twice, Lost: v.Online.Lost,
+		Unsent: int(v.Stats.Pending), Uncompleted: int(v.Stats.NotCompleted - v.Stats.Practice), Twice: v.Twice, Lost: v.Online.Lost,
 	}
 	c.State = state(v, &c)
+	c.Training = v.Sale.Training && onScreen(v) // the next sale is a real one unless it says so itself
 	if c.State == cashier.Paid {
 		c.Amount = v.Answer.Amount
-		if !v.FromPOS || v.Phase == checkout.Paid {
+		if (!v.FromPOS || v.Phase == checkout.Paid) && !v.Sale.Training {
 			c.Uncompleted = max(c.Uncompleted-1, 0) // the sale on the screen is not left behind yet
 		}
 	}
@@ -126,13 +128,19 @@ func state(v lane.View, c *cashier.View) cashier.State {
 		return cashier.Waiting
 	case v.Phase == checkout.Refused:
 		return cashier.Refused
-	case !v.Cleared && (v.Phase == checkout.Paid || v.Phase == checkout.Completed):
+	case onScreen(v):
 		return cashier.Paid
 	case v.Room != nil: // what has begun may end
 		c.Reason = standstill(v)
 		return cashier.Stopped
 	}
 	return cashier.Idle
+}
+
+// onScreen says whether the screen is still about the last sale: it waits for a code, or was paid, and nobody has
+// cleared it.
+func onScreen(v lane.View) bool {
+	return v.Phase.Waiting() || !v.Cleared && (v.Phase == checkout.Paid || v.Phase == checkout.Completed)
 }
 
 func works(v lane.View) cashier.Works {
@@ -200,10 +208,13 @@ func (s screen) Today(ctx context.Context) ([]cashier.Row, error) {
 	rows := make([]cashier.Row, 0, len(list)+len(behind))
 	for _, p := range list {
 		r := rowOf(p)
-		r.Voidable, r.Uncompleted = p.Progress == journal.Waiting && !p.Voided, left[p.Sale] && !p.Voided
+		r.Voidable, r.Uncompleted = p.Progress == journal.Waiting && !p.Voided, left[p.Sale] && !p.Voided && !p.Training
 		rows = append(rows, r)
 	}
 	for _, p := range behind {
+		if p.Training { // no customer has paid anything
+			continue
+		}
 		r := rowOf(p)
 		r.Date, r.Uncompleted = p.Date, true
 		rows = append(rows, r)
@@ -212,13 +223,15 @@ func (s screen) Today(ctx context.Context) ([]cashier.Row, error) {
 }
 
 func rowOf(p journal.Payment) cashier.Row {
-	return cashier.Row{At: time.UnixMilli(p.Wall), Payment: p.ID, Amount: p.Amount, Wallet: p.Wallet, Note: p.Reason, State: rowState(p)}
+	return cashier.Row{At: time.UnixMilli(p.Wall), Payment: p.ID, Amount: p.Amount, Wallet: p.Wallet, Note: p.Reason, State: rowState(p), Training: p.Training}
 }
 
 func rowState(p journal.Payment) cashier.RowState {
 	switch {
 	case p.Voided:
 		return cashier.Voided
+	case p.Training: // wherever its record is
+		return cashier.Practice
 	case p.Progress == journal.AtHQ:
 		return cashier.AtHQ
 	case p.Progress == journal.Settling:
@@ -293,6 +306,9 @@ func (s screen) fillBoard(ctx context.Context, b *manager.Board, v lane.View, mo
 		return err
 	}
 	for _, o := range open {
+		if o.Training { // nobody was charged, and nobody will be
+			continue
+		}
 		b.Open = append(b.Open, manager.Open{At: time.UnixMilli(o.Wall), Reference: o.Reference, Amount: o.Paid})
 	}
 	return nil
