@@ -52,9 +52,10 @@ const (
 	ForPOS                 // no payment code: the shop's POS has it (Read.ForPOS)
 	NoSale                 // a payment code, and no sale waits for one
 	Unreadable             // a broken code, and no sale waits for one
+	Surplus                // another code than the one that has paid: Payment has what was paid; this code was not charged
 )
 
-var kindNames = [...]string{"done", "approved", "not_taken", "again", "for_pos", "no_sale", "unreadable"}
+var kindNames = [...]string{"done", "approved", "not_taken", "again", "for_pos", "no_sale", "unreadable", "surplus"}
 
 // String is the kind's name, such as "approved".
 func (k Kind) String() string {
@@ -73,7 +74,7 @@ type Answer struct {
 	Outcome payment.Outcome // of the present sale: Paid, NotPaid, or NoOutcome while nothing is decided
 	Reason  payment.Reason
 	Advice  Advice
-	Payment payment.ID    // Approved: the new payment; Again: the earlier one
+	Payment payment.ID    // Approved: the new payment; Again and Surplus: the earlier one
 	Sale    payment.ID    // of Payment
 	Amount  payment.Money // of Payment
 	Wallet  string

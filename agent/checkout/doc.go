@@ -28,9 +28,10 @@
 //	right        CurrencyMismatch (of the certificate), OfflineTooLong, OverPaymentCap, UnboundAboveCap,
 //	             OverAccountCap, OverAccountCount, OverShareSum, OverShareCount: policy.LaneTerms.Judge, which HQ asks again
 //
-// Two answers are no refusals and are not journalled. A code that is no payment code (goods, a carrier, a
-// point card) is for the shop's POS. And the very code that paid last is answered "already taken", with that
-// payment: cashiers scan twice, and a red screen would make them charge twice.
+// Three answers are no refusals and are not journalled. A code that is no payment code (goods, a carrier, a
+// point card) is for the shop's POS. The very code that paid last is answered "already taken", with that
+// payment: cashiers scan twice, and a red screen would make them charge twice. And any other payment code, shown
+// after the sale was paid, is answered with that payment too, and that it was not charged itself.
 //
 // What a reader would get wrong: nothing happened until the drafts are in the journal. The caller must not
 // show an answer, nor keep the returned state, before that.

@@ -66,6 +66,7 @@ type Scan struct {
 type Known struct {
 	Counter uint64      // the highest counter taken of this phone's key; 0: none
 	Used    bool        // this very code has paid at this lane
+	By      payment.ID  // with Used: the payment that it made
 	Spent   policy.Used // approved before: by the account today, by the lane without HQ's acknowledgement
 }
 

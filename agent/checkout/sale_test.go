@@ -35,6 +35,7 @@ func TestSale(t *testing.T) {
 	points := Scan{Read: Read{Kind: paycode.Loyalty, Reason: payment.NotPaymentCode}}
 	unknown := Scan{Payment: id(102), Read: Read{Kind: paycode.Unknown, Reason: payment.UnknownCode}}
 	broken := Scan{Payment: id(103), Read: Read{Kind: paycode.Invalid, Reason: payment.MalformedCode}}
+	opaque := Scan{Payment: id(105), Read: Read{Kind: paycode.Payment, Wallets: []string{"paypay"}}}
 	found := &Record{Payment: id(100), Sale: id(1), Amount: jpy(1000), Wallet: "house", Date: today, Seq: 5, ThisEpoch: true}
 
 	open1, open2 := OpenSale{Sale: sale(1, 1000)}, OpenSale{Sale: sale(2, 500)}
@@ -75,9 +76,12 @@ func TestSale(t *testing.T) {
 			{open1, Open, []payment.Kind{payment.KindSaleOpened}, Done, ""},
 			{goodScan(), Paid, []payment.Kind{payment.KindApproved}, Approved, ""},
 			{goodScan(), Paid, nil, Again, ""},
-			{other, Paid, nil, Again, ""}, // a fresh code of the same phone: the sale is paid
+			{other, Paid, nil, Surplus, ""}, // a fresh code of the same phone: the sale is paid
+			{opaque, Paid, nil, Surplus, ""},
+			{goodScan(), Paid, nil, Again, ""},
 			{Complete{Sale: id(1)}, Completed, []payment.Kind{payment.KindSaleCompleted}, Done, ""},
 			{goodScan(), Completed, nil, Again, ""},
+			{other, Completed, nil, Surplus, ""},
 			{open2, Open, []payment.Kind{payment.KindSaleOpened}, Done, ""},
 			{goodScan(), Open, nil, Again, ""}, // still before the reader when the next sale begins
 			{other, Paid, []payment.Kind{payment.KindApproved}, Approved, ""},
@@ -171,6 +175,15 @@ func TestAgain(t *testing.T) {
 	a = mustApply(t, s, goodScan(), c).Answer
 	if a.Kind != Again || a.Outcome != payment.NoOutcome || a.Payment != id(100) || a.Sale != id(1) || a.Advice != FreshCode {
 		t.Errorf("in the next sale: %+v", a)
+	}
+	restarted := opened(1000) // the lane's last payment is known, and its code is not
+	restarted.Phase, restarted.Last = Paid, Taken{Payment: id(100), Sale: id(1), Amount: jpy(1000), Wallet: "house"}
+	e := goodScan()
+	for by, want := range map[payment.ID]Kind{id(100): Again, id(99): Surplus} {
+		e.Known.Used, e.Known.By = true, by
+		if a = mustApply(t, restarted, e, c).Answer; a.Kind != want || a.Outcome != payment.Paid || a.Payment != id(100) {
+			t.Errorf("after a restart, a code of payment %v: %+v", by, a)
+		}
 	}
 	forged := goodScan()
 	forged.Read.Code, forged.Read.Reason = nil, payment.BadSignature

@@ -9,7 +9,7 @@ func scan(s State, e Scan, c Context) (Decision, error) {
 	if e.Read.noPayment() {
 		return Decision{State: s, Answer: forPOS(&s, e.Read.Reason)}, nil
 	}
-	if code := e.Read.Code; code != nil && !s.Last.Payment.IsZero() && code.CodeID == s.Last.Code && !s.Last.Voided {
+	if madeLast(&s, &e) && !s.Last.Voided {
 		return Decision{State: s, Answer: again(&s)}, nil
 	}
 	if s.Phase.Waiting() {
@@ -20,10 +20,21 @@ func scan(s State, e Scan, c Context) (Decision, error) {
 		return Decision{State: s, Answer: forPOS(&s, payment.ReasonNone)}, nil
 	case e.Read.Kind == paycode.Invalid:
 		return Decision{State: s, Answer: Answer{Kind: Unreadable, Reason: e.Read.Reason, Advice: ScanAgain}}, nil
-	case s.Phase == Paid:
-		return Decision{State: s, Answer: again(&s)}, nil
+	case s.Phase == Paid || s.Phase == Completed:
+		a := again(&s)
+		a.Kind = Surplus
+		return Decision{State: s, Answer: a}, nil
 	}
 	return Decision{State: s, Answer: Answer{Kind: NoSale, Advice: OpenASale}}, nil
+}
+
+// madeLast says whether the very code has made the lane's last payment. After a restart only the journal knows the
+// code of that, and while another sale waits the rules ask it.
+func madeLast(s *State, e *Scan) bool {
+	if e.Read.Code == nil || s.Last.Payment.IsZero() {
+		return false
+	}
+	return e.Read.Code.CodeID == s.Last.Code || !s.Phase.Waiting() && e.Known.Used && e.Known.By == s.Last.Payment
 }
 
 // forPOS leaves a text to the POS. While a sale waits the reason is told too: the customer may have meant to pay.

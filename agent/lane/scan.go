@@ -104,7 +104,7 @@ func (l *Lane) known(ctx context.Context, r checkout.Read) (checkout.Known, erro
 	if err != nil {
 		return k, unread(err)
 	}
-	k.Used = !found.CodeUsed.IsZero()
+	k.Used, k.By = !found.CodeUsed.IsZero(), found.CodeUsed
 	if found.PhoneKnown {
 		k.Counter = found.LastCounter
 	}
@@ -135,10 +135,17 @@ func (l *Lane) answer(d checkout.Decision) {
 		l.forget()
 		l.feed.publish(Event{Kind: CodeRefused, Sale: l.state.Sale.ID, Reason: a.Reason, Reference: l.state.Sale.Reference, Training: l.state.Sale.Training})
 	case checkout.Again:
-		l.shown.answer = a
-		if a.Outcome != payment.Paid { // another sale waits: that code has paid before it
+		if a.Outcome != payment.Paid || l.shown.done { // another sale waits, or none does: that code has paid before
 			l.remark(NoticeUsed)
+			break
 		}
+		l.shown.answer = a
+	case checkout.Surplus:
+		if l.shown.done { // nothing is on the screen any more
+			l.remark(NoticeNoSale)
+			break
+		}
+		l.shown.answer = a
 	case checkout.ForPOS:
 		if l.state.Phase.Waiting() {
 			l.remark(NoticeGoods)

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"tilld/agent/checkout"
 	"tilld/agent/paycode"
 	"tilld/agent/payment"
 	"tilld/agent/policy"
@@ -78,5 +79,40 @@ func TestThePolicysMarket(t *testing.T) {
 				t.Errorf("answered %v, wallet %q", v.Answer.Reason, v.Answer.Wallet)
 			}
 		})
+	}
+}
+
+// TestAnotherCodeAfterThePayment: only the code that has paid is called that. Any other is told that it was not
+// charged, also after a restart, when the code that paid is known to the journal alone; and when the screen is free
+// again, that no sale is open.
+func TestAnotherCodeAfterThePayment(t *testing.T) {
+	for _, fromPOS := range []bool{false, true} {
+		r := newRig(t, nil)
+		_, _, err := r.lane.OpenSale(t.Context(), NewSale{Sale: newSale(700), FromPOS: fromPOS})
+		r.ok(err)
+		p := r.phone(1)
+		code := p.code()
+		paid := r.scan(code).Answer.Payment
+		for _, restart := range []bool{false, true} {
+			if restart {
+				r.restart()
+			}
+			for _, tt := range []struct {
+				text string
+				want checkout.Kind
+			}{{p.code(), checkout.Surplus}, {code, checkout.Again}, {"281234567890123456", checkout.Surplus}, {r.phone(2).code(), checkout.Surplus}} {
+				v := r.scan(tt.text)
+				if v.Answer.Kind != tt.want || v.Answer.Payment != paid || v.Phase != checkout.Paid || v.Notice != "" || v.UsedCount != 1 {
+					t.Errorf("after a restart %v: %v, want %v; %v, notice %q, %d payments", restart, v.Answer.Kind, tt.want, v.Phase, v.Notice, v.UsedCount)
+				}
+			}
+		}
+		r.ok(r.lane.Next(t.Context()))
+		if v := r.scan(p.code()); !v.Cleared || v.Notice != NoticeNoSale {
+			t.Errorf("on a free screen: cleared %v, notice %q", v.Cleared, v.Notice)
+		}
+		if v := r.scan(code); !v.Cleared || v.Notice != NoticeUsed {
+			t.Errorf("the code of before on a free screen: cleared %v, notice %q", v.Cleared, v.Notice)
+		}
 	}
 }

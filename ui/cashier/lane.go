@@ -75,6 +75,7 @@ type View struct {
 	Payment   payment.ID
 	Reason    payment.Reason // of a refusal, or of a stop
 	Already   bool           // the code shown again had paid for this sale
+	Surplus   bool           // another code was shown after this sale was paid, and was not charged
 	Notice    string         // a passing remark: badread, tworeads, goods, nosale, used; empty: none
 	NoticeNo  uint64         // rises with every remark, so that the same one twice is heard twice
 

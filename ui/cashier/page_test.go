@@ -143,6 +143,9 @@ func views() map[string]View {
 		"paid-already": with(func(v *View) {
 			v.State, v.Amount, v.Wallet, v.Payment, v.Already = Paid, amount, "house", fixed, true
 		}),
+		"paid-surplus": with(func(v *View) {
+			v.State, v.Amount, v.Wallet, v.Payment, v.Surplus = Paid, amount, "house", fixed, true
+		}),
 		"refused": with(func(v *View) { v.State, v.Amount, v.Reason = Refused, amount, payment.CodeUsed }),
 		"offline": with(func(v *View) {
 			v.Online, v.Works, v.Risk, v.Unsent, v.State, v.Amount = false, Small, Raised, 23, Waiting, amount

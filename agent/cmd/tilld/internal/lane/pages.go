@@ -100,7 +100,7 @@ func viewOf(v lane.View) cashier.View {
 		Store: v.Place.Store, Lane: v.Place.Lane, BusinessDate: v.Day,
 		Sale: v.Sale.ID, Reference: v.Sale.Reference, FromPOS: v.FromPOS, Amount: v.Sale.Due(),
 		Wallet: v.Answer.Wallet, Payment: v.Answer.Payment, Reason: v.Answer.Reason,
-		Already: v.Answer.Kind == checkout.Again, Notice: string(v.Notice), NoticeNo: v.NoticeNo,
+		Already: v.Answer.Kind == checkout.Again, Surplus: v.Answer.Kind == checkout.Surplus, Notice: string(v.Notice), NoticeNo: v.NoticeNo,
 		Scanner: cashier.Scanner(v.Scanner.State), ScannerSince: v.Scanner.Since,
 		Online: v.Online.Up, HQSince: v.Online.Since, Works: works(v), Risk: risk(v),
 		Unsent: int(v.Stats.Pending), Uncompleted: int(v.Stats.NotCompleted - v.Stats.Practice), Twice: v.Twice, Lost: v.Online.Lost,
