@@ -1,9 +1,11 @@
 package cashier
 
 import (
+	"fmt"
 	"testing"
 
 	"tilld/agent/payment"
+	"tilld/ui/web"
 	"tilld/ui/web/webtest"
 )
 
@@ -53,10 +55,62 @@ func TestSendNowIsSeen(t *testing.T) {
 	b := webtest.New(t, 1024, 768)
 	b.Open(srv.URL)
 	b.Await(`document.body.dataset.state === "idle"`)
-	b.Type(webtest.F4)
-	b.Await(`document.querySelector("#said").textContent === "Asking head office now"`)
-	if got := l.called(); got != "send" {
+	for sent, want := range map[Sent]string{SentAll: "has everything", SentSome: "on its way", Unheard: "did not answer"} {
+		b.Type(webtest.F4)
+		b.Await(`document.querySelector("#said").textContent === "Asking head office now"`)
+		l.sent <- sent
+		b.Await(fmt.Sprintf(`document.querySelector("#said").textContent.includes(%q)`, want))
+	}
+	if got := l.called(); got != "send; send; send" {
 		t.Errorf("the lane was asked %q", got)
+	}
+	l.mu.Lock()
+	l.err = payment.Errorf(payment.Retry, "lane", "busy")
+	l.mu.Unlock()
+	b.Type(webtest.F4)
+	l.sent <- ""
+	b.Await(`document.querySelector("#message").textContent.includes("Try again") && document.querySelector("#said").textContent === ""`)
+}
+
+// placed is where the header and the keys are.
+const placed = `[".strip", ".says", ".keys"].map((q) => { const r = document.querySelector(q).getBoundingClientRect(); return q + " " + r.top + "+" + r.height; }).join(", ")`
+
+// TestNothingMoves: whatever the page has to say, every key stays under the finger that is on its way to it, and the
+// message is there whole.
+func TestNothingMoves(t *testing.T) {
+	l := newTill()
+	srv, _ := serve(t, l)
+	b := webtest.New(t, 1024, 768)
+	for _, lang := range web.Langs {
+		l.set(func(v *View) { *v = newTill().view })
+		b.Open(srv.URL)
+		b.Await(fmt.Sprintf(`fetch("/lang", {method: "POST", body: new URLSearchParams({lang: %q})}).then(r => r.ok)`, lang))
+		b.Open(srv.URL)
+		b.Await(`document.body.dataset.state === "idle"`)
+		want := b.Eval(placed)
+		b.Await(`(document.querySelector("#amount").value = "999999999")`)
+		for _, key := range []string{
+			"cashier.amount.bad", "cashier.asked", "cashier.sent.all", "cashier.sent.some", "cashier.sent.none", "say.open", "say.gone", "say.clock", "say.again", "say.broken",
+		} {
+			b.Await(fmt.Sprintf(`(document.querySelector("#message").textContent = %q) !== ""`, web.Text(lang, key)))
+			if got := b.Eval(placed); got != want {
+				t.Errorf("%s in %s moves the page: %s, and before %s", key, lang, got, want)
+			}
+			if b.Eval(`(() => { const e = document.querySelector(".says"); return e.scrollWidth <= e.clientWidth && e.scrollHeight <= e.clientHeight; })()`) != "true" {
+				t.Errorf("%s in %s is not to be read whole", key, lang)
+			}
+		}
+		b.Picture("cashier-message-" + lang)
+		for _, state := range []State{Waiting, Paid, Refused, Idle} {
+			l.set(func(v *View) {
+				v.State, v.Training, v.Reason, v.Amount = state, state != Idle, payment.CodeUsed, payment.Of(5, "JPY")
+			})
+			b.Await(fmt.Sprintf(`document.body.dataset.state === %q`, state))
+			b.Await(`document.fonts.status === "loaded"`)
+			if got := b.Eval(placed); got != want {
+				t.Errorf("a practice sale that is %s in %s moves the page: %s, and before %s", state, lang, got, want)
+			}
+		}
 	}
 }
 

@@ -122,6 +122,16 @@ type Row struct {
 	Training    bool // of a training sale
 }
 
+// Sent is what came of asking HQ at once.
+type Sent string
+
+// The outcomes.
+const (
+	SentAll  Sent = "all"  // HQ answered, and has everything
+	SentSome Sent = "some" // HQ answered; there is more on its way
+	Unheard  Sent = "none" // HQ did not answer
+)
+
 // Lane is what the screen needs of the lane. Its errors are payment.Errors whose messages may be shown.
 type Lane interface {
 	View() View
@@ -133,7 +143,8 @@ type Lane interface {
 	Next(ctx context.Context) error
 	// Void takes back a payment of this lane, in the supervisor's name.
 	Void(ctx context.Context, id payment.ID, supervisor string) error
-	SendNow()
+	// SendNow asks HQ at once and waits for what comes of it, for some seconds at most.
+	SendNow(ctx context.Context) (Sent, error)
 	// Today is the business date's list, newest first, and behind it what was paid on earlier dates and never
 	// completed by the POS.
 	Today(ctx context.Context) ([]Row, error)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"embed"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net/http"
@@ -49,7 +50,7 @@ func (p *Page) Register(mux *http.ServeMux) {
 	mux.HandleFunc("POST /sale", p.open)
 	mux.HandleFunc("POST /cancel", p.do(web.DoSale, func(r *http.Request) error { return p.lane.CancelSale(r.Context()) }))
 	mux.HandleFunc("POST /next", p.do(web.DoSale, func(r *http.Request) error { return p.lane.Next(r.Context()) }))
-	mux.HandleFunc("POST /send", p.do("", func(*http.Request) error { p.lane.SendNow(); return nil }))
+	mux.HandleFunc("POST /send", p.send)
 	mux.HandleFunc("POST /void", p.do(web.DoVoid, p.void))
 	mux.HandleFunc("POST /lang", web.SetLang)
 }
@@ -138,6 +139,17 @@ func (p *Page) void(r *http.Request) error {
 		return err
 	}
 	return p.lane.Void(r.Context(), id, who)
+}
+
+// send answers with what came of it, in words.
+func (p *Page) send(w http.ResponseWriter, r *http.Request) {
+	sent, err := p.lane.SendNow(r.Context())
+	if err != nil {
+		p.answer(w, r, "", err)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_, _ = io.WriteString(w, web.Text(p.lang(r), "cashier.sent."+string(sent))) // a page that is gone needs no answer
 }
 
 func (p *Page) do(what string, act func(*http.Request) error) http.HandlerFunc {

@@ -33,6 +33,7 @@ type till struct {
 	calls   []string
 	err     error
 	changes []chan struct{}
+	sent    chan Sent // what comes of SendNow
 }
 
 func (l *till) View() View { l.mu.Lock(); defer l.mu.Unlock(); return l.view }
@@ -85,7 +86,15 @@ func (l *till) Next(context.Context) error {
 func (l *till) Void(_ context.Context, id payment.ID, who string) error {
 	return l.call("void " + id.String() + " " + who)
 }
-func (l *till) SendNow() { _ = l.call("send") }
+func (l *till) SendNow(ctx context.Context) (Sent, error) {
+	err := l.call("send")
+	select {
+	case s := <-l.sent:
+		return s, err
+	case <-ctx.Done():
+		return Unheard, ctx.Err()
+	}
+}
 func (l *till) Today(context.Context) ([]Row, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -104,7 +113,7 @@ func (m *memory) Save(b []byte) error   { m.b = bytes.Clone(b); return nil }
 var noon = time.Date(2026, 11, 22, 12, 34, 0, 0, time.UTC)
 
 func newTill() *till {
-	return &till{view: View{
+	return &till{sent: make(chan Sent), view: View{
 		Store: "S0001", Lane: "L01", BusinessDate: 20261122, State: Idle, Scanner: ScannerOK,
 		Online: true, HQSince: noon, Works: Full, Risk: Calm,
 	}}

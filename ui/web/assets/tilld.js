@@ -99,14 +99,17 @@ document.addEventListener("submit", async (e) => {
   e.preventDefault();
   const message = form.querySelector("[role=alert]") || document.querySelector("#message");
   if (message) message.textContent = "";
+  if (form.dataset.asking) say(form.dataset.asking);
   try {
     const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
-    if (!answer.ok) throw new Error((await answer.text()).trim() || answer.statusText);
+    const text = (await answer.text()).trim();
+    if (!answer.ok) throw new Error(text || answer.statusText);
     form.closest("dialog")?.close();
     form.reset();
-    if (form.dataset.done) say(form.dataset.done);
+    if (form.dataset.asking) say(text, confirmed);
     if (form.dataset.then === "reload") location.reload();
   } catch (err) {
+    if (form.dataset.asking) say("");
     if (message) message.textContent = err.message;
     sound("again");
     form.querySelector("input:not([type=hidden])")?.select();
@@ -118,14 +121,15 @@ document.addEventListener("click", (e) => {
   if (e.detail > 1 && e.target.closest("[data-once]")) e.preventDefault();
 });
 
-// say confirms for a moment what would show no other sign of itself.
+// say tells what would show no other sign of itself: for a while, or until something else is said.
+const confirmed = 8000; // ms that what came of a question stays
 let said;
-function say(text) {
+function say(text, ms) {
   const place = document.querySelector("#said");
   if (!place) return;
   place.textContent = text;
   clearTimeout(said);
-  said = setTimeout(() => { place.textContent = ""; }, 4000);
+  if (ms) said = setTimeout(() => { place.textContent = ""; }, ms);
 }
 
 document.addEventListener("click", (e) => {

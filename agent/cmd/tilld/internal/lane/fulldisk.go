@@ -108,8 +108,8 @@ func (noRoom) Next(context.Context) error { return errNoRoom }
 // Void is refused.
 func (noRoom) Void(context.Context, payment.ID, string) error { return errNoRoom }
 
-// SendNow does nothing.
-func (noRoom) SendNow() {}
+// SendNow can't ask.
+func (noRoom) SendNow(context.Context) (cashier.Sent, error) { return "", errNoRoom }
 
 // Today can't be read.
 func (noRoom) Today(context.Context) ([]cashier.Row, error) { return nil, errNoRoom }

@@ -181,7 +181,16 @@ func (s screen) Void(ctx context.Context, id payment.ID, supervisor string) erro
 }
 
 // SendNow asks HQ at once.
-func (s screen) SendNow() { s.uplink.SendNow() }
+func (s screen) SendNow(ctx context.Context) (cashier.Sent, error) {
+	ctx, cancel := context.WithTimeout(ctx, sendPatience)
+	defer cancel()
+	asked := time.Now()
+	s.uplink.SendNow()
+	return sent(ctx, func() bool { return s.uplink.Status().LastAck.After(asked) }, func() (bool, error) {
+		stats, err := s.journal.Stats(ctx)
+		return stats.Pending == 0, err
+	})
+}
 
 // mostLeft is how many payments of earlier dates the cashier's list takes.
 const mostLeft = 500
