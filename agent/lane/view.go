@@ -80,6 +80,7 @@ type View struct {
 
 	ShareSum, UsedSum     int64 // of the full tier's share
 	ShareCount, UsedCount uint64
+	Most                  int64         // for one payment now, by any wallet; with no tier, were there the full one; 0: there is no policy
 	FullLeft, SmallLeft   time.Duration // of the offline right, if HQ stays silent from now
 	LastContact           time.Duration // age of HQ's word; meaningless when Ever is false
 	Ever                  bool
@@ -178,6 +179,7 @@ func (l *Lane) refresh(ctx context.Context) {
 		terms := doc.Terms(c.Place.Store, c.Place.Lane)
 		v.Currency = terms.Currency
 		v.ShareSum, v.ShareCount = terms.Share(max(tier, policy.TierFull))
+		v.Most = terms.PaymentCap(max(tier, policy.TierFull), true, payment.MaxMinor)
 		v.FullLeft, v.SmallLeft = left(terms, r)
 	}
 	l.mu.Lock()

@@ -90,9 +90,10 @@ func TestNothingMoves(t *testing.T) {
 		want := b.Eval(placed)
 		b.Await(`(document.querySelector("#amount").value = "999999999")`)
 		for _, key := range []string{
-			"cashier.amount.bad", "cashier.asked", "cashier.sent.all", "cashier.sent.some", "cashier.sent.none", "say.open", "say.gone", "say.clock", "say.again", "say.broken",
+			"cashier.amount.bad", "cashier.amount.over", "cashier.asked", "cashier.sent.all", "cashier.sent.some", "cashier.sent.none", "say.open", "say.gone", "say.clock", "say.again", "say.broken",
 		} {
-			b.Await(fmt.Sprintf(`(document.querySelector("#message").textContent = %q) !== ""`, web.Text(lang, key)))
+			text := web.Text(lang, key, web.Money(lang, payment.Of(999_999_999, "JPY")))
+			b.Await(fmt.Sprintf(`(document.querySelector("#message").textContent = %q) !== ""`, text))
 			if got := b.Eval(placed); got != want {
 				t.Errorf("%s in %s moves the page: %s, and before %s", key, lang, got, want)
 			}

@@ -148,6 +148,8 @@ type Lane interface {
 	// Today is the business date's list, newest first, and behind it what was paid on earlier dates and never
 	// completed by the POS.
 	Today(ctx context.Context) ([]Row, error)
+	// Most is what a wallet can pay at one time here, now; the zero Money: it isn't known.
+	Most() payment.Money
 	// Currency is what amounts are typed in.
 	Currency() payment.Currency
 }

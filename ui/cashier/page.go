@@ -122,6 +122,10 @@ func (p *Page) open(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, web.Text(p.lang(r), "cashier.amount.bad"), http.StatusUnprocessableEntity)
 		return
 	}
+	if most := p.lane.Most(); amount.Currency == most.Currency && amount.Minor > most.Minor { // before anybody takes out a phone
+		http.Error(w, web.Text(p.lang(r), "cashier.amount.over", web.Money(p.lang(r), most)), http.StatusUnprocessableEntity)
+		return
+	}
 	p.answer(w, r, web.DoSale, p.lane.OpenSale(r.Context(), amount, r.FormValue("cashier")))
 }
 

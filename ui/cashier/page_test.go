@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -34,6 +35,7 @@ type till struct {
 	err     error
 	changes []chan struct{}
 	sent    chan Sent // what comes of SendNow
+	most    payment.Money
 }
 
 func (l *till) View() View { l.mu.Lock(); defer l.mu.Unlock(); return l.view }
@@ -100,6 +102,7 @@ func (l *till) Today(context.Context) ([]Row, error) {
 	defer l.mu.Unlock()
 	return slices.Clone(l.rows), nil
 }
+func (l *till) Most() payment.Money        { return l.most }
 func (l *till) Currency() payment.Currency { return "JPY" }
 func (l *till) list(rows []Row)            { l.mu.Lock(); defer l.mu.Unlock(); l.rows = slices.Clone(rows) }
 
@@ -240,6 +243,45 @@ func TestOpenRefusesWhatIsNoAmount(t *testing.T) {
 	}
 	if l.called() != "" {
 		t.Errorf("the lane was called: %s", l.called())
+	}
+}
+
+// TestTooMuchIsSaidAtOnce: what no wallet could pay is refused before a code is asked for, and said in words.
+func TestTooMuchIsSaidAtOnce(t *testing.T) {
+	for _, tt := range []struct {
+		most payment.Money
+		text string
+		want int
+	}{
+		{payment.Of(5000, "JPY"), "5001", http.StatusUnprocessableEntity},
+		{payment.Of(5000, "JPY"), "5000", http.StatusNoContent},
+		{payment.Of(0, "JPY"), "1", http.StatusUnprocessableEntity}, // a policy under which nothing can be paid
+		{payment.Money{}, "999999999", http.StatusNoContent},        // there is no policy: the answer is the lane's
+	} {
+		l := newTill()
+		l.most = tt.most
+		srv, _ := serve(t, l)
+		for _, lang := range web.Langs {
+			form := strings.NewReader(url.Values{"amount": {tt.text}}.Encode())
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL+"/sale", form)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			req.AddCookie(&http.Cookie{Name: "tilld-lang", Value: lang})
+			resp, err := srv.Client().Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			said, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if err != nil || resp.StatusCode != tt.want || (tt.most.Minor > 0 && tt.want != http.StatusNoContent) != strings.Contains(string(said), "5,000") || strings.Contains(string(said), "[") {
+				t.Errorf("%s of at most %v in %s: %s, %q", tt.text, tt.most, lang, resp.Status, said)
+			}
+		}
+		if asked := l.called() != ""; asked != (tt.want == http.StatusNoContent) {
+			t.Errorf("%s of at most %v: the lane was asked %q", tt.text, tt.most, l.called())
+		}
 	}
 }
 

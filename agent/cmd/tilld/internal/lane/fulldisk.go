@@ -114,5 +114,8 @@ func (noRoom) SendNow(context.Context) (cashier.Sent, error) { return "", errNoR
 // Today can't be read.
 func (noRoom) Today(context.Context) ([]cashier.Row, error) { return nil, errNoRoom }
 
+// Most isn't known.
+func (noRoom) Most() payment.Money { return payment.Money{} }
+
 // Currency is that of HQ's answer.
 func (l noRoom) Currency() payment.Currency { return l.currency }

@@ -92,6 +92,15 @@ func (s screen) Currency() payment.Currency {
 	return s.join.Currency
 }
 
+// Most is the policy's cap for one payment.
+func (s screen) Most() payment.Money {
+	v := s.lane.View()
+	if v.Currency == "" {
+		return payment.Money{}
+	}
+	return payment.Of(v.Most, v.Currency)
+}
+
 // View is the cashier's.
 func (s screen) View() cashier.View { return viewOf(s.lane.View()) }
 
