@@ -30,7 +30,7 @@ func (g *Ingest) examine(ctx context.Context, h *ledger.Held, at place) (ledger.
 	case *payment.Approved:
 		err = g.approval(ctx, &j, e, f, at)
 	case *payment.Voided:
-		j.Void = &ledger.Void{Amount: f.Amount, Wallet: f.Wallet, Of: f.Of}
+		j.Void = &ledger.Void{Amount: f.Amount, Wallet: f.Wallet, Of: f.Of, Acked: f.Acked, BusinessDate: e.BusinessDate}
 		if e.Payment != nil {
 			j.Void.Payment = *e.Payment
 		}

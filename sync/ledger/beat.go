@@ -51,6 +51,11 @@ func (t *tx) beat(b *wire.Beat) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
+	if n > 0 {
+		if err := t.told(e, b); err != nil {
+			return Answer{}, err
+		}
+	}
 	ans := e.answer("", 0)
 	ans.Fresh, ans.Alarms = n > 0, alarms
 	for i := range ans.Places {

@@ -59,6 +59,9 @@ type Void struct {
 	Amount  payment.Money
 	Wallet  string
 	Of      uint64
+	// Acked is the highest sequence that HQ had acknowledged when it was decided, as the lane says.
+	Acked        uint64
+	BusinessDate payment.Date // of the entry
 }
 
 // Close is a lane's day-close.

@@ -2,11 +2,17 @@ package ledger
 
 import (
 	"fmt"
+	"math"
 
 	"tilld/agent/payment"
+	"tilld/sync/wire"
 )
 
-// void takes a payment back: always, wherever its money stands by now.
+// void takes a payment back, wherever its money stands by now, and whatever HQ has posted, cut or decided meanwhile: a
+// lane voids what HQ has not acknowledged to it, on the payment's business date, and may be heard of much later.
+//
+// What no lane of ours could write is not obeyed, for whoever has a till's disk has its key too, and could take back
+// every payment that it ever took: see foul. Such a void is an exception, and the payment stays as it is.
 func (j *judge) void(b *branchState, w *Judgement) (Kind, error) {
 	p, kind, err := j.voided(b, w)
 	if err != nil {
@@ -14,6 +20,11 @@ func (j *judge) void(b *branchState, w *Judgement) (Kind, error) {
 	}
 	if p != nil {
 		b.unshare(w.Void.Of, p.amount) // whatever else is wrong with it, the lane counts it
+	}
+	if kind == "" {
+		if kind, err = j.foul(b, w, p); err != nil {
+			return "", err
+		}
 	}
 	if w.Kind != "" {
 		kind = w.Kind
@@ -37,6 +48,66 @@ func (j *judge) void(b *branchState, w *Judgement) (Kind, error) {
 	_, err = j.exec(`UPDATE exception SET state = 'resolved', outcome = 'voided', resolved_at = ?, resolved_by = ?, why = ?
 		WHERE payment = ? AND state = 'open'`, j.now, b.place.Terminal.String(), "the lane took the payment back", p.no)
 	return "", err
+}
+
+// foul says what is wrong with a void of a payment that is there: it names a payment from before the terminal was
+// revoked, or from before the history forked; or one that by the lane's own word HQ had acknowledged, or that is of
+// another business date.
+func (j *judge) foul(b *branchState, w *Judgement, p *paymentRow) (Kind, error) {
+	v, seq := w.Void, w.Entry.Name.Seq
+	if p == nil {
+		return "", nil
+	}
+	acked, err := j.toldAcked(b, seq)
+	if err != nil {
+		return "", err
+	}
+	var date payment.Date
+	if _, err := j.get("SELECT business_date FROM dimension WHERE no = ?", []any{p.dimension}, &date); err != nil {
+		return "", err
+	}
+	kind, why := VoidUnmatched, ""
+	switch {
+	case b.heldFrom != 0 && seq >= b.heldFrom && v.Of < b.heldFrom:
+		kind, why = TerminalRevoked, "is from before the terminal was revoked"
+	case b.forkFrom != 0 && seq >= b.forkFrom && v.Of < b.forkFrom:
+		kind, why = Fork, "is from before the journal had two histories"
+	case v.Acked >= v.Of:
+		why = fmt.Sprintf("was acknowledged by then: up to entry %d, says the void", v.Acked)
+	case acked >= v.Of:
+		why = fmt.Sprintf("was acknowledged by then: up to entry %d, said the lane before", acked)
+	case v.BusinessDate != date:
+		why = fmt.Sprintf("is of the business date %s, the void of %s", date, v.BusinessDate)
+	}
+	if why == "" {
+		return "", nil
+	}
+	w.Detail = fmt.Sprintf("payment %s %s. It stays charged: was the money given back, the customer has it twice", v.Payment, why)
+	return kind, nil
+}
+
+// toldAcked is up to where the terminal had said that HQ had acknowledged its entries, well before it wrote seq.
+func (j *judge) toldAcked(b *branchState, seq uint64) (acked uint64, err error) {
+	_, err = j.get(`SELECT CASE WHEN told_in <> (SELECT max(epoch) FROM hq_epoch) THEN 0
+		WHEN ?2 >= next_from THEN next_acked WHEN ?2 >= told_from THEN told_acked ELSE 0 END FROM epoch WHERE no = ?1`,
+		[]any{b.epoch, int64(seq)}, &acked)
+	return acked, err
+}
+
+// told notes what a fresh beat says of acknowledgements. It counts from afterWord entries on, so the one before it is
+// kept until then: whoever holds a till can't take the newest back with the entries right behind its last beat.
+func (t *tx) told(e *epochRow, b *wire.Beat) error {
+	hq, err := t.hqEpoch()
+	if err != nil || e.no == 0 || b.HQEpoch != hq || b.Last > math.MaxInt64-afterWord-1 {
+		return err
+	}
+	_, err = t.exec(`UPDATE epoch SET told_in = ?2,
+		told_from = CASE WHEN told_in <> ?2 THEN ?3 WHEN next_from <= ?4 THEN next_from ELSE told_from END,
+		told_acked = CASE WHEN told_in <> ?2 THEN ?5 WHEN next_from <= ?4 THEN next_acked ELSE told_acked END,
+		next_from = CASE WHEN told_in = ?2 AND next_from > ?4 THEN next_from ELSE ?3 END,
+		next_acked = CASE WHEN told_in = ?2 AND next_from > ?4 THEN next_acked ELSE ?5 END
+		WHERE no = ?1`, e.no, int64(hq), int64(b.Last+1+afterWord), int64(b.Last), int64(b.Acked))
+	return err
 }
 
 // voided finds the payment that a void takes back. A kind says why there is none.

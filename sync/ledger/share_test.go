@@ -293,7 +293,7 @@ func (r *road) believe(h ledger.Held) ledger.Judgement {
 		j.Approval = &ledger.Approval{Payment: *e.Payment, Sale: *e.Sale, Amount: f.Amount, Wallet: f.Wallet, BusinessDate: e.BusinessDate,
 			TakenAt: e.Wall, ShareUsed: f.Limits.ShareUsed, ShareCount: f.Limits.CountUsed}
 	case *payment.Voided:
-		j.Void = &ledger.Void{Payment: *e.Payment, Amount: f.Amount, Wallet: f.Wallet, Of: f.Of}
+		j.Void = &ledger.Void{Payment: *e.Payment, Amount: f.Amount, Wallet: f.Wallet, Of: f.Of, Acked: f.Acked, BusinessDate: e.BusinessDate}
 	}
 	return j
 }

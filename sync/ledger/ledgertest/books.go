@@ -188,7 +188,7 @@ func (b *Bench) Believe(h ledger.Held) ledger.Judgement {
 			j.Approval.AccountMost, j.Approval.AccountUsed = f.AccountCount.Most, f.AccountCount.Used
 		}
 	case *payment.Voided:
-		j.Void = &ledger.Void{Payment: *e.Payment, Amount: f.Amount, Wallet: f.Wallet, Of: f.Of}
+		j.Void = &ledger.Void{Payment: *e.Payment, Amount: f.Amount, Wallet: f.Wallet, Of: f.Of, Acked: f.Acked, BusinessDate: e.BusinessDate}
 	case *payment.DayClosed:
 		j.Close = &ledger.Close{BusinessDate: e.BusinessDate, FirstSeq: f.FirstSeq, Totals: f.Totals}
 	case *payment.EpochOpened:

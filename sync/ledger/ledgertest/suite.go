@@ -27,7 +27,7 @@ func Run(t *testing.T, open Open) {
 		{"Twins", testTwins}, {"TwinsWithOtherClocks", testTwinsWithOtherClocks}, {"NoTwins", testNoTwins}, {"AlarmEnds", testAlarmEnds}, {"PutBackJournal", testPutBackJournal},
 		{"Post", testPost}, {"JudgeOnce", testJudgeOnce}, {"Training", testTraining}, {"SetAside", testSetAside},
 		{"SpentTwice", testSpentTwice}, {"PaymentRepeated", testPaymentRepeated}, {"AccountDay", testAccountDay}, {"Refused", testRefused},
-		{"Void", testVoid}, {"VoidWhereverItStands", testVoidWherever}, {"VoidUnmatched", testVoidUnmatched},
+		{"Void", testVoid}, {"VoidWhereverItStands", testVoidWherever}, {"VoidUnmatched", testVoidUnmatched}, {"VoidFoul", testVoidFoul},
 		{"DayClose", testDayClose}, {"DayCloseInAFork", testDayCloseInAFork}, {"RevokedTerminal", testRevokedTerminal},
 		{"Resolve", testResolve}, {"ManyDecided", testManyDecided}, {"ResolveRefuses", testResolveRefuses}, {"ResolveSpent", testResolveSpent}, {"Lists", testLists},
 		{"Cut", testCut}, {"CutInParts", testCutInParts}, {"CutTwice", testCutTwice}, {"AfterTheCut", testAfterTheCut},
