@@ -222,7 +222,7 @@ func (j *judge) except(b *branchState, w *Judgement, kind Kind, paymentNo int64)
 // on behind where this one left it: then the journal was copied or put back.
 func (j *judge) opened(b *branchState, w *Judgement) (Kind, error) {
 	if w.Opened.Parent == 0 {
-		return "", nil
+		return j.rooted(b, w)
 	}
 	parent := int64(w.Opened.Parent)
 	if _, err := j.exec("UPDATE epoch SET parent = ? WHERE no = ?", parent, b.epoch); err != nil {
@@ -247,6 +247,23 @@ func (j *judge) opened(b *branchState, w *Judgement) (Kind, error) {
 	default:
 		return "", nil
 	}
+	_, err = j.except(b, w, EpochSibling, 0)
+	return EpochSibling, err
+}
+
+// rooted tells of an epoch that continues none, when the terminal has another such: its journal was lost and begun
+// anew, or somebody with its key writes a second one and would rather not say where it came from.
+func (j *judge) rooted(b *branchState, w *Judgement) (Kind, error) {
+	if _, err := j.exec("UPDATE epoch SET root = 1 WHERE no = ?", b.epoch); err != nil {
+		return "", err
+	}
+	var n int
+	_, err := j.get(`SELECT count(*) FROM epoch e WHERE e.terminal = ?1 AND e.no <> ?2 AND (e.root = 1 OR e.parent IS NULL
+		AND EXISTS (SELECT 1 FROM branch b WHERE b.epoch = e.no AND b.judged >= 1))`, []any{b.terminal, b.epoch}, &n)
+	if err != nil || n == 0 {
+		return "", err
+	}
+	w.Detail = "the terminal has begun a journal from nothing once more: it was lost, or there are two"
 	_, err = j.except(b, w, EpochSibling, 0)
 	return EpochSibling, err
 }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"fmt"
+	"math"
 
 	"tilld/agent/payment"
 	"tilld/sync/wire"
@@ -156,8 +157,24 @@ func (j *judge) accountDay(b *branchState, a *Approval) (over string, err error)
 			spent, a.BusinessDate, a.AccountCap, a.AccountSpent), nil
 	}
 	if a.AccountMost > 0 && count > int64(min(a.AccountMost, a.AccountUsed)) {
-		over = fmt.Sprintf("the account paid %d times at this lane on %s; allowed are %d, the lane counted %d",
-			count, a.BusinessDate, a.AccountMost, a.AccountUsed)
+		return fmt.Sprintf("the account paid %d times at this lane on %s; allowed are %d, the lane counted %d",
+			count, a.BusinessDate, a.AccountMost, a.AccountUsed), nil
 	}
-	return over, nil
+	return j.accountEpochs(b, a)
+}
+
+// accountEpochs adds up what the account spent in all epochs of the terminal on the date. A lane counts on when it begins
+// a new one, so even with the voids of the last one still on the road that is not above twice the caps; but whoever has
+// its key could begin epochs for as long as he likes, each with the caps anew.
+func (j *judge) accountEpochs(b *branchState, a *Approval) (over string, err error) {
+	var spent, count int64
+	_, err = j.get(`SELECT coalesce(sum(a.spent), 0), coalesce(sum(a.count), 0) FROM epoch e JOIN account_day a ON a.epoch = e.no
+		WHERE e.terminal = ? AND a.business_date = ? AND a.account = ? AND a.currency = ?`,
+		[]any{b.terminal, int64(a.BusinessDate), a.Account, string(a.Amount.Currency)}, &spent, &count)
+	most := int64(min(a.AccountMost, math.MaxInt32))
+	if err == nil && (spent > 2*a.AccountCap || most > 0 && count > 2*most) {
+		over = fmt.Sprintf("the account spent %d in %d payments at this terminal on %s, over several epochs of its journal; allowed are %d", spent, count,
+			a.BusinessDate, a.AccountCap)
+	}
+	return over, err
 }

@@ -188,3 +188,25 @@ func testSiblings(b *Bench) {
 	b.WantState(two, ledger.Posted)
 	b.Balance()
 }
+
+// testRoots: a terminal begins one journal from nothing; of a second one somebody is told, whichever comes first.
+func testRoots(b *Bench) {
+	l := b.Lane("s1", "1")
+	b.SendAll(l, 0)
+	if v := b.JudgeAll(); len(v) != 0 {
+		b.Fatalf("verdicts %+v", v)
+	}
+	l.NewEpoch(payment.CauseFork)
+	b.SendAll(l, 0)
+	if v := b.JudgeAll(); len(v) != 0 {
+		b.Fatalf("verdicts %+v", v)
+	}
+	l.Rewrite()
+	l.Epoch++
+	l.Rewrite()
+	s := l.Sell(b.Chain.Phone(), 10)
+	b.SendAll(l, 0)
+	b.wantVerdict(b.JudgeAll(), 1, ledger.EpochSibling)
+	b.WantState(s, ledger.Posted)
+	b.Balance()
+}

@@ -176,6 +176,35 @@ func testAccountDay(b *Bench) {
 	b.Balance()
 }
 
+// testAccountEpochs: a lane can't give an account its caps anew by beginning epochs.
+func testAccountEpochs(b *Bench) {
+	l := b.Lane("s1", "1")
+	p := b.Chain.Phone()
+	var sold []ingesttest.Sold
+	for i := range 4 {
+		if i > 0 {
+			l.NewEpoch(payment.CauseFork)
+		}
+		sold = append(sold, l.Sell(p, 30_000), l.Sell(p, 20_000)) // the certificate's cap, says the lane each time
+		b.SendAll(l, 0)
+		b.JudgeAll()
+		l.Acked()
+	}
+	for i, s := range sold {
+		want := ledger.Posted
+		if i >= 4 {
+			want = ledger.Suspended
+		}
+		b.WantState(s, want)
+	}
+	for _, x := range b.OpenExceptions() {
+		if x.Kind != ledger.OverAccount {
+			b.Errorf("exception %+v", x)
+		}
+	}
+	b.Balance()
+}
+
 // testRefused: an entry that the schema can't take refuses the transaction, and is named.
 func testRefused(b *Bench) {
 	l := b.Lane("s1", "1")

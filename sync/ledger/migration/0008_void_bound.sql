@@ -8,3 +8,6 @@ ALTER TABLE epoch ADD COLUMN told_from INTEGER NOT NULL DEFAULT 0;  -- first seq
 ALTER TABLE epoch ADD COLUMN told_acked INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE epoch ADD COLUMN next_from INTEGER NOT NULL DEFAULT 0;  -- the same of the newest beat
 ALTER TABLE epoch ADD COLUMN next_acked INTEGER NOT NULL DEFAULT 0;
+
+-- That the epoch says to continue none, as its first entry told. A terminal has one such.
+ALTER TABLE epoch ADD COLUMN root INTEGER NOT NULL DEFAULT 0 CHECK (root IN (0, 1));
