@@ -72,7 +72,7 @@ const (
 	BadCode         Kind = "bad_code"            // the code's signatures do not hold
 	UnknownIssuer   Kind = "unknown_issuer"      // certified by nobody that was trusted then
 	ClaimsDiffer    Kind = "claims_differ"       // the code is not the one that the entry speaks of
-	PolicyUnknown   Kind = "policy_unknown"      // the entry names a policy that HQ never signed
+	PolicyUnknown   Kind = "policy_unknown"      // the entry names a policy that HQ never signed, or an older one than before it
 	OverCap         Kind = "over_cap"            // above what one payment may be
 	OverAccount     Kind = "over_account_cap"    // above what the account may spend, or how often it may pay, in a day at one lane
 	OverShare       Kind = "over_share"          // above the lane's offline share

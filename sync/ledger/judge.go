@@ -136,6 +136,7 @@ type branchState struct {
 	heldFrom uint64 // 0: not revoked
 	terminal int64
 	words    uint64 // see judgeshare.go
+	policy   uint64 // the highest that an approval named
 	run      run
 	place    Dimension // entity, store, lane, terminal
 }
@@ -147,10 +148,10 @@ func (j *judge) branch(no int64) (*branchState, error) {
 	b := &branchState{no: no}
 	var id []byte
 	found, err := j.get(`SELECT b.epoch, coalesce(b.parent, 0), b.from_seq, b.judged, coalesce(e.fork_from, 0), coalesce(e.held_from, 0),
-		`+words+`, b.run_from, b.run_currency, b.run_minor, b.run_count, b.run_to,
+		`+words+`, b.policy, b.run_from, b.run_currency, b.run_minor, b.run_count, b.run_to,
 		t.no, t.entity, t.store, t.lane, t.id FROM branch b JOIN epoch e ON e.no = b.epoch JOIN terminal t ON t.no = e.terminal WHERE b.no = ?`,
 		[]any{no}, &b.epoch, &b.parent, &b.from, &b.judged, &b.forkFrom, &b.heldFrom,
-		&b.words, &b.run.from, &b.run.currency, &b.run.minor, &b.run.count, &b.run.to, &b.terminal,
+		&b.words, &b.policy, &b.run.from, &b.run.currency, &b.run.minor, &b.run.count, &b.run.to, &b.terminal,
 		&b.place.Entity, &b.place.Store, &b.place.Lane, &id)
 	if err == nil && !found {
 		err = fmt.Errorf("no history %d", no)
@@ -166,9 +167,9 @@ func (j *judge) branch(no int64) (*branchState, error) {
 
 func (j *judge) moveCursors() error {
 	for _, b := range j.branches {
-		n, err := j.exec(`UPDATE branch SET judged = ?, run_from = ?, run_currency = ?, run_minor = ?, run_count = ?, run_to = ?
+		n, err := j.exec(`UPDATE branch SET judged = ?, run_from = ?, run_currency = ?, run_minor = ?, run_count = ?, run_to = ?, policy = ?
 			WHERE no = ? AND judged = ?`, int64(b.judged), int64(b.run.from), string(b.run.currency), b.run.minor, int64(b.run.count),
-			int64(b.judged), b.no, int64(b.began))
+			int64(b.judged), int64(b.policy), b.no, int64(b.began))
 		if err != nil {
 			return err
 		}

@@ -86,6 +86,10 @@ func (j *judge) reason(b *branchState, w *Judgement, p *paymentRow, repeated boo
 		return "", err
 	}
 	short := j.share(b, w)
+	held := b.policy
+	if w.Kind == "" {
+		b.policy = max(b.policy, w.Approval.Policy)
+	}
 	seq := w.Entry.Name.Seq
 	switch {
 	case w.Kind != "":
@@ -94,6 +98,9 @@ func (j *judge) reason(b *branchState, w *Judgement, p *paymentRow, repeated boo
 		return Fork, nil
 	case b.heldFrom != 0 && seq >= b.heldFrom:
 		return TerminalRevoked, nil
+	case w.Approval.Policy < held:
+		w.Detail = fmt.Sprintf("the entry names policy %d behind one of policy %d: no lane goes back", w.Approval.Policy, held)
+		return PolicyUnknown, nil
 	case repeated:
 		return PaymentRepeated, nil
 	case spent != "":

@@ -205,6 +205,34 @@ func testAccountEpochs(b *Bench) {
 	b.Balance()
 }
 
+// testPolicyGoesBack: which policy a lane obeyed is its own word, but within a journal it never goes back.
+func testPolicyGoesBack(b *Bench) {
+	l := b.Lane("s1", "1")
+	p := b.Chain.Phone()
+	var sold []ingesttest.Sold
+	for _, version := range []uint64{1, 3, 2, 3, 1, 4} {
+		l.Policy = version
+		sold = append(sold, l.Sell(p, 10))
+	}
+	b.SendAll(l, 0)
+	b.JudgeAll()
+	for i, want := range []ledger.State{ledger.Posted, ledger.Posted, ledger.Suspended, ledger.Posted, ledger.Suspended, ledger.Posted} {
+		b.WantState(sold[i], want)
+	}
+	for _, x := range b.OpenExceptions() {
+		if x.Kind != ledger.PolicyUnknown {
+			b.Errorf("exception %+v", x)
+		}
+	}
+	l.NewEpoch(payment.CauseRestore) // of an older disk, perhaps
+	l.Policy = 2
+	s := l.Sell(p, 10)
+	b.SendAll(l, 0)
+	b.JudgeAll()
+	b.WantState(s, ledger.Posted)
+	b.Balance()
+}
+
 // testRefused: an entry that the schema can't take refuses the transaction, and is named.
 func testRefused(b *Bench) {
 	l := b.Lane("s1", "1")

@@ -11,3 +11,6 @@ ALTER TABLE epoch ADD COLUMN next_acked INTEGER NOT NULL DEFAULT 0;
 
 -- That the epoch says to continue none, as its first entry told. A terminal has one such.
 ALTER TABLE epoch ADD COLUMN root INTEGER NOT NULL DEFAULT 0 CHECK (root IN (0, 1));
+
+-- The highest policy that an approval of the history named: a lane never goes back to an older one.
+ALTER TABLE branch ADD COLUMN policy INTEGER NOT NULL DEFAULT 0;
