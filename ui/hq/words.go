@@ -3,8 +3,6 @@ package hq
 import (
 	"fmt"
 	"time"
-
-	"tilld/ui/web"
 )
 
 // What other parts of tilld say and the catalogue has words for. A word that is not here yet is shown as it
@@ -28,15 +26,6 @@ func (ExceptionList) Kinds() []string { return kinds }
 
 // FindDays is how many days back payments are looked for by the end of their identifiers.
 func (PaymentList) FindDays() int { return int(FindBack / (24 * time.Hour)) }
-
-// About is what an exception of its kind means: while it waits, with what to do; decided, with what it was.
-func (x *Exception) About(lang string) string {
-	about := web.Word(lang, "hq.about."+x.Kind, "")
-	if x.Open() {
-		return about
-	}
-	return web.Word(lang, "hq.was."+x.Kind, about)
-}
 
 // WorstList is the overview's part of the list of terminals.
 func (o Overview) WorstList() TerminalList {
