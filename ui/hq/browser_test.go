@@ -166,6 +166,9 @@ func TestEveryPageFits(t *testing.T) {
 				b.Await(fmt.Sprintf(`document.documentElement.lang === %q && document.querySelectorAll("[data-chart]").length <= document.querySelectorAll("canvas").length`, lang))
 				b.Fits(false)
 				b.Legible()
+				if got := b.Eval(`[...document.querySelectorAll("td[title]")].filter(e => e.clientHeight > 2 * parseFloat(getComputedStyle(e).lineHeight)).length + ""`); name == "payments" && got != "0" {
+					t.Errorf("in %s at %d %s times break over lines", lang, size[0], got)
+				}
 				b.Picture(fmt.Sprintf("hq-%s-%s-%d", name, lang, size[0]))
 			}
 		}

@@ -238,9 +238,9 @@ func busy() *desk {
 	for h := range 13 {
 		day.Labels, day.Sums = append(day.Labels, fmt.Sprintf("%02d", h)), append(day.Sums, int64(h*h*1370))
 	}
-	batch := Batch{ID: id('B', 1), Wallet: "house", SettlementDate: 20261121, Number: 1, HQEpoch: 1795316400000, Cause: "day",
+	batch := Batch{ID: id('B', 1), Wallet: "house", SettlementDate: 20261121, Number: 1, Cause: "day",
 		Count: 1203, Sum: yen(1842370), Hash: []byte{0x5e, 0x77, 0x1e, 0xd0, 0x12, 0x34, 0x56, 0x78}, Missing: 2, DayOpen: 1}
-	empty := Batch{ID: id('B', 2), Wallet: "guest", SettlementDate: 20261121, Number: 1, HQEpoch: 1795316400000, Cause: "day", Sum: yen(0), Hash: make([]byte, 8), DayOpen: 2}
+	empty := Batch{ID: id('B', 2), Wallet: "guest", SettlementDate: 20261121, Number: 1, Cause: "day", Sum: yen(0), Hash: make([]byte, 8), DayOpen: 2}
 	twice := Exception{ID: id('X', 1), Kind: "code_spent_twice", Owner: "issuer-disputes", Store: "S0001", Lane: "L02",
 		Entry: wire.Name{Terminal: id('T', 2), Epoch: 0xa1b2c3d4e5f60718, Seq: 41}, Payment: id('P', 2), Amount: yen(900), Detail: "the code paid for " + id('P', 1).String() + " first", Opened: noon}
 	alarm := Exception{ID: id('X', 2), Kind: "epoch_forked", Owner: OwnerOperations, Store: "S0002", Lane: "L01", Entry: wire.Name{Seq: 7}, Detail: "history 2 of the epoch begins here", Opened: noon}

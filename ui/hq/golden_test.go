@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -42,6 +43,30 @@ func TestGolden(t *testing.T) {
 					t.Errorf("%s in %s shows a key that the catalogue lacks: %s", s.name, lang, bad)
 				}
 				webtest.Golden(t, *update, fmt.Sprintf("%s-%s.%s.html", s.name, name, lang), got.Bytes())
+			}
+		}
+	}
+}
+
+// TestColumnsHaveNames: no table has two columns of the same name.
+func TestColumnsHaveNames(t *testing.T) {
+	head, cell := regexp.MustCompile(`(?s)<thead>.*?</thead>`), regexp.MustCompile(`<th[^>]*>(.*?)</th>`)
+	files, err := filepath.Glob("testdata/*-busy.*.html")
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		page, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range head.FindAll(page, -1) {
+			seen := map[string]bool{}
+			for _, name := range cell.FindAllStringSubmatch(string(row), -1) {
+				if name[1] == "" || seen[name[1]] {
+					t.Errorf("%s has two columns %q", file, name[1])
+				}
+				seen[name[1]] = true
 			}
 		}
 	}

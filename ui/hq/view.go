@@ -160,7 +160,6 @@ type Batch struct {
 	Wallet         string
 	SettlementDate payment.Date
 	Number         uint32
-	HQEpoch        uint64
 	Cause          string // day, part, now
 	Count          uint64
 	Sum            payment.Money

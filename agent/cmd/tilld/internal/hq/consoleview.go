@@ -80,7 +80,7 @@ func viewException(x *ledger.Exception) pages.Exception {
 
 func viewBatch(b *ledger.BatchRef, lacks laneCount) pages.Batch {
 	return pages.Batch{
-		ID: b.ID, Wallet: b.Wallet, SettlementDate: b.SettlementDate, Number: b.Number, HQEpoch: b.HQEpoch, Cause: string(b.Cause),
+		ID: b.ID, Wallet: b.Wallet, SettlementDate: b.SettlementDate, Number: b.Number, Cause: string(b.Cause),
 		Count: b.Count, Sum: payment.Of(b.Sum, b.Currency), Hash: b.Root[:], Missing: lacks.missing, DayOpen: lacks.open,
 	}
 }
