@@ -158,7 +158,9 @@ func views() map[string]View {
 		"paid-surplus": with(func(v *View) {
 			v.State, v.Amount, v.Wallet, v.Payment, v.Surplus = Paid, amount, "house", fixed, true
 		}),
-		"refused": with(func(v *View) { v.State, v.Amount, v.Reason = Refused, amount, payment.CodeUsed }),
+		"refused":          with(func(v *View) { v.State, v.Amount, v.Reason = Refused, amount, payment.CodeUsed }),
+		"refused-much":     with(func(v *View) { v.State, v.Amount, v.Reason = Refused, amount, payment.OverPaymentCap }),
+		"refused-much-pos": with(func(v *View) { v.State, v.Amount, v.Reason, v.FromPOS = Refused, amount, payment.OverPaymentCap, true }),
 		"offline": with(func(v *View) {
 			v.Online, v.Works, v.Risk, v.Unsent, v.State, v.Amount = false, Small, Raised, 23, Waiting, amount
 		}),
