@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
 
 	"tilld/agent/payment"
 	"tilld/ui/web"
@@ -136,14 +137,17 @@ func (p *Page) void(r *http.Request) error {
 		return payment.Errorf(payment.Invalid, op, "%w", err)
 	}
 	who := strings.TrimSpace(r.FormValue("supervisor"))
-	if who == "" || len(who) > 64 {
-		return payment.Errorf(payment.Invalid, op, "the supervisor's name is missing or too long")
+	if len(who) > 64 || !strings.ContainsFunc(who, unicode.IsLetter) { // a PIN in the wrong field is not journalled as a name
+		return payment.Errorf(payment.Invalid, op, "the manager's name is missing, too long or no name")
 	}
 	if err := p.pin.Check(r.FormValue("pin")); err != nil {
 		return err
 	}
 	return p.lane.Void(r.Context(), id, who)
 }
+
+// sentWords are the catalogue's.
+var sentWords = map[Sent]string{SentAll: "cashier.sent.all", SentSome: "cashier.sent.some", Unheard: "cashier.sent.none"}
 
 // send answers with what came of it, in words.
 func (p *Page) send(w http.ResponseWriter, r *http.Request) {
@@ -153,7 +157,7 @@ func (p *Page) send(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	_, _ = io.WriteString(w, web.Text(p.lang(r), "cashier.sent."+string(sent))) // a page that is gone needs no answer
+	_, _ = io.WriteString(w, web.Text(p.lang(r), sentWords[sent])) // a page that is gone needs no answer
 }
 
 func (p *Page) do(what string, act func(*http.Request) error) http.HandlerFunc {

@@ -315,6 +315,45 @@ func TestVoidNeedsThePINAndTriesAreLimited(t *testing.T) {
 	}
 }
 
+// TestAPINIsNoName: the PIN typed into the field where all can read it is not taken for a name, costs no try, and does
+// not stay there.
+func TestAPINIsNoName(t *testing.T) {
+	l := newTill()
+	srv, _ := serve(t, l)
+	id, err := ids.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for who, want := range map[string]int{
+		"482915": http.StatusUnprocessableEntity, " 482 915 ": http.StatusUnprocessableEntity, "４８２９１５": http.StatusUnprocessableEntity, "-": http.StatusUnprocessableEntity,
+		"": http.StatusUnprocessableEntity, "Abe": http.StatusNoContent, "安倍": http.StatusNoContent, "Abe 2": http.StatusNoContent,
+	} {
+		resp, err := srv.Client().PostForm(srv.URL+"/void", url.Values{"payment": {id.String()}, "supervisor": {who}, "pin": {"482915"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("%q: %s", who, resp.Status)
+		}
+	}
+	if strings.Contains(l.called(), "482") || strings.Count(l.called(), "void") != 3 {
+		t.Errorf("the lane was asked %q", l.called())
+	}
+	l.list([]Row{{At: noon, Payment: id, Amount: payment.Of(700, "JPY"), Wallet: "house", State: AtLane, Voidable: true}})
+	b := webtest.New(t, 1024, 768)
+	b.Open(srv.URL + "/today")
+	b.Await(`document.querySelector("#void-0") !== null`)
+	b.Focus("#void-0")
+	b.Type(webtest.Enter)
+	b.Await(`document.activeElement.name === "supervisor"`)
+	b.WantText("Manager's name", "Manager's PIN")
+	b.Type("482915" + webtest.Tab + "482915" + webtest.Enter)
+	b.Await(`document.querySelector("dialog [role=alert]").textContent.includes("in letters") && document.activeElement.name === "supervisor" && document.activeElement.value === ""`)
+	b.Fits(false)
+	b.Picture("cashier-void-pin-1024")
+}
+
 func TestSaleByKeyboardAlone(t *testing.T) {
 	l := newTill()
 	srv, _ := serve(t, l)

@@ -112,7 +112,9 @@ document.addEventListener("submit", async (e) => {
     if (form.dataset.asking) say("");
     if (message) message.textContent = err.message;
     sound("again");
-    form.querySelector("input:not([type=hidden])")?.select();
+    const first = form.querySelector("input:not([type=hidden])");
+    if (first?.matches("[data-letters]") && !/\p{L}/u.test(first.value)) first.value = ""; // a PIN, most likely, for all to see
+    first?.select();
   }
 });
 
