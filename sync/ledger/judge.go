@@ -135,6 +135,7 @@ type branchState struct {
 	forkFrom uint64 // 0: not forked
 	heldFrom uint64 // 0: not revoked
 	terminal int64
+	epochs   int    // of the terminal
 	words    uint64 // see judgeshare.go
 	policy   uint64 // the highest that an approval named
 	run      run
@@ -149,9 +150,9 @@ func (j *judge) branch(no int64) (*branchState, error) {
 	var id []byte
 	found, err := j.get(`SELECT b.epoch, coalesce(b.parent, 0), b.from_seq, b.judged, coalesce(e.fork_from, 0), coalesce(e.held_from, 0),
 		`+words+`, b.policy, b.run_from, b.run_currency, b.run_minor, b.run_count, b.run_to,
-		t.no, t.entity, t.store, t.lane, t.id FROM branch b JOIN epoch e ON e.no = b.epoch JOIN terminal t ON t.no = e.terminal WHERE b.no = ?`,
+		t.no, (SELECT count(*) FROM epoch x WHERE x.terminal = t.no), t.entity, t.store, t.lane, t.id FROM branch b JOIN epoch e ON e.no = b.epoch JOIN terminal t ON t.no = e.terminal WHERE b.no = ?`,
 		[]any{no}, &b.epoch, &b.parent, &b.from, &b.judged, &b.forkFrom, &b.heldFrom,
-		&b.words, &b.policy, &b.run.from, &b.run.currency, &b.run.minor, &b.run.count, &b.run.to, &b.terminal,
+		&b.words, &b.policy, &b.run.from, &b.run.currency, &b.run.minor, &b.run.count, &b.run.to, &b.terminal, &b.epochs,
 		&b.place.Entity, &b.place.Store, &b.place.Lane, &id)
 	if err == nil && !found {
 		err = fmt.Errorf("no history %d", no)
