@@ -86,7 +86,7 @@ var forms = map[string]struct {
 func (p *Page) download(w http.ResponseWriter, r *http.Request) {
 	file, known := forms[r.PathValue("file")]
 	if !known {
-		http.NotFound(w, r)
+		p.nowhere(w, r)
 		return
 	}
 	_, err := p.person(r, p.Sessions.Who)

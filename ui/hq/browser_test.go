@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"tilld/agent/payment"
 	"tilld/ui/web"
 	"tilld/ui/web/webtest"
 )
@@ -79,10 +80,10 @@ func TestEscapeLeavesAnyField(t *testing.T) {
 	arrive(b, "/hq/payments")
 	b.Type("s" + "S0001" + webtest.Escape)
 	b.Await(`document.activeElement.name === "store" && document.activeElement.value === ""`)
-	for range 4 { // to the calendar inside the date
-		b.Type(webtest.Tab)
-		b.Await(`document.activeElement.name === "date"`)
-	}
+	b.Type(webtest.Tab)
+	b.Await(`document.activeElement.name === "date"`)
+	b.Type("2026" + webtest.Escape)
+	b.Await(`document.activeElement.name === "date" && document.activeElement.value === ""`)
 	b.Type(webtest.Escape + "5")
 	arrive(b, "/hq/exceptions")
 	b.Type("/")
@@ -160,7 +161,7 @@ func TestEveryPageFits(t *testing.T) {
 			b.Await(fmt.Sprintf(`fetch("/lang", {method: "POST", body: new URLSearchParams({lang: %q})}).then(r => r.ok)`, lang))
 			for name, path := range map[string]string{
 				"overview": "/hq", "terminals": "/hq/terminals", "payments": "/hq/payments", "payment": "/hq/payments/" + id('P', 1).String(),
-				"found": "/hq/payments?end=000001", "batches": "/hq/batches", "batch": "/hq/batches/" + id('B', 1).String(), "exceptions": "/hq/exceptions", "problem": "/hq/payments/x",
+				"found": "/hq/payments?end=000001", "batches": "/hq/batches", "batch": "/hq/batches/" + id('B', 1).String(), "exceptions": "/hq/exceptions", "problem": "/hq/payments/x", "nowhere": "/hq/nowhere",
 			} {
 				b.Open(at.srv.URL + path)
 				b.Await(fmt.Sprintf(`document.documentElement.lang === %q && document.querySelectorAll("[data-chart]").length <= document.querySelectorAll("canvas").length`, lang))
@@ -171,6 +172,25 @@ func TestEveryPageFits(t *testing.T) {
 				}
 				b.Picture(fmt.Sprintf("hq-%s-%s-%d", name, lang, size[0]))
 			}
+		}
+	}
+}
+
+// TestAnOrdinaryDayFits: where nothing is wrong, the whole overview is on one small screen.
+func TestAnOrdinaryDayFits(t *testing.T) {
+	d := busy()
+	o := &d.overview
+	o.Heard, o.Behind, o.Forked, o.Worst, o.Unjudged, o.Open, o.OpenMoney = o.Terminals, 0, 0, nil, 0, 1, []payment.Money{yen(900)}
+	at := newBench(t, d)
+	b := webtest.New(t, 1024, 768)
+	signIn(b, at, "finance")
+	for _, lang := range web.Langs {
+		b.Await(fmt.Sprintf(`fetch("/lang", {method: "POST", body: new URLSearchParams({lang: %q})}).then(r => r.ok)`, lang))
+		b.Open(at.srv.URL + "/hq")
+		b.Await(fmt.Sprintf(`document.documentElement.lang === %q && document.querySelector("canvas") !== null`, lang))
+		b.Picture("hq-ordinary-" + lang + "-1024")
+		if got := b.Eval(`Math.max(0, document.documentElement.scrollHeight - innerHeight)`); got != "0" {
+			t.Errorf("%s: the overview is %s px too high", lang, got)
 		}
 	}
 }

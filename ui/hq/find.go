@@ -57,6 +57,12 @@ func (p *Page) found(r *http.Request, text string) (string, error) {
 // typedID reads an identifier, or a part of one, as people type and paste it: in any case and width, with hyphens and
 // blanks, and with the letters that the alphabet of identifiers leaves out for the digits that they look like.
 func typedID(text string) string {
+	return strings.NewReplacer("O", "0", "I", "1", "L", "1").Replace(strings.ToUpper(narrow(text)))
+}
+
+// narrow is a short text without hyphens, blanks and dots, in the width that machines write; one that is longer than
+// any field is empty.
+func narrow(text string) string {
 	if len(text) > maxField {
 		return ""
 	}
@@ -64,13 +70,8 @@ func typedID(text string) string {
 		if r >= '！' && r <= '～' { // as Japanese keyboards write them
 			r -= '！' - '!'
 		}
-		switch r = unicode.ToUpper(r); {
-		case unicode.IsSpace(r) || unicode.Is(unicode.Pd, r) || r == 'ー' || r == '…':
+		if unicode.IsSpace(r) || unicode.Is(unicode.Pd, r) || r == 'ー' || r == '…' {
 			return -1
-		case r == 'O':
-			return '0'
-		case r == 'I' || r == 'L':
-			return '1'
 		}
 		return r
 	}, text)

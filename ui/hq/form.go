@@ -46,10 +46,15 @@ func (f *form) one(name string, of ...string) string {
 	return text
 }
 
+// date is a date with the year first, with hyphens, strokes or nothing between its parts, in any width. A date field of
+// the browser's own would show its own order, whatever language the page is in.
 func (f *form) date(name string) payment.Date {
-	text := f.in.Get(name)
+	text := strings.ReplaceAll(narrow(f.in.Get(name)), "/", "")
 	if text == "" {
 		return 0
+	}
+	if len(text) == 8 {
+		text = text[:4] + "-" + text[4:6] + "-" + text[6:]
 	}
 	d, err := payment.ParseDate(text)
 	if err != nil || d.Validate() != nil {

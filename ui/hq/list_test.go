@@ -7,8 +7,10 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"tilld/agent/payment"
+	"tilld/ui/web"
 )
 
 func TestFiltersReachTheOffice(t *testing.T) {
@@ -23,6 +25,8 @@ func TestFiltersReachTheOffice(t *testing.T) {
 		{"/hq/terminals?store=+S0001+&only=behind", "terminals {Store:S0001 Only:behind After: Limit:50}", true},
 		{"/hq/terminals?after=t5", "terminals {Store: Only: After:t5 Limit:50}", false},
 		{"/hq/payments?state=suspense&store=S1&wallet=house&date=2026-11-22&after=p4", "payments {State:suspense Store:S1 Wallet:house Date:2026-11-22 End: After:p4 Limit:50}", false},
+		{"/hq/payments?date=2026%2F11%2F22&after=p", "payments {State: Store: Wallet: Date:2026-11-22 End: After:p Limit:50}", false},
+		{"/hq/payments?date=+２０２６１１２２&after=p", "payments {State: Store: Wallet: Date:2026-11-22 End: After:p Limit:50}", false},
 		{"/hq/batches?wallet=house&date=2026-11-21&after=b", "batches {Wallet:house Date:2026-11-21 After:b Limit:50}", false},
 		{"/hq/exceptions", "exceptions {State:open Kind: Owner: Terminal:00000000000000000000000000 Payment:00000000000000000000000000 After: Limit:50}", true},
 		{"/hq/exceptions?state=&kind=fork&owner=risk&after=x", "exceptions {State: Kind:fork Owner:risk Terminal:00000000000000000000000000 Payment:00000000000000000000000000 After:x Limit:50}", false},
@@ -46,7 +50,7 @@ func TestFiltersRefuse(t *testing.T) {
 	c.signIn("read")
 	long := strings.Repeat("x", maxField+1)
 	for _, path := range []string{
-		"/hq/terminals?only=all", "/hq/terminals?store=" + long, "/hq/payments?state=paid", "/hq/payments?date=22.11.2026",
+		"/hq/terminals?only=all", "/hq/terminals?store=" + long, "/hq/payments?state=paid", "/hq/payments?date=22.11.2026", "/hq/payments?date=22112026", "/hq/payments?date=11/22/2026", "/hq/payments?date=2026-13-01", "/hq/payments?date=2026-1-2",
 		"/hq/payments?date=0001-01-01", "/hq/batches?date=x", "/hq/exceptions?state=closed", "/hq/exceptions?terminal=T2", "/hq/exceptions?payment=x", "/hq/payments?after=" + long,
 		"/hq/payments/x", "/hq/batches/x", "/hq/batches/" + id('B', 1).String() + "?from=-1", "/hq/find?id=4901234567894", "/hq/find",
 	} {
@@ -222,4 +226,34 @@ func FuzzQuery(f *testing.F) {
 			t.Errorf("%q: %v, and the office was asked %q", query, err, asked)
 		}
 	})
+}
+
+// TestNowhere: an address that leads to nothing says so, with the status, and leads home; signed in or not.
+func TestNowhere(t *testing.T) {
+	c := newBench(t, busy()).client(t)
+	for range 2 {
+		for _, path := range []string{"/hq/lanes", "/favicon.ico", "/nowhere", "/hq/batches/" + id('B', 1).String() + "/batch.xml"} {
+			status, head, body := c.do("GET", path, nil)
+			if status != 404 || !strings.HasPrefix(head.Get("Content-Type"), "text/html") || !strings.Contains(body, "There is no such page") || !strings.Contains(body, `href="/hq"`) {
+				t.Errorf("%s: %d %s %s", path, status, head.Get("Content-Type"), body)
+			}
+		}
+		c.signIn("read")
+	}
+}
+
+func TestAgo(t *testing.T) {
+	for silent, want := range map[time.Duration]string{
+		0: "now", 29 * time.Second: "now", 30 * time.Second: "1 min", 60*time.Second - 1: "1 min", 60 * time.Second: "1 min", 89 * time.Second: "1 min",
+		90 * time.Second: "2 min", 59*time.Minute + 40*time.Second: "1 h", 119 * time.Minute: "1 h",
+	} {
+		lane := Terminal{Silent: silent}
+		got := web.Span("en", lane.Ago())
+		if lane.JustNow() {
+			got = "now"
+		}
+		if got != want {
+			t.Errorf("heard %v ago: %s, want %s", silent, got, want)
+		}
+	}
 }

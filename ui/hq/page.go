@@ -53,7 +53,8 @@ func New(c Config) (*Page, error) {
 	return &Page{Config: c, pages: pages, tries: newTries(c.Now)}, nil
 }
 
-// Register adds the console's routes: /hq and all below, / which leads there, and /lang. The assets are the
+// Register adds the console's routes: /hq and all below, / which leads there, /lang, and a page that says so for every
+// other address that nobody else answers. The assets are the
 // server's to add (web.Assets).
 func (p *Page) Register(mux *http.ServeMux) {
 	mux.Handle("GET /{$}", http.RedirectHandler("/hq", http.StatusSeeOther))
@@ -71,6 +72,7 @@ func (p *Page) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /hq/batches/{id}/{file}", p.download)
 	mux.HandleFunc("POST /hq/decide", p.act(p.decide))
 	mux.HandleFunc("POST /hq/cut", p.act(p.cut))
+	mux.HandleFunc("GET /", p.nowhere)
 }
 
 // view is what every template of the console gets.
@@ -100,6 +102,11 @@ func (p *Page) show(s *sheet) http.HandlerFunc {
 		}
 		p.page(w, r, http.StatusOK, s.title, s.name, v)
 	}
+}
+
+// nowhere answers for an address that leads to nothing, to anybody.
+func (p *Page) nowhere(w http.ResponseWriter, r *http.Request) {
+	p.page(w, r, http.StatusNotFound, "hq.title", "nowhere", nil)
 }
 
 func (p *Page) page(w http.ResponseWriter, r *http.Request, status int, title, name string, data any) {

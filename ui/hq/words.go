@@ -46,9 +46,17 @@ func (t Terminal) Fine() bool {
 	return t.Revoked == "" && !t.Forked && !t.Twice && len(t.Gaps) == 0 && len(t.Gone) == 0 && t.Behind == 0 && t.Waiting == 0 && t.Exceptions == 0 && !t.LastSeen.IsZero()
 }
 
-// JustNow says that the terminal was heard within the last seconds: counting them would only make the page
+// JustNow says that the terminal was heard less than half a minute ago: counting seconds would only make the page
 // flicker.
-func (t Terminal) JustNow() bool { return t.Silent < time.Minute }
+func (t Terminal) JustNow() bool { return t.Ago() == 0 }
+
+// Ago is how long ago the terminal was heard, to the nearest minute within an hour.
+func (t Terminal) Ago() time.Duration {
+	if t.Silent < time.Hour {
+		return t.Silent.Round(time.Minute)
+	}
+	return t.Silent
+}
 
 // Name is the end of the epoch's number, enough to tell two apart.
 func (g Gap) Name() string { return fmt.Sprintf("%06x", g.Epoch&0xffffff) }

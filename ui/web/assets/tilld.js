@@ -80,11 +80,8 @@ document.addEventListener("keydown", (e) => {
 // leave is what Esc does in a field when it has no other meaning: a field with something typed is emptied, one
 // without is left, so that the page's own keys work again. The amount is never left: the next digit belongs to it.
 function leave(el) {
-  if (el.matches("input:not([type=date])") && el.value) el.value = "";
+  if (el.matches("input") && el.value) el.value = "";
   else if (el.id !== "amount") el.blur();
-  if (document.activeElement !== el || el.type !== "date") return;
-  document.body.tabIndex = -1; // Chromium leaves the calendar's key inside a date by no other way
-  document.body.focus();
 }
 
 function typing() {
