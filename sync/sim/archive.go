@@ -29,6 +29,7 @@ func (s *shelf) step(string, string) error {
 		return errShelf
 	}
 	if s.bad != nil {
+		s.failed = true
 		return s.bad
 	}
 	if s.fault == "" {
