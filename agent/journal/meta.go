@@ -14,6 +14,7 @@ const (
 	metaTerminal = "terminal"
 	metaAnchor   = "clock-anchor"
 	metaBeat     = "beat-count"
+	metaStanding = "standing"
 	metaSecond   = "second-medium"
 
 	// Business dates, as numbers: retention has taken away what is older.
@@ -71,9 +72,13 @@ func (j *Journal) locked(ctx context.Context, fn func(context.Context, *store) e
 
 // ClockAnchor gives what SetClockAnchor kept last, nil when nothing. What it means is agent/clock's.
 func (j *Journal) ClockAnchor(ctx context.Context) ([]byte, error) {
+	return j.readMeta(ctx, metaAnchor)
+}
+
+func (j *Journal) readMeta(ctx context.Context, key string) ([]byte, error) {
 	var v []byte
 	err := j.read(ctx, func(ctx context.Context, db *sql.DB) error {
-		err := db.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = ?`, metaAnchor).Scan(&v)
+		err := db.QueryRowContext(ctx, `SELECT value FROM meta WHERE key = ?`, key).Scan(&v)
 		if isNoRows(err) {
 			return nil
 		}
@@ -85,6 +90,14 @@ func (j *Journal) ClockAnchor(ctx context.Context) ([]byte, error) {
 // SetClockAnchor keeps the last HQ-signed time over a restart.
 func (j *Journal) SetClockAnchor(ctx context.Context, raw []byte) error {
 	return j.locked(ctx, func(ctx context.Context, s *store) error { return s.setMeta(ctx, metaAnchor, orEmpty(raw)) })
+}
+
+// Standing gives what SetStanding kept last, nil when nothing. What it means is the lane's.
+func (j *Journal) Standing(ctx context.Context) ([]byte, error) { return j.readMeta(ctx, metaStanding) }
+
+// SetStanding keeps what HQ has said of this terminal itself over a restart.
+func (j *Journal) SetStanding(ctx context.Context, raw []byte) error {
+	return j.locked(ctx, func(ctx context.Context, s *store) error { return s.setMeta(ctx, metaStanding, orEmpty(raw)) })
 }
 
 // NextBeat numbers a beat: the larger of the wall clock in milliseconds and the last number plus one, so

@@ -9,6 +9,7 @@ import (
 	"tilld/agent/paycode/signed"
 	"tilld/agent/payment"
 	"tilld/agent/policy"
+	"tilld/sync/wire"
 )
 
 // codeAt is a fresh code by a phone whose clock is off.
@@ -77,5 +78,40 @@ func TestEntryHasTheTimeOfItsDecision(t *testing.T) {
 	r.ok(err)
 	if age := time.UnixMilli(list[0].Wall).Sub(start); age > time.Minute {
 		t.Errorf("taken by a code of %v, says the entry; the policy takes them for a minute", age)
+	}
+}
+
+// TestRevokedStays: a lane that HQ has revoked does not sell because it was started anew with the line cut, nor because
+// somebody brings an older word of HQ again. That of a later life of HQ's books counts.
+func TestRevokedStays(t *testing.T) {
+	r := newRig(t, nil)
+	p := r.phone(1)
+	refused := func(when string) {
+		t.Helper()
+		s := r.sale(500)
+		if v := r.scan(p.code()); v.Phase != checkout.Refused || v.Answer.Reason != payment.TerminalRevoked || !v.Revoked {
+			t.Errorf("%s: %s, %v", when, v.Phase, v.Answer.Reason)
+		}
+		_, err := r.lane.CancelSale(t.Context(), s.ID)
+		r.ok(err)
+	}
+	said := func(hq uint64, revoked bool) { r.lane.Acked(t.Context(), &wire.Ack{HQEpoch: hq, Revoked: revoked}) }
+	said(5, false)
+	said(5, true)
+	refused("told")
+	said(5, false)
+	said(4, false)
+	refused("an older word came again")
+	r.restart()
+	refused("the program was started anew")
+	said(5, false)
+	refused("an older word came again behind that")
+	r.bootID, r.booted = "boot-2", r.time()
+	r.restart()
+	refused("the machine was started anew")
+	said(6, false)
+	r.sale(500)
+	if v := r.scan(p.code()); v.Phase != checkout.Paid {
+		t.Errorf("HQ has said otherwise: %s, %v", v.Phase, v.Answer.Reason)
 	}
 }

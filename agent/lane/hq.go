@@ -2,6 +2,7 @@ package lane
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"time"
 
@@ -62,13 +63,55 @@ func (l *Lane) Policy(ctx context.Context, sealed []byte) error {
 	})
 }
 
+// standing is whether HQ lets this terminal sell. Within one life of HQ's books a revocation is for good: an answer that
+// says otherwise is an older one, brought again.
+type standing struct {
+	HQEpoch uint64 `json:"hq_epoch"`
+	Revoked bool   `json:"revoked"`
+}
+
+func (s standing) with(a *wire.Ack) standing {
+	switch {
+	case a.HQEpoch < s.HQEpoch:
+		return s
+	case a.HQEpoch == s.HQEpoch:
+		s.Revoked = s.Revoked || a.Revoked
+		return s
+	}
+	return standing{a.HQEpoch, a.Revoked}
+}
+
 // Acked is told of each acknowledgement that was taken.
 func (l *Lane) Acked(ctx context.Context, a *wire.Ack) {
-	run := func(context.Context) error { l.revoked, l.twice = a.Revoked, a.Twice; return nil }
+	run := func(ctx context.Context) error { return l.hear(ctx, a) }
 	err := l.hand(ctx, job{ctx: ctx, run: run, quiet: true, done: make(chan error, 1)})
 	if err != nil && ctx.Err() == nil {
 		l.cfg.Log.Error("an acknowledgement was not dealt with", "error", err)
 	}
+}
+
+// hear notes what an acknowledgement says of this terminal. That it may not sell is kept, for a lane that is started
+// anew without HQ would sell on.
+func (l *Lane) hear(ctx context.Context, a *wire.Ack) error {
+	was := l.standing
+	l.standing, l.twice = was.with(a), a.Twice
+	if was.Revoked == l.standing.Revoked {
+		return nil
+	}
+	raw, err := json.Marshal(l.standing)
+	if err == nil {
+		err = l.cfg.Journal.SetStanding(ctx, raw)
+	}
+	return err
+}
+
+// recallStanding reads what hear has kept.
+func (l *Lane) recallStanding(ctx context.Context) error {
+	raw, err := l.cfg.Journal.Standing(ctx)
+	if err == nil && len(raw) > 0 {
+		err = json.Unmarshal(raw, &l.standing)
+	}
+	return err
 }
 
 // Forked begins a new epoch when HQ holds another history of the present one: the lane sells on. That its

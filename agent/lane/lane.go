@@ -68,7 +68,7 @@ type Lane struct {
 	state    checkout.State
 	shown    shown
 	figures  figures
-	revoked  bool
+	standing standing
 	twice    bool
 	stopped  bool
 	reopenAt time.Time
@@ -107,6 +107,9 @@ func New(ctx context.Context, cfg Config) (*Lane, error) {
 		return nil, err
 	}
 	if err := l.recallFork(ctx); err != nil {
+		return nil, err
+	}
+	if err := l.recallStanding(ctx); err != nil {
 		return nil, err
 	}
 	l.refresh(ctx)

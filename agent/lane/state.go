@@ -109,7 +109,7 @@ func (l *Lane) context() checkout.Context {
 		Now: checkout.Now{
 			Time: r.Now, Trusted: r.Trust != clock.Untrusted, Restarted: r.Trust == clock.Restarted, Age: r.Age, EntryAge: r.EntryAge(), Boot: r.Boot,
 		},
-		Place: place, Bundle: bundle, Stopped: l.cfg.Journal.Stopped() != nil, Revoked: l.revoked,
+		Place: place, Bundle: bundle, Stopped: l.cfg.Journal.Stopped() != nil, Revoked: l.standing.Revoked,
 	}
 }
 

@@ -171,7 +171,7 @@ func (l *Lane) refresh(ctx context.Context) {
 		Place: c.Place, Day: l.state.Day, NextRoll: l.nextRoll(c.Place),
 		Phase: l.state.Phase, Sale: l.state.Sale, Answer: l.shown.answer, Cleared: l.shown.done, FromPOS: l.shown.fromPOS,
 		Notice: l.shown.notice, NoticeNo: l.shown.number,
-		Tier: tier, Blocked: why, Stopped: l.cfg.Journal.Stopped(), Room: l.room, Revoked: l.revoked, Twice: l.twice, Policy: c.Bundle.PolicyVersion(),
+		Tier: tier, Blocked: why, Stopped: l.cfg.Journal.Stopped(), Room: l.room, Revoked: l.standing.Revoked, Twice: l.twice, Policy: c.Bundle.PolicyVersion(),
 		UsedSum: l.figures.known.ExposureSum, UsedCount: l.figures.known.ExposureCount,
 		LastContact: r.Age, Ever: r.Ever, Stats: l.figures.stats,
 	}
