@@ -34,24 +34,38 @@ func (g *Ingest) verify(ctx context.Context, n int) error {
 		if err != nil {
 			return err
 		}
-		it, err := g.check(ctx, m)
-		if err != nil {
+		if !m.quick { // what its terminal sent before it by the express queue goes first
+			for range len(g.express.inbox[n]) {
+				if err := g.verifyOne(ctx, <-g.express.inbox[n]); err != nil {
+					return err
+				}
+			}
+		}
+		if err := g.verifyOne(ctx, m); err != nil {
 			return err
-		}
-		if it == nil {
-			g.express.past(m.terminal, m.quick)
-			continue
-		}
-		if it.quick = m.quick; it.urgent() {
-			g.express.saw()
-		}
-		if err := g.forward(ctx, it); err != nil {
-			return err
-		}
-		if it.arrival != nil && len(it.arrival.Hashes) >= drainBatch {
-			g.breath.take()
 		}
 	}
+}
+
+func (g *Ingest) verifyOne(ctx context.Context, m message) error {
+	it, err := g.check(ctx, m)
+	if err != nil {
+		return err
+	}
+	if it == nil {
+		g.express.past(m.terminal, m.quick)
+		return nil
+	}
+	if it.quick = m.quick; it.urgent() {
+		g.express.saw()
+	}
+	if err := g.forward(ctx, it); err != nil {
+		return err
+	}
+	if it.arrival != nil && len(it.arrival.Hashes) >= drainBatch {
+		g.breath.take()
+	}
+	return nil
 }
 
 // forward hands an item to the writer. Behind a change of key it waits for the commit, for the terminal's next
