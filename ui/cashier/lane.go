@@ -87,7 +87,7 @@ type View struct {
 	Risk         Risk
 	Twice        bool // this lane's journal exists twice
 	Lost         bool // HQ has lost what it had acknowledged
-	Unsent       int  // entries that HQ has not got
+	Unsent       int  // payments that HQ has not got
 	Uncompleted  int  // sales paid, and not completed by the POS; practice left out
 }
 

@@ -47,6 +47,7 @@ type Board struct {
 	RiskCount, ShareCount uint64
 	FullLeft, SmallLeft   time.Duration // of the offline right, if HQ stayed silent; zero: over
 	Unsent                int           // entries
+	UnsentCount           uint64        // payments in them
 	UnsentSum             payment.Money // approved in them
 
 	Held []Held // what waits for HQ's decision first

@@ -50,7 +50,7 @@ func busy() Board {
 		Wallets: []Wallet{{"house", 118, 2, yen(184300), yen(1900), yen(182400)}, {"guest", 3, 0, yen(4100), yen(0), yen(4100)}},
 		AtRisk:  yen(31200), Share: yen(50000), RiskCount: 23, ShareCount: 200,
 		FullLeft: 3*time.Hour + 12*time.Minute, SmallLeft: 23*time.Hour + 12*time.Minute,
-		Unsent: 41, UnsentSum: yen(31200),
+		Unsent: 41, UnsentCount: 23, UnsentSum: yen(31200),
 		Held:    []Held{{noon, payment.ID{1, 2, 3}, yen(900), "code_spent_twice", false}, {noon.Add(-26 * time.Hour), payment.ID{1, 2, 4}, yen(4200), "over_share", true}},
 		Open:    []Open{{noon, "R-1042", yen(640)}},
 		HQSince: noon, LastContact: noon, Policy: 7, Scanner: "lost", ScannerAt: noon, Second: "ok",
@@ -66,7 +66,7 @@ func ordinary() Board {
 	b := busy()
 	b.Wallets = append(b.Wallets, Wallet{"other", 12, 0, yen(9900), yen(0), yen(9900)})
 	b.Held = b.Held[:1] // nothing was decided against the store lately
-	b.Online, b.Scanner, b.AtRisk, b.RiskCount, b.Unsent, b.UnsentSum = true, "ok", yen(640), 1, 2, yen(640)
+	b.Online, b.Scanner, b.AtRisk, b.RiskCount, b.Unsent, b.UnsentCount, b.UnsentSum = true, "ok", yen(640), 1, 2, 1, yen(640)
 	return b
 }
 
@@ -282,7 +282,7 @@ func TestAKeyLeadsToTheList(t *testing.T) {
 	b.Await(`document.activeElement.name === "pin"`)
 	b.Type("482915" + webtest.Enter)
 	b.Await(`document.querySelector("canvas") !== null`)
-	b.WantText("! 41 · ¥1,040", "? 1 · ¥900")
+	b.WantText("! 41 · ¥1,040", "Head office is clarifying · 1 · ¥900", "To know")
 	b.Type("2")
 	b.Await(`(() => { const r = document.activeElement.getBoundingClientRect(); return document.activeElement.id === "held" && r.top < innerHeight && r.bottom > 0; })()`)
 	b.Type("1")

@@ -12,7 +12,7 @@ const (
 	TodoPolicy  = "policy"  // the lane has no rules yet
 	TodoClock   = "clock"   // the lane doesn't know the time
 	TodoOpen    = "open"    // paid, and not finished by the shop's POS: the customer could be charged again
-	TodoHeld    = "held"    // HQ asks
+	TodoHeld    = "held"    // HQ is clarifying: nobody here has to do anything, see Clarified
 	TodoOut     = "out"     // wallets are refused: the offline right or share is used up
 	TodoSmall   = "small"   // no line, and small amounts only
 	TodoLine    = "line"    // no line
@@ -23,7 +23,7 @@ const (
 // Todo is one kind of thing that waits for somebody.
 type Todo struct {
 	Kind  string
-	Tone  string // bad: now; mid: today. The first of a list has the list's
+	Tone  string // bad: now. The first of a list has the list's
 	Count int    // how many are in the list below; 0: there is no list
 	Sums  []payment.Money
 	State string    // the scanner's, for its title
@@ -61,16 +61,22 @@ func (b Board) Todos() ([]Todo, error) {
 	if b.Second == "failed" && b.Stopped == payment.ReasonNone { // a lane that stopped records nothing at all
 		list = append(list, Todo{Kind: TodoDisk, Tone: "bad"})
 	}
-	if asked := b.Asked(); len(asked) > 0 { // HQ decides: it is no matter of seconds
-		t := Todo{Kind: TodoHeld, Tone: "mid", Count: len(asked)}
-		for _, h := range asked {
-			if err := t.add(h.Amount); err != nil {
-				return nil, err
-			}
-		}
-		list = append(list, t)
-	}
 	return list, nil
+}
+
+// Clarified is what HQ is clarifying, for the manager to know; nil: nothing. It is nothing to act on: HQ decides.
+func (b Board) Clarified() (*Todo, error) {
+	asked := b.Asked()
+	if len(asked) == 0 {
+		return nil, nil
+	}
+	t := &Todo{Kind: TodoHeld, Count: len(asked)}
+	for _, h := range asked {
+		if err := t.add(h.Amount); err != nil {
+			return nil, err
+		}
+	}
+	return t, nil
 }
 
 // Asked are the payments that wait for HQ's decision.

@@ -18,15 +18,15 @@ func TestTodos(t *testing.T) {
 		want string
 	}{
 		{"calm", calm(), ""},
-		{"busy", busy(), "open 1 [640 JPY], line 0 [], scanner 0 [], held 1 [900 JPY]"},
-		{"ordinary", ordinary(), "open 1 [640 JPY], held 1 [900 JPY]"},
-		{"over", over(), "open 1 [640 JPY], out 0 [], scanner 0 [], disk 0 [], held 1 [999999999 JPY]"},
+		{"busy", busy(), "open 1 [640 JPY], line 0 [], scanner 0 []"},
+		{"ordinary", ordinary(), "open 1 [640 JPY]"},
+		{"over", over(), "open 1 [640 JPY], out 0 [], scanner 0 [], disk 0 []"},
 		{"two of one kind", with(func(b *Board) { b.Open = []Open{{noon, "a", yen(1)}, {noon, "b", yen(2)}} }), "open 2 [3 JPY]"},
 		{"two currencies", with(func(b *Board) { b.Open = []Open{{noon, "a", yen(1)}, {noon, "b", payment.Of(200, "TWD")}} }), "open 2 [1 JPY 2.00 TWD]"},
 		{"small amounts only", with(func(b *Board) { b.Online, b.FullLeft = false, 0 }), "small 0 []"},
 		{"the right is over", with(func(b *Board) { b.Online, b.FullLeft, b.SmallLeft = false, 0, 0 }), "out 0 []"},
 		{"after a restart", restarted(), "small 0 []"},
-		{"revoked", revoked(), "revoked 0 [], open 1 [640 JPY], held 1 [900 JPY]"},
+		{"revoked", revoked(), "revoked 0 [], open 1 [640 JPY]"},
 		{"no policy", with(func(b *Board) { b.Blocked, b.Share, b.Online = payment.NoPolicy, yen(0), false }), "policy 0 []"},
 		{"the clock is not trusted", with(func(b *Board) { b.Blocked, b.SmallLeft, b.FullLeft, b.Online = payment.ClockUntrusted, 0, 0, false }), "clock 0 []"},
 		{"silent too long", with(func(b *Board) { b.Blocked, b.Online = payment.OfflineTooLong, false }), "out 0 []"},
@@ -35,7 +35,7 @@ func TestTodos(t *testing.T) {
 		{"a scanner that another has", with(func(b *Board) { b.Scanner = "busy" }), "scanner 0 []"},
 		{"stopped by its second disk", stopped(), ""},
 		{"decided against the store", with(func(b *Board) { b.Held = []Held{{Amount: yen(5), Borne: true}} }), ""},
-		{"one asked and one decided", with(func(b *Board) { b.Held = []Held{{Amount: yen(900)}, {Amount: yen(5), Borne: true}} }), "held 1 [900 JPY]"},
+		{"one that head office is clarifying", with(func(b *Board) { b.Held = []Held{{Amount: yen(900)}, {Amount: yen(5), Borne: true}} }), ""},
 		{"no second disk", with(func(b *Board) { b.Second = "off" }), ""},
 	} {
 		list, err := tt.b.Todos()
@@ -56,8 +56,28 @@ func TestTodos(t *testing.T) {
 		}
 	}
 	b := with(func(b *Board) { b.Held = []Held{{Amount: yen(math.MaxInt64)}, {Amount: yen(1)}} })
+	if _, err := b.Clarified(); err == nil {
+		t.Error("a sum that overflows is shown")
+	}
+	b = with(func(b *Board) { b.Open = []Open{{noon, "a", yen(math.MaxInt64)}, {noon, "b", yen(1)}} })
 	if _, err := b.Todos(); err == nil {
 		t.Error("a sum that overflows is shown")
+	}
+}
+
+// TestClarified is for the manager to know, and never among what is to be done.
+func TestClarified(t *testing.T) {
+	b := calm()
+	if got, err := b.Clarified(); got != nil || err != nil {
+		t.Errorf("nothing: %+v, %v", got, err)
+	}
+	b.Held = []Held{{Amount: yen(900)}, {Amount: payment.Of(200, "TWD")}, {Amount: yen(5), Borne: true}}
+	got, err := b.Clarified()
+	if err != nil || got.Count != 2 || fmt.Sprint(got.Sums) != "[900 JPY 2.00 TWD]" || got.Key() != "2" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if list, err := b.Todos(); len(list) != 0 || err != nil {
+		t.Errorf("to do: %+v, %v", list, err)
 	}
 }
 

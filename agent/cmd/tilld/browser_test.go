@@ -49,7 +49,7 @@ func TestBrowser(t *testing.T) {
 
 		s.line.Cut()
 		b.Await(`document.body.innerText.includes("no line")`)
-		b.WantText("No line to head office since", "house wallet works")
+		b.WantText("No line to head office since", "house wallet goes on working")
 		show(p.code())
 		state("paid")
 		b.WantText("not yet at head office")
@@ -57,7 +57,7 @@ func TestBrowser(t *testing.T) {
 		b.Type(webtest.Enter)
 		state("idle")
 		s.line.Restore()
-		b.Await(`document.body.innerText.includes("All at head office") && document.body.innerText.includes("connected")`)
+		b.Await(`document.body.innerText.includes("All payments at head office") && document.body.innerText.includes("connected")`)
 		picture("back")
 
 		b.Type(webtest.F2)

@@ -199,7 +199,7 @@ func TestDemo(t *testing.T) {
 	sell(1, "250")
 	cashier.Await(`document.body.innerText.includes("not yet at head office")`)
 	phone.Type("c") // and restore it
-	cashier.Await(`document.body.innerText.includes("All at head office")`)
+	cashier.Await(`document.body.innerText.includes("All payments at head office")`)
 	b.until("all is settled", func() bool { n, sum := b.settled(); return n == 3 && sum == 1250 })
 
 	b.end()

@@ -112,7 +112,7 @@ func viewOf(v lane.View) cashier.View {
 		Already: v.Answer.Kind == checkout.Again, Surplus: v.Answer.Kind == checkout.Surplus, Notice: string(v.Notice), NoticeNo: v.NoticeNo,
 		Scanner: cashier.Scanner(v.Scanner.State), ScannerSince: v.Scanner.Since,
 		Online: v.Online.Up, HQSince: v.Online.Since, Works: works(v), Risk: risk(v),
-		Unsent: int(v.Stats.Pending), Uncompleted: int(v.Stats.NotCompleted - v.Stats.Practice), Twice: v.Twice, Lost: v.Online.Lost,
+		Unsent: int(v.UsedCount), Uncompleted: int(v.Stats.NotCompleted - v.Stats.Practice), Twice: v.Twice, Lost: v.Online.Lost,
 	}
 	c.State = state(v, &c)
 	c.Training = v.Sale.Training && onScreen(v) // the next sale is a real one unless it says so itself
@@ -269,7 +269,7 @@ func (s screen) Board(ctx context.Context) (manager.Board, error) {
 	b := manager.Board{
 		Store: v.Place.Store, Lane: v.Place.Lane, BusinessDate: v.Day, NextRoll: v.NextRoll,
 		AtRisk: money(v.UsedSum), Share: money(v.ShareSum), RiskCount: v.UsedCount, ShareCount: v.ShareCount,
-		FullLeft: v.FullLeft, SmallLeft: v.SmallLeft, Unsent: int(v.Stats.Pending), UnsentSum: money(v.UsedSum),
+		FullLeft: v.FullLeft, SmallLeft: v.SmallLeft, Unsent: int(v.Stats.Pending), UnsentCount: v.UsedCount, UnsentSum: money(v.UsedSum),
 		Online: v.Online.Up, HQSince: v.Online.Since, Policy: v.Policy, Scanner: string(v.Scanner.State), ScannerAt: v.Scanner.Since, Second: "off",
 		Twice: v.Twice, Lost: v.Online.Lost,
 	}
