@@ -23,6 +23,9 @@ func TestRetain(t *testing.T) {
 		t.Fatalf("done on %v, want %v", done, today)
 	}
 	r.pass(72 * time.Hour)
+	if kept, err := r.lane.Retain(t.Context(), done); err != nil || kept != done {
+		t.Errorf("without a word of HQ for three days: done on %v, %v", kept, err)
+	}
 	r.contact()
 	r.sale(200)
 	if done, err = r.lane.Retain(t.Context(), done); err != nil || done != today {
