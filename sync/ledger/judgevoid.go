@@ -21,10 +21,12 @@ func (j *judge) void(b *branchState, w *Judgement) (Kind, error) {
 	if p != nil {
 		b.unshare(w.Void.Of, p.amount) // whatever else is wrong with it, the lane counts it
 	}
-	if kind == "" {
-		if kind, err = j.foul(b, w, p); err != nil {
-			return "", err
-		}
+	settled, err := j.voidSettled(w.Entry.Hash)
+	if err == nil && kind == "" && !settled {
+		kind, err = j.foul(b, w, p)
+	}
+	if err != nil {
+		return "", err
 	}
 	if w.Kind != "" {
 		kind = w.Kind
@@ -32,6 +34,11 @@ func (j *judge) void(b *branchState, w *Judgement) (Kind, error) {
 	if kind != "" {
 		_, err := j.except(b, w, kind, 0)
 		return kind, err
+	}
+	if settled {
+		if err := j.standAgain(p); err != nil {
+			return "", err
+		}
 	}
 	if err := j.reverse(p, causeVoid, w.Entry.No, 0); err != nil {
 		return "", err

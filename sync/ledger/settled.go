@@ -18,6 +18,31 @@ func (t *tx) settledBefore(entry [wire.HashSize]byte) (bool, error) {
 	return n > 0, err
 }
 
+// voidSettled says whether a batch holds the void of an entry: then it was obeyed, whatever speaks against it now.
+func (t *tx) voidSettled(entry [wire.HashSize]byte) (bool, error) {
+	var n int
+	_, err := t.get("SELECT count(*) FROM batch_line WHERE entry = ? AND kind = 'void'", []any{entry[:]}, &n)
+	return n > 0, err
+}
+
+// standAgain posts a payment that waits, or was decided on, as it stood when a batch settled it, so that a void which
+// is settled too takes back what it took back then. Else the store would be asked for its money twice: by the batch,
+// and by what let the payment wait.
+func (t *tx) standAgain(p *paymentRow) error {
+	if p.state == Posted {
+		return nil
+	}
+	var exception int64
+	if _, err := t.get("SELECT no FROM exception WHERE payment = ? ORDER BY no DESC LIMIT 1", []any{p.no}, &exception); err != nil {
+		return err
+	}
+	if err := t.reverse(p, causeSuspense, p.entry, exception); err != nil {
+		return err
+	}
+	return t.post(move{debit: WalletReceivable, credit: StorePayable, amount: p.amount, dimension: p.dimension,
+		cause: causeSuspense, payment: p.no, entry: p.entry, exception: exception})
+}
+
 // takeOver makes a payment that a batch has settled the one that its code paid for. The other, which came first
 // this time, waits in its place.
 func (j *judge) takeOver(p *paymentRow, a *Approval) error {

@@ -116,3 +116,28 @@ func testVersionsRise(b *Bench) {
 		}
 	}
 }
+
+// testVoidSettled: a payment and its void were settled together. A restored HQ revokes the terminal again before its
+// entries are there, so the payment waits when its void comes: the store gets and gives nothing for it, as in the batch.
+func testVoidSettled(b *Bench) {
+	l := b.Lane("s1", "1")
+	p := b.Chain.Phone()
+	taken := l.Sell(p, 300)
+	l.Void(taken)
+	l.Sell(p, 200)
+	before := b.another()
+	before.Enrol(l)
+	before.SendAll(l, 0)
+	before.JudgeAll()
+	settled := before.CloseDay(ingesttest.Today)
+
+	from := b.restored(settled, l)
+	b.Must(from.RevokeTerminal(from.Ctx, l.ID, "ops", "stolen"))
+	from.SendAll(l, 0)
+	from.JudgeAll()
+	from.WantState(taken, ledger.Voided)
+	if r := from.Balance(); r.Awaited != 0 {
+		b.Errorf("%d lines in batches whose entries never came", r.Awaited)
+	}
+	from.WantNet(ledger.StorePayable, -200) // the other payment waits, and its money goes back until that is decided
+}

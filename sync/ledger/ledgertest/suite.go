@@ -17,7 +17,7 @@ func Run(t *testing.T, open Open) {
 		name string
 		run  func(*Bench)
 	}{
-		{"Terminals", testTerminals}, {"Documents", testDocuments}, {"VersionsRise", testVersionsRise}, {"Tokens", testTokens}, {"HQEpoch", testHQEpoch},
+		{"Terminals", testTerminals}, {"Documents", testDocuments}, {"VersionsRise", testVersionsRise}, {"VoidSettled", testVoidSettled}, {"Tokens", testTokens}, {"HQEpoch", testHQEpoch},
 		{"Record", testRecord}, {"Overlap", testOverlap}, {"Gap", testGap}, {"UnknownTerminal", testUnknownTerminal},
 		{"Beats", testBeats}, {"Entries", testEntries}, {"Forget", testForget},
 		{"KeyChange", testKeyChange}, {"ForeignKey", testForeignKey}, {"RetiredKey", testRetiredKey}, {"KeyBehindFork", testKeyBehindFork},
