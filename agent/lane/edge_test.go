@@ -1,11 +1,11 @@
 package lane
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"tilld/agent/checkout"
-	"tilld/agent/clock"
 	"tilld/agent/paycode/signed"
 	"tilld/agent/payment"
 	"tilld/agent/policy"
@@ -61,23 +61,25 @@ func TestCodeOutsideItsCertificate(t *testing.T) {
 // against, so what is written must not be read later than what was decided by.
 func TestEntryHasTheTimeOfItsDecision(t *testing.T) {
 	r := newRig(t, nil)
-	p := r.phone(1)
-	r.bootID, r.booted = "boot-2", r.time()
-	r.restart()
-	r.sale(500)
-	code := p.code()
-	r.pass(59*time.Second + 900*time.Millisecond)
-	source := r.source()
-	reads := 0
-	slow := clock.Source{BootID: source.BootID, Boot: source.Boot, Wall: func() time.Time { reads++; r.pass(40 * time.Millisecond); return source.Wall() }}
-	*r.clock = *clock.New(slow, r.clock.Saved())
-	if v := r.scan(code); v.Phase != checkout.Paid {
-		t.Fatalf("%s, %v", v.Phase, v.Answer.Reason)
-	}
-	list, err := r.journal.PaymentsOf(t.Context(), r.lane.View().Sale.ID)
+	r.sale(500) // the day is open
+	_, err := r.lane.CancelSale(t.Context(), payment.ID{})
 	r.ok(err)
-	if age := time.UnixMilli(list[0].Wall).Sub(start); age > time.Minute {
-		t.Errorf("taken by a code of %v, says the entry; the policy takes them for a minute", age)
+	sale, decided := newSale(700), r.time().Add(-time.Second)
+	sale.ID, err = r.ids.Next()
+	r.ok(err)
+	r.ok(r.lane.do(t.Context(), func(ctx context.Context) error {
+		c := r.lane.context()
+		c.Now.Time = decided
+		d, err := checkout.Apply(r.lane.state, checkout.OpenSale{Sale: sale}, c)
+		if err != nil {
+			return err
+		}
+		return r.lane.write(ctx, c, d.Drafts)
+	}))
+	written, ok, err := r.journal.LastSale(t.Context())
+	r.ok(err)
+	if !ok || written.ID != sale.ID || written.Wall != decided.UnixMilli() {
+		t.Errorf("decided at %v, written is %+v", decided, written)
 	}
 }
 
@@ -106,8 +108,7 @@ func TestRevokedStays(t *testing.T) {
 	refused("the program was started anew")
 	said(5, false)
 	refused("an older word came again behind that")
-	r.bootID, r.booted = "boot-2", r.time()
-	r.restart()
+	r.reboot()
 	refused("the machine was started anew")
 	said(6, false)
 	r.sale(500)

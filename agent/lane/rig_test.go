@@ -193,6 +193,14 @@ func (r *rig) restart() {
 	r.open()
 }
 
+// reboot starts the machine anew, and the lane with it.
+func (r *rig) reboot() {
+	r.t.Helper()
+	r.stop()
+	r.bootID, r.booted = r.bootID+"+", r.time()
+	r.open()
+}
+
 // contact is a fresh answer of HQ.
 func (r *rig) contact() {
 	r.t.Helper()
