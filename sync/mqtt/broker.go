@@ -76,6 +76,7 @@ type Broker struct {
 	owner  Credential
 	addr   string
 	tls    bool
+	log    *brokerLog
 	once   sync.Once
 }
 
@@ -96,7 +97,7 @@ func StartBroker(c BrokerConfig) (*Broker, error) {
 	log := newBrokerLog(c.Log)
 	s.SetLogger(log, false, false)
 	s.Start() // returns early, having logged why, when something is wrong
-	b := &Broker{server: s, owner: owner, tls: c.TLS != nil}
+	b := &Broker{server: s, owner: owner, tls: c.TLS != nil, log: log}
 	select {
 	case why := <-log.fatal:
 		b.Close()
@@ -198,6 +199,11 @@ func (b *Broker) Healthy() error {
 		if e.Type == server.HealthzErrorStream && strings.Contains(e.Error, "write error") {
 			return fmt.Errorf("%w: %s", ErrStore, e.Error)
 		}
+	}
+	// The server's own report knows only what was to be stored. An error while something was deleted, such as the
+	// session of a client that comes back, stays in the store just the same and is told by the log alone.
+	if why := b.log.broken.Load(); why != nil {
+		return fmt.Errorf("%w: %s", ErrStore, *why)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +22,8 @@ type brokerLog struct {
 	// Whoever reaches the port can make the server complain, of a password or of every message.
 	limit  *rate.Limiter
 	unsaid atomic.Int64 // complaints since the last that was passed on
+
+	broken atomic.Pointer[string] // the first complaint of a store that takes nothing more
 }
 
 func newBrokerLog(log *slog.Logger) *brokerLog {
@@ -52,7 +55,19 @@ func (l *brokerLog) Warnf(format string, v ...any) { l.complain(slog.LevelWarn, 
 
 // Errorf passes an error on; most are a client's, like a password that is wrong.
 func (l *brokerLog) Errorf(format string, v ...any) {
+	if isStoreError(format) {
+		why := text(format, v)
+		l.broken.CompareAndSwap(nil, &why)
+	}
 	l.complain(slog.LevelError, format, v)
+}
+
+// isStoreError reports whether the server says by format that a store of its keeps an error for good: the messages of
+// a stream, a stream, or one who reads it. What a client sent is never in such a format, and only the format is looked
+// at, so that nobody ends a broker by the name that he gives himself.
+func isStoreError(format string) bool {
+	return (strings.HasPrefix(format, "Filestore [") || strings.HasPrefix(format, "JetStream ")) &&
+		strings.HasSuffix(format, "ritical write error: %v")
 }
 
 func (l *brokerLog) complain(level slog.Level, format string, v []any) {

@@ -103,6 +103,7 @@ func TestHQOutOfFiles(t *testing.T) {
 	a, b, p := s.lanes[0], s.lanes[1], s.phone()
 	s.hq.end()
 	hq := keep(t, s.hq.args, func() {})
+	s.hq.log = hq.log // what a wait that fails shows
 	s.healthy(s.hqURL)
 	s.online(a)
 	s.online(b)
