@@ -28,17 +28,18 @@ type Ingest struct {
 	erased  erased
 	zones   zones
 
-	seed     maphash.Seed
-	inbox    []chan message // one for each verifier; a terminal's messages stay in order
-	verified chan *item
-	express  express
-	answers  chan answer
-	wake     chan struct{}         // to the poster: something was stored
-	linked   chan struct{}         // to sayHello: the road has come up
-	turn     int64                 // the poster's: the history after which it goes on
-	breath   *breath               // of those who do much arithmetic; nil: they do without
-	drained  atomic.Uint64         // batches of outboxes that are being emptied
-	failing  atomic.Pointer[error] // of the newest commit; nil: it succeeded
+	seed      maphash.Seed
+	inbox     []chan message // one for each verifier; a terminal's messages stay in order
+	verified  chan *item
+	express   express
+	answers   chan answer
+	wake      chan struct{}         // to the poster: something was stored
+	linked    chan struct{}         // to sayHello: the road has come up
+	turn      int64                 // the poster's: the history after which it goes on
+	examiners int                   // the poster's: how many examine evidence now
+	breath    *breath               // of those who do much arithmetic; nil: they do without
+	drained   atomic.Uint64         // batches of outboxes that are being emptied
+	failing   atomic.Pointer[error] // of the newest commit; nil: it succeeded
 }
 
 type message struct {
@@ -52,13 +53,14 @@ func New(ctx context.Context, cfg Config) (*Ingest, error) {
 	cfg.defaults(runtime.GOMAXPROCS(0))
 	g := &Ingest{
 		cfg: cfg, nonce: make([]byte, wire.NonceSize), seed: maphash.MakeSeed(),
-		log:      &quiet{log: cfg.Log, now: cfg.Now, last: map[string]*repeat{}},
-		keys:     newRegistry(cfg.Ledger, cfg.Now),
-		papers:   newPapers(cfg.Ledger, cfg.Root, cfg.Now),
-		verified: make(chan *item, cfg.Queue),
-		answers:  make(chan answer, 16*cfg.Queue),
-		wake:     make(chan struct{}, 1),
-		linked:   make(chan struct{}, 1),
+		log:       &quiet{log: cfg.Log, now: cfg.Now, last: map[string]*repeat{}},
+		keys:      newRegistry(cfg.Ledger, cfg.Now),
+		papers:    newPapers(cfg.Ledger, cfg.Root, cfg.Now),
+		verified:  make(chan *item, cfg.Queue),
+		answers:   make(chan answer, 16*cfg.Queue),
+		wake:      make(chan struct{}, 1),
+		linked:    make(chan struct{}, 1),
+		examiners: cfg.Workers,
 	}
 	for range cfg.Workers {
 		g.inbox = append(g.inbox, make(chan message, cfg.Queue))

@@ -74,17 +74,24 @@ func (g *Ingest) postAll(ctx context.Context) error {
 }
 
 // While lanes empty their outboxes HQ's processors go to storing and acknowledging first: that gives lanes
-// their right to sell offline back, and what is stored can be judged later. Live traffic, which comes in small
-// batches, does not hold the poster up.
+// their right to sell offline back, and what is stored can be judged later. The poster has half of the processors
+// then, or a part of the time of the only one. Live traffic, which comes in small batches, does not hold it up.
 const (
 	drainBatch = 50                     // entries, from which on a batch is of an outbox that is being emptied
 	calm       = 100 * time.Millisecond // without such a batch, and the poster goes on
-	leastShare = 5                      // the poster always has one part in so many of the time
+	leastShare = 5                      // the poster always has one part in so many of the time of a single processor
 )
 
-// giveWay waits, behind a round that took a while, as long as outboxes are being emptied: seen is how many such
-// batches there had been when the round began.
+// giveWay takes half of the processors from the poster, or waits behind a round that took a while, as long as outboxes
+// are being emptied: seen is how many such batches there had been when the round began.
 func (g *Ingest) giveWay(ctx context.Context, took time.Duration, seen uint64) error {
+	if g.cfg.Workers > 1 {
+		g.examiners = g.cfg.Workers
+		if g.drained.Load() != seen {
+			g.examiners = g.cfg.Workers / 2
+		}
+		return nil
+	}
 	tick := time.NewTicker(calm)
 	defer tick.Stop()
 	for waited := time.Duration(0); waited < (leastShare-1)*took; waited += calm {
@@ -162,14 +169,14 @@ func (g *Ingest) backlogs(ctx context.Context, most int) ([]ledger.Backlog, erro
 	return logs, err
 }
 
-// examineAll examines entries on all processors, in the order in which they are given.
+// examineAll examines entries on the processors that the poster has, in the order in which they are given.
 func (g *Ingest) examineAll(ctx context.Context, held []ledger.Held, places map[int64]place) ([]ledger.Judgement, error) {
 	work := make([]ledger.Judgement, len(held))
 	var next atomic.Int64
 	var failed error
 	var once sync.Once
 	var all sync.WaitGroup
-	for range min(g.cfg.Workers, len(held)) {
+	for range min(g.examiners, len(held)) {
 		all.Go(func() {
 			for last := time.Now(); ; {
 				i := int(next.Add(1)) - 1

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestGiveWay: with live traffic the poster goes straight on; while outboxes are emptied it waits, until that is
-// over or it has had its share of waiting.
+// TestGiveWay: with live traffic the poster goes straight on; while outboxes are emptied it waits on a single processor,
+// until that is over or it has had its share of waiting.
 func TestGiveWay(t *testing.T) {
 	const took = time.Second
 	for _, tt := range []struct {
@@ -22,7 +22,7 @@ func TestGiveWay(t *testing.T) {
 		{"a long drain", time.Hour, (leastShare - 1) * took},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			g := new(Ingest)
+			g := &Ingest{cfg: Config{Workers: 1}}
 			seen := g.drained.Load()
 			start := time.Now()
 			ctx, cancel := context.WithCancel(context.Background())
@@ -55,5 +55,23 @@ func TestGiveWay(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestGiveHalf: with more processors than one the poster never waits, and has half of them while outboxes are emptied.
+func TestGiveHalf(t *testing.T) {
+	g := &Ingest{cfg: Config{Workers: 5}, examiners: 5}
+	for _, step := range []struct {
+		batches uint64
+		want    int
+	}{{0, 5}, {3, 2}, {1, 2}, {0, 5}} {
+		seen := g.drained.Load()
+		g.drained.Add(step.batches)
+		if err := g.giveWay(t.Context(), time.Hour, seen); err != nil {
+			t.Fatal(err)
+		}
+		if g.examiners != step.want {
+			t.Errorf("%d examiners behind %d batches, want %d", g.examiners, step.batches, step.want)
+		}
 	}
 }
