@@ -16,7 +16,7 @@ const maxReason = 64
 // AckResult is what an acknowledgement did.
 type AckResult struct {
 	// Taken is false for an answer that says nothing about this journal's own entries: about another branch
-	// of a forked epoch, of an older HQ epoch, older than what is known, or about an epoch that is not here.
+	// of a forked epoch (but the first of a restored HQ), of an older HQ epoch, older than what is known, or about an epoch that is not here.
 	Taken      bool
 	Acked      uint64 // the cursor now
 	Moved      uint64 // entries that left the outbox
@@ -29,7 +29,8 @@ type AckResult struct {
 
 // Acknowledge takes HQ's word, whose signature the caller has checked, and moves the outbox, the exposure
 // and the exceptions with it, in one transaction. Only an answer that names our own entry's hash moves it.
-// It goes back only on a higher HQ epoch: HQ was restored and has to be sent again what it had lost.
+// It goes back only on a higher HQ epoch: HQ was restored and has to be sent again what it had lost, or everything that is
+// here when all it knows of the epoch is another history.
 //
 // Sealed is the message that the answer was opened from. It is kept with the cursor that rests on it, for
 // whoever can write to this file could move a cursor that rests on nothing (see CheckAcks).
@@ -148,6 +149,9 @@ func (s *store) acknowledge(ctx context.Context, a *wire.Ack, w weighed, current
 		}
 	}
 	restored := a.HQEpoch > e.HQEpoch && e.HQEpoch != 0
+	if w.about == foreign && restored {
+		return s.disowned(ctx, w, a, res)
+	}
 	res.Behind = w.about != foreign && a.HQEpoch == e.HQEpoch && a.Acked < e.Acked
 	if w.about == foreign || res.Behind || (!restored && w.about == unclear) {
 		return res, nil
@@ -187,6 +191,14 @@ func (s *store) take(ctx context.Context, w weighed, a *wire.Ack, restored bool,
 	}
 	res.Exceptions, err = s.results(ctx, e, a)
 	return res, err
+}
+
+// disowned takes back all that is here: an HQ that was restored holds another history of the epoch, and may have lost
+// the whole of this one, from wherever the two part. What it has all the same it acknowledges anew.
+func (s *store) disowned(ctx context.Context, w weighed, a *wire.Ack, res AckResult) (AckResult, error) {
+	none := *a
+	none.Acked, none.Judged, none.Results = w.epoch.Pruned, min(w.epoch.Judged, w.epoch.Pruned), nil
+	return s.take(ctx, w, &none, true, res)
 }
 
 // unexpose takes the payments of a range off the exposure; voided ones are not in it.

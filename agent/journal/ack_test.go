@@ -70,6 +70,56 @@ func TestAcknowledge(t *testing.T) {
 	}
 }
 
+// TestForkForgotten: HQ held this history beside another one, was put back to a time when it knew the other alone, and
+// names that one. Everything is sent again; and is HQ's when it says so of our entries.
+func TestForkForgotten(t *testing.T) {
+	j := newJournal(t)
+	r := sell(t, j, 1, 5)
+	ack := func(a *wire.Ack) AckResult {
+		t.Helper()
+		res, err := j.Acknowledge(ctx, a, sealAck(t, newSigner(t, 9), a))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res
+	}
+	ack(ackFor(r[4], 10))
+	other := func(hq, acked uint64) *wire.Ack {
+		a := ackFor(r[1], hq)
+		a.Acked, a.Judged, a.Head = acked, acked, bytes.Repeat([]byte{9}, 32)
+		a.Results = []wire.Result{{Seq: 3, Status: wire.Suspense, Reason: "fork"}}
+		return a
+	}
+	for _, s := range []struct {
+		name     string
+		ack      *wire.Ack
+		want     AckResult
+		exposure int64
+	}{
+		{"the other, of the HQ that has both", other(10, 8), AckResult{Acked: 11, Fork: true}, 0},
+		{"the other alone", other(11, 8), AckResult{Taken: true, Rewound: 11, Fork: true}, 500},
+		{"once more", other(11, 8), AckResult{Fork: true}, 500},
+		{"the old HQ's word, late", ackFor(r[4], 10), AckResult{}, 500},
+		{"ours, a part of it", ackFor(r[1], 11), AckResult{Taken: true, Acked: 5, Moved: 5}, 300},
+		{"the other again", other(11, 9), AckResult{Acked: 5, Fork: true}, 300},
+		{"more than we ever wrote, of another restored one", other(12, 100), AckResult{Taken: true, Rewound: 5, Fork: true}, 500},
+		{"ours", ackFor(r[4], 12), AckResult{Taken: true, Acked: 11, Moved: 11}, 0},
+	} {
+		if got := ack(s.ack); got != s.want {
+			t.Errorf("%s: %+v, want %+v", s.name, got, s.want)
+		}
+		if sum, _ := exposure(t, j); sum != s.exposure {
+			t.Errorf("%s: exposure %d, want %d", s.name, sum, s.exposure)
+		}
+		if back := mustCheckAcks(t, j); len(back) > 0 {
+			t.Errorf("%s: HQ said it, and it is taken back: %+v", s.name, back)
+		}
+		if n := len(mustState(t, j).Epochs); n != 1 {
+			t.Errorf("%s: %d epochs", s.name, n)
+		}
+	}
+}
+
 // TestFork: HQ holds another history. The old epoch's outbox stays, the lane goes on in a new epoch.
 func TestFork(t *testing.T) {
 	tests := []struct {

@@ -228,7 +228,8 @@ func (m *model) Acknowledge(t *rapid.T) {
 		highest = max(highest, e.hqEpoch)
 	}
 	restored := e.hqEpoch != 0 && a.HQEpoch > e.hqEpoch
-	taken := a.HQEpoch >= highest && !foreign && (restored || a.Acked >= e.acked)
+	lost := foreign && restored && a.HQEpoch >= highest // an HQ that was restored knows another history only
+	taken := a.HQEpoch >= highest && !foreign && (restored || a.Acked >= e.acked) || lost
 	got, err := m.j.Acknowledge(ctx, a, sealAck(m.tb, newSigner(m.tb, 9), a))
 	if err != nil {
 		t.Fatal(err)
@@ -237,6 +238,9 @@ func (m *model) Acknowledge(t *rapid.T) {
 	behind := !foreign && a.HQEpoch >= highest && a.HQEpoch == e.hqEpoch && a.Acked < e.acked
 	if taken {
 		e.acked, e.hqEpoch = max(a.Acked, e.pruned), a.HQEpoch
+	}
+	if lost {
+		e.acked, a.Acked = e.pruned, e.pruned
 	}
 	want := AckResult{Taken: taken, Acked: e.acked, Fork: foreign && a.HQEpoch >= highest && e == m.cur(), Behind: behind}
 	if taken {

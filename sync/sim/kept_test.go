@@ -57,6 +57,13 @@ var kept = []struct {
 			{At: 182 * time.Minute, Kind: LaneReboot, Lane: 1, Arg: 40 * 24 * 3_600_000},
 		},
 	},
+	{
+		"a disk is put back and sells on in the old epoch; then HQ is put back to before it heard of that", []uint64{1, 2, 3, 4}, 0,
+		[]Incident{
+			{At: 100 * time.Minute, Kind: LanePutBack, Arg: 60}, {At: 150 * time.Minute, Kind: HQBackup},
+			{At: 155 * time.Minute, Kind: LineDown, For: 40 * time.Minute}, {At: 5 * time.Hour, Kind: HQPutBack},
+		},
+	},
 }
 
 func TestKept(t *testing.T) {
