@@ -32,16 +32,22 @@ func (j *judge) approval(b *branchState, w *Judgement) (Kind, error) {
 	if err != nil {
 		return "", err
 	}
-	settled := false
+	var was standing
 	if kind != "" {
-		if settled, err = j.settledBefore(w.Entry.Hash); err != nil {
+		if was, err = j.standing(w.Entry.Hash[:]); err != nil {
 			return "", err
 		}
 	}
-	if settled && kind == SpentTwice {
-		kind, err = "", j.takeOver(p, w.Approval)
+	if was.settled && kind == SpentTwice {
+		took, err := j.takeOver(p, w.Approval, was)
+		if err != nil {
+			return "", err
+		}
+		if took {
+			kind = ""
+		}
 	}
-	if err == nil && (kind == "" || settled) {
+	if kind == "" || was.settled {
 		err = j.post(move{debit: WalletReceivable, credit: StorePayable, amount: p.amount, dimension: p.dimension,
 			cause: causeApproved, payment: p.no, entry: p.entry})
 	}
@@ -52,7 +58,7 @@ func (j *judge) approval(b *branchState, w *Judgement) (Kind, error) {
 	if err != nil {
 		return "", err
 	}
-	if settled {
+	if was.settled {
 		return kind, j.suspend(p, x)
 	}
 	if err := j.hold(p, x); err != nil {

@@ -11,11 +11,18 @@ import (
 // these come in another order than the first time. What a batch says was decided then, and was paid out: it is
 // posted as the batch says, and what stands against it now is put right from there, in the next batch.
 
-// settledBefore says whether a batch holds the payment of an entry.
-func (t *tx) settledBefore(entry [wire.HashSize]byte) (bool, error) {
-	var n int
-	_, err := t.get("SELECT count(*) FROM batch_line WHERE entry = ? AND kind = 'payment'", []any{entry[:]}, &n)
-	return n > 0, err
+// standing is what batches say of the payment of an entry.
+type standing struct {
+	settled bool // one holds it
+	stands  bool // all in all it was paid out
+	back    bool // one took it back, whatever was decided then
+}
+
+func (t *tx) standing(entry []byte) (s standing, err error) {
+	var payments, sum, back int64
+	_, err = t.get(`SELECT count(*) FILTER (WHERE kind = 'payment'), coalesce(sum(amount), 0), count(*) FILTER (WHERE back = 1)
+		FROM batch_line WHERE entry = ?`, []any{entry}, &payments, &sum, &back)
+	return standing{payments > 0, sum > 0, back > 0}, err
 }
 
 // voidSettled says whether a batch holds the void of an entry: then it was obeyed, whatever speaks against it now.
@@ -44,8 +51,12 @@ func (t *tx) standAgain(p *paymentRow) error {
 }
 
 // takeOver makes a payment that a batch has settled the one that its code paid for. The other, which came first
-// this time, waits in its place.
-func (j *judge) takeOver(p *paymentRow, a *Approval) error {
+// this time, waits in its place. It does nothing (false) when the batches have the other for the winner: all in all they
+// did not pay this one; or they pay both, and it is this one that they took back before somebody decided so.
+func (j *judge) takeOver(p *paymentRow, a *Approval, this standing) (bool, error) {
+	if !this.stands {
+		return false, nil
+	}
 	var other paymentRow
 	x := newException{kind: SpentTwice, detail: fmt.Sprintf("the code paid for %s first, which was settled before HQ was restored", a.Payment)}
 	var terminal, hash []byte
@@ -59,19 +70,22 @@ func (j *judge) takeOver(p *paymentRow, a *Approval) error {
 		err = fmt.Errorf("the code of payment %s was paid for by nothing", a.Payment)
 	}
 	if err != nil {
-		return err
+		return false, err
+	}
+	if that, err := j.standing(hash); err != nil || that.stands && this.back {
+		return false, err
 	}
 	if _, err := j.exec("UPDATE spent SET payment = ? WHERE phone = ? AND counter = ?", append([]any{p.no}, key...)...); err != nil {
-		return err
+		return false, err
 	}
 	if other.state != Posted { // it waits already, or was taken back
-		return nil
+		return true, nil
 	}
 	x.entry, x.payment, x.hash = other.entry, other.no, [wire.HashSize]byte(hash)
 	x.name = wire.Name{Terminal: payment.ID(terminal), Epoch: uint64(epoch), Seq: uint64(seq)}
 	no, err := j.open(&x)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return j.suspend(&other, no)
+	return true, j.suspend(&other, no)
 }

@@ -27,7 +27,8 @@ func (b *Bench) restored(settled *settle.Batch, lanes ...*ingesttest.Lane) *Benc
 }
 
 // testSettledBefore: a code paid at two lanes. The first was settled; then HQ is restored, and hears of the second
-// one first. The customer is charged once, whether or not that was settled meanwhile.
+// one first. The customer is charged once, whether or not that was settled meanwhile; and when HQ is restored once more,
+// whichever it hears of first, nothing is settled a second time, for the batches have what became of both.
 func testSettledBefore(b *Bench) {
 	for _, closed := range []bool{false, true} {
 		one, two := b.Lane("s1", "1"), b.Lane("s1", "2")
@@ -45,8 +46,10 @@ func testSettledBefore(b *Bench) {
 		after.SendAll(two, 0)
 		after.JudgeAll()
 		after.WantState(second, ledger.Posted)
+		batches := []*settle.Batch{settled}
 		if closed {
-			after.wantBatch(after.CloseDay(ingesttest.Today+1), 1, 500)
+			batches = append(batches, after.CloseDay(ingesttest.Today+1))
+			after.wantBatch(batches[1], 1, 500)
 		}
 		after.SendAll(one, 0)
 		after.JudgeAll()
@@ -55,10 +58,34 @@ func testSettledBefore(b *Bench) {
 		if open := after.OpenExceptions(); len(open) != 1 || open[0].Kind != ledger.SpentTwice || open[0].Payment != second.Payment {
 			b.Errorf("exceptions %+v", open)
 		}
-		if next := after.CloseDay(ingesttest.Today + 2); closed {
+		next := after.CloseDay(ingesttest.Today + 2)
+		if closed {
 			after.wantBatch(next, 1, -500)
 		} else {
 			after.wantBatch(next, 2, 0) // posted, and taken back
+		}
+		batches = append(batches, next)
+		for _, order := range [][]*ingesttest.Lane{{one, two}, {two, one}} {
+			last := b.another()
+			last.Enrol(one)
+			last.Enrol(two)
+			_, err := last.Restored(last.Ctx)
+			b.Must(err)
+			for _, batch := range batches {
+				b.Must(last.CommitBatch(last.Ctx, batch))
+			}
+			for _, l := range order {
+				last.SendAll(l, 0)
+				last.JudgeAll()
+			}
+			last.WantState(first, ledger.Posted)
+			last.WantState(second, ledger.Suspended)
+			last.wantBatch(last.CloseDay(ingesttest.Today+3), 0, 0) // all of that was settled, and taken back
+			last.WantNet(ledger.SettlementPayable, 300)
+			last.WantNet(ledger.StorePayable, 0)
+			if r := last.Balance(); r.Awaited != 0 {
+				b.Errorf("awaited %d", r.Awaited)
+			}
 		}
 		after.WantNet(ledger.SettlementPayable, 300)
 		after.WantNet(ledger.StorePayable, 0)
