@@ -109,7 +109,7 @@ func (d *Desk) Ask(ctx context.Context, r Request) (Attempt, error) {
 	default:
 		return Attempt{}, fmt.Errorf("%w: %d", ErrBusy, cap(door))
 	}
-	rules, now := op.Rules(), d.Now()
+	rules, now := op.Rules(), d.now()
 	a := r.attempt(now)
 	if late := !now.Before(r.NotAfter); late {
 		a.State, a.Said = Declined, "too late"
@@ -131,6 +131,9 @@ func (d *Desk) Ask(ctx context.Context, r Request) (Attempt, error) {
 	answer := op.Pay(call, operator.Charge{Ref: a.Ref, Code: r.Code, Amount: a.Amount, Shop: a.Shop, Sale: a.Reference, Made: a.Made})
 	return d.apply(context.WithoutCancel(ctx), a.Ref, Answered{Answer: answer})
 }
+
+// now is HQ's time as stores keep it.
+func (d *Desk) now() time.Time { return d.Now().UTC().Truncate(time.Millisecond) }
 
 func (r *Request) attempt(now time.Time) Attempt {
 	return Attempt{Ref: r.Ref, Payment: r.Payment, Sale: r.Sale, Terminal: r.Terminal, Store: r.Store, Lane: r.Lane,
@@ -160,7 +163,7 @@ func (d *Desk) Reverse(ctx context.Context, r Request) (Attempt, error) {
 	if err := r.Ref.Validate(); err != nil {
 		return Attempt{}, err
 	}
-	tomb := r.attempt(d.Now())
+	tomb := r.attempt(d.now())
 	tomb.State, tomb.Checked, tomb.Said = Closed, true, "reversed before it was asked"
 	err := d.Store.Begin(ctx, &tomb)
 	switch {
@@ -206,7 +209,7 @@ func (d *Desk) apply(ctx context.Context, ref operator.Ref, e Event) (Attempt, e
 		if err != nil {
 			return was, err
 		}
-		a, err := Step(was, e, rules, d.Now())
+		a, err := Step(was, e, rules, d.now())
 		if err != nil || a == was {
 			return a, err
 		}

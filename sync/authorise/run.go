@@ -40,7 +40,7 @@ func (d *Desk) Run(ctx context.Context) error {
 
 // runOnce begins what is due, and says when to look again.
 func (d *Desk) runOnce(ctx context.Context) (wait time.Duration, err error) {
-	now := d.Now()
+	now := d.now()
 	due, err := d.Store.Due(ctx, now.Add(lookEvery), dueAtOnce, d.full())
 	if err != nil {
 		return lookEvery, err
@@ -75,7 +75,7 @@ func (d *Desk) begin(ctx context.Context, a Attempt) error {
 	op := d.Operators[a.Wallet]
 	if op == nil {
 		// The wallet was taken out of the configuration with payments open. They stay, and somebody has to know.
-		a.Due, a.Trouble = d.Now().Add(slowest), max(a.Trouble, Overdue)
+		a.Due, a.Trouble = d.now().Add(slowest), max(a.Trouble, Overdue)
 		return passed(d.Store.Save(ctx, &a))
 	}
 	if a.Call == Silence {
@@ -88,7 +88,7 @@ func (d *Desk) begin(ctx context.Context, a Attempt) error {
 		return nil // it is read again when one of the others has ended
 	}
 	rules := op.Rules()
-	a.Due = d.Now().Add(rules.Timeout + slack)
+	a.Due = d.now().Add(rules.Timeout + slack)
 	if err := d.Store.Save(ctx, &a); err != nil {
 		<-d.calls[a.Wallet]
 		return passed(err)
