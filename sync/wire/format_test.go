@@ -27,7 +27,7 @@ func formatPage(t *testing.T) string {
 // The types that have a table of keys in FORMAT.md, by their headings.
 var formatTables = map[string]any{
 	"Entry": wireEntry{}, "Body": payment.Body{}, "A line": payment.Line{}, "Key proof": keyProof{},
-	"Beat": Beat{}, "Hello": Hello{}, "Ack": Ack{},
+	"Beat": Beat{}, "Hello": Hello{}, "Ack": Ack{}, "Ask": Ask{}, "Answer": Answer{},
 	"A total": payment.DayTotal{}, "A tax line": payment.TaxLine{}, "A tender": payment.Tender{}, "Eligible amounts": payment.Eligible{}, "Limits": payment.Limits{},
 }
 

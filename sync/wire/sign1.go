@@ -22,6 +22,8 @@ const (
 	TypReq    Typ = "tilld/join-request"
 	TypProof  Typ = "tilld/key-proof"
 	TypBatch  Typ = "tilld/settlement"
+	TypAsk    Typ = "tilld/ask"
+	TypAnswer Typ = "tilld/answer"
 )
 
 // Errors of Open. Match with errors.Is.
