@@ -3,7 +3,6 @@ package authorise
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -27,16 +26,14 @@ type Store interface {
 	Due(ctx context.Context, until time.Time, most int, but []string) ([]Attempt, error)
 }
 
-// Errors of a Store, and of a Desk.
+// Errors of a Store, and ErrOther of a Desk.
 var (
 	ErrExists = errors.New("an attempt of this reference is there")
 	ErrOpen   = errors.New("another attempt of the same payment is open or paid")
 	ErrMoved  = errors.New("the attempt was changed meanwhile")
 	ErrNone   = errors.New("no attempt of this reference")
 
-	ErrOther    = errors.New("the reference names another lane's or another payment's attempt")
-	ErrNoWallet = errors.New("no operator is asked for this wallet")
-	ErrBusy     = errors.New("too many requests to this operator are under way")
+	ErrOther = errors.New("the reference names another lane's or another payment's attempt")
 )
 
 // Request is what a lane asks for.
@@ -92,44 +89,72 @@ func New(c Config) *Desk {
 const slack = 5 * time.Second
 
 // Ask writes an attempt down, charges the customer and returns what came of it, which may be anything: its State says.
-// The same request again returns what has become of it, and charges nobody. ErrOther: the reference is another's.
-// ErrOpen: another attempt of this payment is not over. ErrBusy and ErrNoWallet: nothing was written. That ctx ends does
-// not end the charge.
+// The same request again returns what has become of it, and charges nobody. What HQ itself declines (too late, too much
+// under way, another attempt of the payment open, nobody to ask) is written down just the same, so that a repeat which
+// was held up can't be charged after its lane was told that it isn't. ErrOther: the reference is another's. That ctx ends
+// does not end the charge.
 func (d *Desk) Ask(ctx context.Context, r Request) (Attempt, error) {
-	op, door := d.Operators[r.Wallet], d.charges[r.Wallet]
+	op, charges := d.Operators[r.Wallet], d.charges[r.Wallet]
 	if op == nil {
-		return Attempt{}, fmt.Errorf("%w: %q", ErrNoWallet, r.Wallet)
+		return d.Decline(ctx, r, operator.NotEnabled)
 	}
 	if err := r.Ref.Validate(); err != nil {
 		return Attempt{}, err
 	}
 	select {
-	case door <- struct{}{}:
-		defer func() { <-door }()
+	case charges <- struct{}{}:
+		defer func() { <-charges }()
 	default:
-		return Attempt{}, fmt.Errorf("%w: %d", ErrBusy, cap(door))
+		return d.Decline(ctx, r, operator.Busy)
 	}
 	rules, now := op.Rules(), d.now()
-	a := r.attempt(now)
-	if late := !now.Before(r.NotAfter); late {
-		a.State, a.Said = Declined, "too late"
-	} else {
-		a.State, a.Call, a.Due = Asked, Query, now.Add(rules.Timeout+slack)
+	if !now.Before(r.NotAfter) {
+		return d.Decline(ctx, r, operator.Late)
 	}
+	a := r.attempt(now)
+	a.State, a.Call, a.Due = Asked, Query, now.Add(rules.Timeout+slack)
 	switch err := d.Store.Begin(ctx, &a); {
 	case errors.Is(err, ErrExists):
 		return d.exists(ctx, &a)
+	case errors.Is(err, ErrOpen):
+		return d.Decline(ctx, r, operator.AnotherOpen)
 	case err != nil:
 		return Attempt{}, err
 	}
 	d.changed(&a)
-	if a.State == Declined {
-		return a, nil
-	}
 	call, end := context.WithTimeout(context.WithoutCancel(ctx), rules.Timeout)
 	defer end()
 	answer := op.Pay(call, operator.Charge{Ref: a.Ref, Code: r.Code, Amount: a.Amount, Shop: a.Shop, Sale: a.Reference, Made: a.Made})
 	return d.apply(context.WithoutCancel(ctx), a.Ref, Answered{Answer: answer})
+}
+
+// Decline writes down that nobody is asked, and why; it returns the attempt, or what became of it before.
+func (d *Desk) Decline(ctx context.Context, r Request, why operator.Why) (Attempt, error) {
+	a := r.attempt(d.now())
+	a.State, a.Why = Declined, why
+	return d.once(ctx, &a)
+}
+
+// once writes an attempt down that nothing is to be done about, unless there is one.
+func (d *Desk) once(ctx context.Context, a *Attempt) (Attempt, error) {
+	if err := a.Ref.Validate(); err != nil {
+		return Attempt{}, err
+	}
+	err := d.Store.Begin(ctx, a)
+	if errors.Is(err, ErrExists) {
+		return d.exists(ctx, a)
+	}
+	if err != nil {
+		return Attempt{}, err
+	}
+	d.changed(a)
+	return *a, nil
+}
+
+// Status returns what became of an attempt. ErrNone: HQ has not heard of it (yet). ErrOther: the reference is another's.
+func (d *Desk) Status(ctx context.Context, r Request) (Attempt, error) {
+	a := r.attempt(d.now())
+	return d.exists(ctx, &a)
 }
 
 // now is HQ's time as stores keep it.
@@ -160,21 +185,11 @@ func (d *Desk) exists(ctx context.Context, a *Attempt) (Attempt, error) {
 // tombstone kills the request that may still come. ErrCompleted: it is a refund that is wanted. ErrOther: the reference
 // is another's.
 func (d *Desk) Reverse(ctx context.Context, r Request) (Attempt, error) {
-	if err := r.Ref.Validate(); err != nil {
-		return Attempt{}, err
-	}
 	tomb := r.attempt(d.now())
 	tomb.State, tomb.Checked, tomb.Said = Closed, true, "reversed before it was asked"
-	err := d.Store.Begin(ctx, &tomb)
-	switch {
-	case err == nil:
-		d.changed(&tomb)
-		return tomb, nil
-	case !errors.Is(err, ErrExists):
-		return Attempt{}, err
-	}
-	if _, err := d.exists(ctx, &tomb); err != nil {
-		return Attempt{}, err
+	a, err := d.once(ctx, &tomb)
+	if err != nil || a.State == Closed {
+		return a, err
 	}
 	return d.apply(ctx, r.Ref, Reverse{})
 }
@@ -205,11 +220,7 @@ func (d *Desk) apply(ctx context.Context, ref operator.Ref, e Event) (Attempt, e
 		if err != nil {
 			return Attempt{}, err
 		}
-		rules, err := d.rules(was.Wallet)
-		if err != nil {
-			return was, err
-		}
-		a, err := Step(was, e, rules, d.now())
+		a, err := Step(was, e, d.rules(was.Wallet), d.now())
 		if err != nil || a == was {
 			return a, err
 		}
@@ -225,14 +236,13 @@ func (d *Desk) apply(ctx context.Context, ref operator.Ref, e Event) (Attempt, e
 	}
 }
 
-// rules are those of a wallet's operator.
-func (d *Desk) rules(wallet string) (*operator.Rules, error) {
-	op := d.Operators[wallet]
-	if op == nil {
-		return nil, fmt.Errorf("%w: %q", ErrNoWallet, wallet)
+// rules are those of a wallet's operator. One who was taken out of the configuration has none, and is asked nothing.
+func (d *Desk) rules(wallet string) *operator.Rules {
+	var r operator.Rules
+	if op := d.Operators[wallet]; op != nil {
+		r = op.Rules()
 	}
-	r := op.Rules()
-	return &r, nil
+	return &r
 }
 
 // changed tells who listens, and the loop, for something may be due sooner.

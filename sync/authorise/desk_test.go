@@ -128,11 +128,11 @@ func TestHungOperator(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		if _, err := d.Ask(ctx, request(3, "hung")); !errors.Is(err, ErrBusy) {
-			t.Errorf("a third: %v", err)
+		if a, err := d.Ask(ctx, request(3, "hung")); err != nil || a.State != Declined || a.Why != operator.Busy {
+			t.Errorf("a third: %s, %s, %v", a.State, a.Why, err)
 		}
-		if _, err := d.Store.Get(ctx, request(3, "hung").Ref); !errors.Is(err, ErrNone) {
-			t.Errorf("a third was written down: %v", err)
+		if a, err := d.Ask(ctx, request(1, "hung")); err != nil || a.State != Asked {
+			t.Errorf("the first, said again: %s, %s, %v", a.State, a.Why, err)
 		}
 		start := time.Now()
 		if a, err := d.Ask(ctx, request(4, "prompt")); err != nil || a.State != Paid || time.Since(start) > 0 {
@@ -178,8 +178,23 @@ func TestOneCallAtATime(t *testing.T) {
 // TestDeskRefuses: what is wrong is said, and nothing is asked or written.
 func TestDeskRefuses(t *testing.T) {
 	d, h := newDesk(1)
-	if _, err := d.Ask(t.Context(), request(1, "nobody")); !errors.Is(err, ErrNoWallet) {
-		t.Error(err)
+	if a, err := d.Ask(t.Context(), request(9, "nobody")); err != nil || a.State != Declined || a.Why != operator.NotEnabled {
+		t.Errorf("%s, %s, %v", a.State, a.Why, err)
+	}
+	if a, err := d.Reverse(t.Context(), request(9, "nobody")); err != nil || a.State != Declined {
+		t.Errorf("%s, %v", a.State, err)
+	}
+	late := request(8, "prompt")
+	late.NotAfter = time.Now().Add(-time.Second)
+	if a, err := d.Ask(t.Context(), late); err != nil || a.State != Declined || a.Why != operator.Late {
+		t.Errorf("%s, %s, %v", a.State, a.Why, err)
+	}
+	late.NotAfter = time.Now().Add(time.Minute)
+	if a, err := d.Ask(t.Context(), late); err != nil || a.State != Declined {
+		t.Errorf("in time, but declined before: %s, %v", a.State, err)
+	}
+	if _, err := d.Status(t.Context(), request(7, "prompt")); !errors.Is(err, ErrNone) {
+		t.Errorf("status of what nobody asked: %v", err)
 	}
 	bad := request(1, "prompt")
 	bad.Ref = "a-b"
@@ -204,6 +219,9 @@ func TestDeskRefuses(t *testing.T) {
 		}
 		if _, err := d.Reverse(t.Context(), r); !errors.Is(err, ErrOther) {
 			t.Errorf("another %s: reversed: %v", name, err)
+		}
+		if _, err := d.Status(t.Context(), r); !errors.Is(err, ErrOther) {
+			t.Errorf("another %s: status: %v", name, err)
 		}
 		if _, err := d.Complete(t.Context(), r); !errors.Is(err, ErrOther) {
 			t.Errorf("another %s: completed: %v", name, err)

@@ -151,7 +151,7 @@ func (o Outcome) Final() bool {
 	return false
 }
 
-// Why says why an operator declined, as far as a cashier can act on it.
+// Why says why a charge was declined, as far as a cashier can act on it. The numbers are stored.
 type Why uint8
 
 // The causes. NoReason is for whatever is none of the others; the operator's own code is in Answer.Said.
@@ -168,11 +168,20 @@ const (
 	ShopNotAllowed      // the operator does not serve this shop, or this amount there
 	RefUsed             // the reference stands for another charge: ours to look into
 	Duplicate           // the operator takes it for a repeat of another charge
+
+	// Said by HQ itself, which did not ask the operator.
+	Late            // the lane did not want it any more when HQ heard of it
+	Busy            // too much is under way to the operator
+	NotEnabled      // the store does not take this wallet online, or no operator is asked for it
+	TerminalRevoked // the lane may not sell
+	CodeUnreadable  // the code was not sealed to a key of HQ's, or not for this attempt
+	AnotherOpen     // another attempt of the same payment is not over
 	whyEnd
 )
 
 var whyNames = [whyEnd]string{"", "code_invalid", "code_expired", "code_used", "no_funds", "over_limit", "customer_said_no",
-	"customer_too_slow", "account_stopped", "shop_not_allowed", "ref_used", "duplicate"}
+	"customer_too_slow", "account_stopped", "shop_not_allowed", "ref_used", "duplicate",
+	"late", "busy", "not_enabled", "terminal_revoked", "code_unreadable", "another_open"}
 
 // String is the cause's name, such as "code_used", or "" for none.
 func (w Why) String() string {
