@@ -16,6 +16,7 @@ const (
 	metaBeat     = "beat-count"
 	metaStanding = "standing"
 	metaSecond   = "second-medium"
+	metaCleared  = "cleared-sale"
 
 	// Business dates, as numbers: retention has taken away what is older.
 	metaBodiesFrom   = "bodies-from"
@@ -98,6 +99,24 @@ func (j *Journal) Standing(ctx context.Context) ([]byte, error) { return j.readM
 // SetStanding keeps what HQ has said of this terminal itself over a restart.
 func (j *Journal) SetStanding(ctx context.Context, raw []byte) error {
 	return j.locked(ctx, func(ctx context.Context, s *store) error { return s.setMeta(ctx, metaStanding, orEmpty(raw)) })
+}
+
+// ClearedSale gives what SetClearedSale kept last; the zero ID when nothing.
+func (j *Journal) ClearedSale(ctx context.Context) (payment.ID, error) {
+	raw, err := j.readMeta(ctx, metaCleared)
+	if err != nil || raw == nil {
+		return payment.ID{}, err
+	}
+	if len(raw) != len(payment.ID{}) {
+		return payment.ID{}, corrupt("%s has %d bytes", metaCleared, len(raw))
+	}
+	return payment.ID(raw), nil
+}
+
+// SetClearedSale keeps over a restart which paid sale the cashier has cleared from the screen. It says nothing of the
+// sale itself: that is in the entries, and its POS is still to have the outcome.
+func (j *Journal) SetClearedSale(ctx context.Context, sale payment.ID) error {
+	return j.locked(ctx, func(ctx context.Context, s *store) error { return s.setMeta(ctx, metaCleared, sale[:]) })
 }
 
 // NextBeat numbers a beat: the larger of the wall clock in milliseconds and the last number plus one, so

@@ -180,7 +180,7 @@ func stopped(t *testing.T, j *Journal) {
 	for name, err := range map[string]error{
 		"Append": appendErr, "Acknowledge": ackErr, "NewEpoch": epochErr, "ChangeKey": keyErr, "NextBatch": batchErr,
 		"NextBeat": beatErr, "Prune": pruneErr, "SetDocument": j.SetDocument(ctx, PolicyDocument, 1, []byte{1}),
-		"SetClockAnchor": j.SetClockAnchor(ctx, nil), "EraseBody": j.EraseBody(ctx, j.currentEpoch(), 1), "Stopped": j.Stopped(),
+		"SetClockAnchor": j.SetClockAnchor(ctx, nil), "SetClearedSale": j.SetClearedSale(ctx, payment.ID{1}), "EraseBody": j.EraseBody(ctx, j.currentEpoch(), 1), "Stopped": j.Stopped(),
 	} {
 		if e, ok := errors.AsType[*StoppedError](err); !ok || e.Cause == nil || !errors.Is(err, ErrStopped) {
 			t.Errorf("%s on a stopped journal: %v", name, err)

@@ -243,7 +243,10 @@ func (l *Lane) load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("reading the lane's state: %w", err)
 	}
-	seen := l.shown.done && l.state.Phase == checkout.Paid && l.state.Sale.ID == s.Sale.ID // before the journal stopped
+	seen, err := l.cleared(ctx, s)
+	if err != nil {
+		return fmt.Errorf("reading the lane's state: %w", err)
+	}
 	l.state, l.shown = s, shown{done: s.Phase != checkout.Paid || seen, fromPOS: fromPOS, number: l.shown.number}
 	if s.Phase == checkout.Paid {
 		l.shown.answer = checkout.Answer{

@@ -131,16 +131,21 @@ var phases = map[journal.SaleState]checkout.Phase{
 }
 
 // Next clears the screen for the next customer. A sale that was opened here, without the shop's POS, is
-// completed by it: nobody else will.
+// completed by it: nobody else will. One of the POS's stays paid until the POS has it; that it was cleared is kept, so
+// that a restart shows this customer's PAID to nobody else.
 func (l *Lane) Next(ctx context.Context) error {
 	return l.do(ctx, func(ctx context.Context) error {
 		if l.state.Phase.Waiting() {
 			return payment.Errorf(payment.Conflict, "lane.Next", "a sale is open: finish or cancel it")
 		}
-		if l.state.Phase == checkout.Paid && !l.shown.fromPOS {
+		switch {
+		case l.state.Phase != checkout.Paid:
+		case !l.shown.fromPOS:
 			if err := l.complete(ctx, l.state.Sale.ID); err != nil {
 				return err
 			}
+		case !l.shown.done:
+			l.keepCleared(ctx, l.state.Sale.ID)
 		}
 		l.clear()
 		return nil

@@ -81,6 +81,31 @@ func (l *Lane) lastPaid(ctx context.Context, s checkout.State, sale journal.Sale
 	return s, nil
 }
 
+// cleared says whether the cashier had taken the paid sale of s off the screen: before the program ended, or before the
+// journal stopped, which could not be kept then.
+func (l *Lane) cleared(ctx context.Context, s checkout.State) (bool, error) {
+	if s.Phase != checkout.Paid {
+		return false, nil
+	}
+	kept, err := l.cfg.Journal.ClearedSale(ctx)
+	if err != nil || kept == s.Sale.ID {
+		return err == nil, err
+	}
+	seen := l.shown.done && l.state.Phase == checkout.Paid && l.state.Sale.ID == s.Sale.ID
+	if seen {
+		l.keepCleared(ctx, s.Sale.ID)
+	}
+	return seen, nil
+}
+
+// keepCleared keeps over a restart that the cashier has taken a paid sale off the screen. Where it can't be kept a
+// restart shows the sale again, which is no reason to keep the next customer waiting.
+func (l *Lane) keepCleared(ctx context.Context, sale payment.ID) {
+	if err := l.cfg.Journal.SetClearedSale(ctx, sale); err != nil {
+		l.cfg.Log.Warn("a restart will show a sale that was cleared", "sale", sale.String(), "error", err)
+	}
+}
+
 // cancelLeftOpen ends the sales that nobody paid before the program ended.
 func (l *Lane) cancelLeftOpen(ctx context.Context) error {
 	open, err := l.cfg.Journal.OpenSales(ctx)
