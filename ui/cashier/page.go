@@ -53,6 +53,7 @@ func (p *Page) Register(mux *http.ServeMux) {
 	mux.HandleFunc("POST /next", p.do(web.DoSale, func(r *http.Request) error { return p.lane.Next(r.Context()) }))
 	mux.HandleFunc("POST /send", p.send)
 	mux.HandleFunc("POST /void", p.do(web.DoVoid, p.void))
+	mux.HandleFunc("POST /void/practice", p.do(web.DoVoidPractice, p.void))
 	mux.HandleFunc("POST /lang", web.SetLang)
 }
 

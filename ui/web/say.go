@@ -8,8 +8,9 @@ import (
 
 // What a person at the lane may try, for Say.
 const (
-	DoSale = "sale" // open, cancel or leave one
-	DoVoid = "void"
+	DoSale         = "sale" // open, cancel or leave one
+	DoVoid         = "void"
+	DoVoidPractice = "void-practice" // of a practice sale, in which there is no money
 )
 
 // sayings are the catalogue's words for what can go wrong at the lane, by what was tried and the error's code.
@@ -18,6 +19,10 @@ var sayings = map[string]map[payment.Code]string{
 	DoVoid: {
 		payment.Invalid: "say.void.who", payment.Conflict: "say.void.twice",
 		payment.NotAllowed: "say.void.refund", payment.NotFound: "say.gone",
+	},
+	DoVoidPractice: {
+		payment.Invalid: "say.void.who", payment.Conflict: "say.void.twice",
+		payment.NotAllowed: "say.void.practice", payment.NotFound: "say.gone",
 	},
 	"": {payment.Retry: "say.again", payment.Internal: "say.broken"}, // whatever was tried
 }

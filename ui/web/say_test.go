@@ -20,6 +20,8 @@ func TestSay(t *testing.T) {
 		{DoSale, "say.open", fail(payment.Conflict)},
 		{DoVoid, "say.void.twice", fail(payment.Conflict)},
 		{DoVoid, "say.void.refund", fail(payment.NotAllowed)},
+		{DoVoidPractice, "say.void.practice", fail(payment.NotAllowed)},
+		{DoVoidPractice, "say.void.twice", fail(payment.Conflict)},
 		{DoVoid, "say.again", fail(payment.Retry)},
 		{"", "say.broken", io.EOF},
 		{DoVoid, "say.pin.wrong", payment.Errorf(payment.Unauthorized, "x", "%w", ErrWrongPIN)},
