@@ -200,3 +200,8 @@ func (v View) Mark() string {
 
 // Warn says whether the offline banner is shown.
 func (v View) Warn() bool { return !v.Online || v.Works != Full }
+
+// Blind says whether the scanner is known to be of no use: a banner says why, and the header only that.
+func (v View) Blind() bool {
+	return v.Scanner == ScannerLost || v.Scanner == ScannerBusy || v.Scanner == ScannerDenied
+}
