@@ -168,14 +168,21 @@ func (p *process) end() {
 	}
 }
 
+// given are the ports that freeAddr gave to somebody in this process, who may not listen yet.
+var given sync.Map
+
 // freeAddr is an address to listen on in a moment, below the ports that the kernel gives to outgoing connections:
-// one of these could take it meanwhile.
+// one of these could take it meanwhile. It gives none twice.
 func freeAddr(t testing.TB) string {
 	t.Helper()
 	for range 100 {
-		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+mathrand.IntN(10_000)))
-		if err == nil {
-			defer l.Close()
+		port := 10_000 + mathrand.IntN(22_000)
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			continue
+		}
+		defer l.Close()
+		if _, taken := given.LoadOrStore(port, true); !taken {
 			return l.Addr().String()
 		}
 	}
