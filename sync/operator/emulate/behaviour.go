@@ -15,6 +15,9 @@ const (
 	Query  Op = "query"
 	Cancel Op = "cancel"
 	Refund Op = "refund"
+
+	// QueryRefund asks what became of a refund, where the dialect has that. Faults on Refund are not on it.
+	QueryRefund Op = "query_refund"
 )
 
 // Fault is a way to misbehave. "Before" is without having done what was asked, "after" is having done it.
@@ -63,7 +66,7 @@ func (s *Server) Behave(w Wallet, b Behaviour) error {
 		return fmt.Errorf("%w: fault %q", ErrInvalid, b.Fault)
 	}
 	for _, op := range b.On {
-		if !slices.Contains([]Op{Pay, Query, Cancel, Refund}, op) {
+		if !slices.Contains([]Op{Pay, Query, Cancel, Refund, QueryRefund}, op) {
 			return fmt.Errorf("%w: operation %q", ErrInvalid, op)
 		}
 	}

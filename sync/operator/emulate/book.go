@@ -113,6 +113,8 @@ func (l *ledger) do(op Op, a ask, now time.Time) told {
 		return l.cancel(a, now)
 	case Refund:
 		return l.refund(a, now)
+	case QueryRefund:
+		return l.refunded(a)
 	case Query:
 	}
 	if e := l.find(a); e != nil {
@@ -251,4 +253,16 @@ func (l *ledger) refund(a ask, now time.Time) told {
 		t.Outcome, t.at = operator.Refunded, now
 	}
 	return t
+}
+
+// refunded looks a refund up by its reference.
+func (l *ledger) refunded(a ask) told {
+	for _, e := range l.charges {
+		if minor, ok := e.refunds[a.refund]; ok && a.refund != "" {
+			t := l.tell(e, a)
+			t.Outcome, t.amount.Minor = operator.Refunded, minor
+			return t
+		}
+	}
+	return told{Outcome: operator.Absent, ask: a}
 }

@@ -19,12 +19,17 @@ func newDialect(w Wallet, p Party) (dialect, error) {
 		return &payPay{p}, nil
 	case LINEPay:
 		return &linePay{p}, nil
+	case WeChat:
+		if p.Shop == nil || p.Own == nil {
+			return nil, fmt.Errorf("%w: wallet %q needs the shop's key and its own", ErrInvalid, w)
+		}
+		return &weChat{p}, nil
 	}
 	return nil, fmt.Errorf("%w: wallet %q", ErrUnknown, w)
 }
 
 // Wallets are those whose dialect is spoken.
-func Wallets() []Wallet { return slices.Clone([]Wallet{PayPay, LINEPay}) }
+func Wallets() []Wallet { return slices.Clone([]Wallet{PayPay, LINEPay, WeChat}) }
 
 // object is a JSON object to be answered.
 type object map[string]any

@@ -10,7 +10,7 @@ import (
 )
 
 // before does what goes wrong before the operator has looked at the request, and says whether that was all.
-func (b Behaviour) before(w http.ResponseWriter, r *http.Request, d dialect) bool {
+func (b Behaviour) before(w http.ResponseWriter, r *http.Request, x exchange) bool {
 	switch b.Fault {
 	case CutBefore:
 		panic(http.ErrAbortHandler) // net/http's way to end the connection
@@ -22,10 +22,7 @@ func (b Behaviour) before(w http.ResponseWriter, r *http.Request, d dialect) boo
 		w.Header().Set("Location", b.To+r.URL.Path)
 		w.WriteHeader(http.StatusTemporaryRedirect)
 	case Unauthorized:
-		res := d.refuse()
-		d.seal(w.Header(), res.body, time.Now())
-		w.WriteHeader(res.status)
-		_, _ = w.Write(res.body)
+		x.send(w, x.d.refuse())
 	default:
 		return false
 	}

@@ -27,7 +27,9 @@ type Party struct {
 	Secret operator.Secret // where the dialect signs with a shared secret
 	Shop   *rsa.PublicKey  // where the shop signs with a key of its own
 	Serial string          // of that key, where the dialect names it
-	Own    *rsa.PrivateKey // with which the operator signs its answers, where it does
+	// With which the operator signs its answers, where it does, and what it calls that key.
+	Own       *rsa.PrivateKey
+	OwnSerial string
 }
 
 // Config is what an emulator is made of.
@@ -171,7 +173,7 @@ type exchange struct {
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, x exchange, body []byte) {
 	b := s.faultOf(x.wallet, x.op)
-	if b.before(w, r, x.d) {
+	if b.before(w, r, x) {
 		return
 	}
 	a, err := x.d.read(x.op, r, body)

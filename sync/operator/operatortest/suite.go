@@ -27,8 +27,12 @@ type Setup struct {
 	Hidden  []any
 	// Why is what the dialect makes of a cause that it has no word for; nil: it has all.
 	Why map[operator.Why]operator.Why
+	// AnyCurrency says that the operator decides which currencies it takes.
+	AnyCurrency bool
 	// NamesCurrency says that answers name the currency, RefundNames that a refund's answer names what it refunds.
 	NamesCurrency, RefundNames bool
+	// RefundHides says that a query calls a charge refunded from the first part on.
+	RefundHides bool
 	// CancelsPaid says that a paid charge can be cancelled; else it can only be refunded, always.
 	CancelsPaid bool
 	// Guards says that the operator refuses the same amount from the same customer within minutes.
