@@ -2,6 +2,7 @@ package operator
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +21,40 @@ func NoAnswer(err error) Answer {
 		return Answer{Outcome: NotSent, Err: err}
 	}
 	return Answer{Outcome: Unknown, Err: err}
+}
+
+// TakenBack is what a cancel comes to that the operator refused without saying why, when a query now finds the charge
+// so. Declined is Reversed then: there was nothing to take back, and there will be nothing.
+func TakenBack(now Answer) Answer {
+	switch now.Outcome {
+	case Paid, Refunded:
+		now.Outcome = TooLate
+	case Declined:
+		now.Outcome, now.Why = Reversed, NoReason
+	case NotSent: // the cancel was
+		now.Outcome = Unknown
+	case Unknown, Confirming, Absent, Reversed, TooLate:
+	}
+	return now
+}
+
+// Identified is f with the operator's own ID of the charge, asked for when f has none. The Answer is for a refund that
+// can't be asked for without.
+func Identified(ctx context.Context, o Operator, f Find) (Find, *Answer) {
+	if f.Transaction != "" {
+		return f, nil
+	}
+	a := o.Query(ctx, f)
+	switch {
+	case a.Err != nil:
+		a = Refused(a.Err)
+	case a.Transaction == "":
+		a = Answer{Outcome: Absent, Said: a.Said}
+	default:
+		f.Transaction = a.Transaction
+		return f, nil
+	}
+	return f, &a
 }
 
 // Text is an operator's own word as an Answer may carry it: 1 to 64 printable ASCII characters without a space. What is

@@ -19,9 +19,12 @@ func newDialect(w Wallet, p Party) (dialect, error) {
 		return &payPay{p}, nil
 	case LINEPay:
 		return &linePay{p}, nil
-	case WeChat:
+	case WeChat, Alipay:
 		if p.Shop == nil || p.Own == nil {
 			return nil, fmt.Errorf("%w: wallet %q needs the shop's key and its own", ErrInvalid, w)
+		}
+		if w == Alipay {
+			return &alipay{p}, nil
 		}
 		return &weChat{p}, nil
 	}
@@ -29,7 +32,7 @@ func newDialect(w Wallet, p Party) (dialect, error) {
 }
 
 // Wallets are those whose dialect is spoken.
-func Wallets() []Wallet { return slices.Clone([]Wallet{PayPay, LINEPay, WeChat}) }
+func Wallets() []Wallet { return slices.Clone([]Wallet{PayPay, LINEPay, WeChat, Alipay}) }
 
 // object is a JSON object to be answered.
 type object map[string]any

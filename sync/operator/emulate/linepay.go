@@ -109,7 +109,7 @@ func linePaySays(code string, info any) response {
 func (*linePay) refuse() response  { return linePaySays("1106", nil) }
 func (*linePay) invalid() response { return linePaySays("2101", nil) }
 
-func (*linePay) seal(http.Header, []byte, time.Time) {}
+func (*linePay) seal(string, http.Header, []byte, time.Time) {}
 
 var linePayWhy = map[operator.Why]string{operator.NoReason: "1179", operator.CodeInvalid: "1133", operator.CodeUsed: "1133",
 	operator.CodeExpired: "1133", operator.NoFunds: "1142", operator.OverLimit: "2022", operator.AccountStopped: "1141",

@@ -96,7 +96,7 @@ func payPaySays(status int, code string, data any) response {
 func (*payPay) refuse() response  { return payPaySays(401, "UNAUTHORIZED", nil) }
 func (*payPay) invalid() response { return payPaySays(400, "INVALID_REQUEST_PARAMS", nil) }
 
-func (*payPay) seal(http.Header, []byte, time.Time) {}
+func (*payPay) seal(string, http.Header, []byte, time.Time) {}
 
 var payPayStatus = map[operator.Outcome]string{operator.Paid: "COMPLETED", operator.Confirming: "CREATED", operator.Declined: "FAILED",
 	operator.Reversed: "CANCELED", operator.Refunded: "REFUNDED"}

@@ -59,9 +59,9 @@ type dialect interface {
 	op(r *http.Request) (Op, bool)
 	read(op Op, r *http.Request, body []byte) (ask, error) // errParty, or what is wrong with the request
 	answer(op Op, t told) response
-	refuse() response                    // of errParty
-	invalid() response                   // of a request that can't be read
-	seal(http.Header, []byte, time.Time) // signs an answer, where the operator does
+	refuse() response                                            // of errParty
+	invalid() response                                           // of a request that can't be read
+	seal(path string, h http.Header, body []byte, now time.Time) // signs an answer, where the operator does
 }
 
 type response struct {
@@ -156,7 +156,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, "request too large", http.StatusRequestEntityTooLarge)
 			return
 		}
-		s.serve(w, r, exchange{s, name, d, op, ask{}}, body)
+		s.serve(w, r, exchange{s: s, wallet: name, d: d, op: op, path: r.URL.Path}, body)
 		return
 	}
 	http.NotFound(w, r)
@@ -168,6 +168,7 @@ type exchange struct {
 	wallet Wallet
 	d      dialect
 	op     Op
+	path   string
 	ask    ask
 }
 
@@ -197,7 +198,7 @@ func (x exchange) do() told {
 }
 
 func (x exchange) send(w http.ResponseWriter, res response) {
-	x.d.seal(w.Header(), res.body, x.s.cfg.Now())
+	x.d.seal(x.path, w.Header(), res.body, x.s.cfg.Now())
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(res.status)
 	_, _ = w.Write(res.body) // who asked has gone; the book knows
@@ -235,7 +236,7 @@ func (t told) opposite() told {
 func (x exchange) raw(res response) []byte {
 	var b bytes.Buffer
 	h := http.Header{}
-	x.d.seal(h, res.body, x.s.cfg.Now())
+	x.d.seal(x.path, h, res.body, x.s.cfg.Now())
 	h.Set("Content-Type", "application/json")
 	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\nContent-Length: %d\r\n", res.status, http.StatusText(res.status), len(res.body))
 	_ = h.Write(&b)

@@ -115,7 +115,7 @@ func weChatSays(status int, code string) response {
 func (*weChat) refuse() response  { return weChatSays(401, "SIGN_ERROR") }
 func (*weChat) invalid() response { return weChatSays(400, "PARAM_ERROR") }
 
-func (p *weChat) seal(h http.Header, body []byte, now time.Time) {
+func (p *weChat) seal(_ string, h http.Header, body []byte, now time.Time) {
 	var nonce [16]byte
 	_, _ = rand.Read(nonce[:]) // never fails
 	at, n := strconv.FormatInt(now.Unix(), 10), hex.EncodeToString(nonce[:])

@@ -116,16 +116,7 @@ func (c *Connector) Cancel(ctx context.Context, f operator.Find) operator.Answer
 	case absent:
 		return operator.Answer{Outcome: operator.Absent, Said: a.ReturnCode}
 	}
-	now := c.Query(ctx, f)
-	switch now.Outcome {
-	case operator.Paid, operator.Refunded:
-		return operator.Answer{Outcome: operator.TooLate, Transaction: now.Transaction, At: now.At, Said: operator.Text(a.ReturnCode)}
-	case operator.Declined: // there was nothing to take back, and there will be nothing
-		now.Outcome, now.Why = operator.Reversed, operator.NoReason
-	case operator.NotSent: // the cancel was
-		now.Outcome = operator.Unknown
-	}
-	return now
+	return operator.TakenBack(c.Query(ctx, f))
 }
 
 // Refund pays all back: POST /v4/payments/orders/{orderId}/refund [v4]. A part can't be asked for (see the package

@@ -88,19 +88,7 @@ func (c *Connector) Cancel(ctx context.Context, f operator.Find) operator.Answer
 	if a.Said != notReversible {
 		return a.Guarded()
 	}
-	now := c.Query(ctx, f)
-	switch now.Outcome {
-	case operator.Paid, operator.Refunded: // it is too late, or it has gone the other way
-		return operator.Answer{Outcome: operator.TooLate, Transaction: now.Transaction, At: now.At, Said: a.Said}
-	case operator.Declined: // there was nothing to take back, and there will be nothing
-		now.Why = operator.NoReason
-		now.Outcome = operator.Reversed
-		return now
-	case operator.NotSent: // the cancel was
-		now.Outcome = operator.Unknown
-		return now
-	}
-	return now
+	return operator.TakenBack(c.Query(ctx, f))
 }
 
 // Refund pays back: POST /v2/refunds [sdk]. It wants PayPay's own ID of the payment, and asks for it when r has none.
@@ -112,16 +100,11 @@ func (c *Connector) Refund(ctx context.Context, r operator.Refund) operator.Answ
 	if err != nil {
 		return operator.Refused(err)
 	}
-	if r.Of.Transaction == "" {
-		a := c.Query(ctx, r.Of)
-		switch {
-		case a.Err != nil:
-			return operator.Refused(a.Err)
-		case a.Transaction == "":
-			return operator.Answer{Outcome: operator.Absent, Said: a.Said}
-		}
-		r.Of.Transaction = a.Transaction
+	of, missing := operator.Identified(ctx, c, r.Of)
+	if missing != nil {
+		return *missing
 	}
+	r.Of = of
 	body := map[string]any{"merchantRefundId": r.Ref, "paymentId": r.Of.Transaction, "amount": amount, "requestedAt": c.client.Now().Unix()}
 	res, err := c.call(ctx, http.MethodPost, "/v2/refunds", r.Of.Shop, body)
 	if err != nil {

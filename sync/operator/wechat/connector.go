@@ -104,15 +104,10 @@ func (c *Connector) Cancel(ctx context.Context, f operator.Find) operator.Answer
 		return a
 	}
 	now := c.Query(ctx, f)
-	switch now.Outcome {
-	case operator.Declined: // there was nothing to take back, and there will be nothing
-		now.Outcome, now.Why = operator.Reversed, operator.NoReason
-	case operator.Refunded:
-		now.Outcome = operator.TooLate
-	case operator.Paid, operator.NotSent: // refused, for a reason that may pass
+	if now.Outcome == operator.Paid { // refused, for a reason that may pass
 		return a
 	}
-	return now
+	return operator.TakenBack(now)
 }
 
 // Refund pays back: POST /v3/global/refunds, and then asks what became of it ([refund]).

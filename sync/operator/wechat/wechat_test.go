@@ -2,10 +2,6 @@ package wechat_test
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/rsa"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"maps"
 	"net/http"
@@ -22,27 +18,10 @@ import (
 	"tilld/sync/operator/wechat"
 )
 
-func newKey(t *testing.T) (key *rsa.PrivateKey, private, public string) {
-	t.Helper()
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	pub, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key, string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: b})), string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: pub}))
-}
-
 func TestSuite(t *testing.T) {
-	shop, private, _ := newKey(t)
-	theirs, _, public := newKey(t)
-	_, other, _ := newKey(t)
+	shop, private, _ := operatortest.NewKey(t)
+	theirs, _, public := operatortest.NewKey(t)
+	_, other, _ := operatortest.NewKey(t)
 	cred := wechat.Credentials{Key: operator.SecretOf(private)}
 	config := func(reach operator.Reach) wechat.Config {
 		return wechat.Config{Reach: reach, Merchant: "1900000109", App: "wx8888888888888888", Serial: "5157F09EFDC096DE", Category: "5411",
@@ -71,8 +50,8 @@ func TestSuite(t *testing.T) {
 
 // TestSignature: an answer that WeChat Pay did not sign, for just this body and just now, says nothing.
 func TestSignature(t *testing.T) {
-	shop, private, _ := newKey(t)
-	theirs, _, public := newKey(t)
+	shop, private, _ := operatortest.NewKey(t)
+	theirs, _, public := operatortest.NewKey(t)
 	now := time.Date(2026, 11, 23, 1, 0, 0, 0, time.UTC)
 	server, err := emulate.New(emulate.Config{Now: func() time.Time { return now }, Wallets: map[emulate.Wallet]emulate.Party{
 		emulate.WeChat: {ID: "19", Serial: "51", Shop: &shop.PublicKey, Own: theirs, OwnSerial: "P1"}}})
