@@ -368,7 +368,7 @@ func TestSaleByKeyboardAlone(t *testing.T) {
 	b.WantText("NOT PAID", "too old")
 	l.set(func(v *View) { v.State, v.Wallet, v.Unsent = Paid, "house", 1 })
 	b.Await(`document.body.dataset.state === "paid" && document.body.dataset.lastSound === "paid"`)
-	b.WantText("PAID", "Hand over the goods", "1 not yet at head office")
+	b.WantText("PAID", "Hand over the goods", "Payments not yet at head office: 1")
 	b.Type(webtest.Enter)
 	b.Await(`document.body.dataset.state === "idle" && document.activeElement.id === "amount"`)
 	b.Type("50" + webtest.Enter)
@@ -530,7 +530,7 @@ func TestPictureOfTheREADME(t *testing.T) {
 	b := webtest.New(t, 1024, 768)
 	b.Open(srv.URL)
 	b.Await(`document.body.dataset.state === "paid"`)
-	b.WantText("PAID", "¥1,280", "No line to head office since 12:34", "3 not yet at head office", "Next customer")
+	b.WantText("PAID", "¥1,280", "No line to head office since 12:34", "Payments not yet at head office: 3", "Next customer")
 	if *update {
 		if err := os.WriteFile("cashier.png", b.Screen(), 0o644); err != nil {
 			t.Fatal(err)

@@ -53,7 +53,7 @@ func TestEveryAnswerIsHeard(t *testing.T) {
 		}
 		heard[tune] = tt.name
 		l.set(func(v *View) { v.Unsent = i + 1 }) // the page is told something else
-		b.Await(fmt.Sprintf(`document.body.innerText.includes("%d not yet at head office")`, i+1))
+		b.Await(fmt.Sprintf(`document.body.innerText.includes("not yet at head office: %d")`, i+1))
 		if again := b.Eval("tones.join()"); again != tune {
 			t.Errorf("%s sounds again: %s, first %s", tt.name, again, tune)
 		}

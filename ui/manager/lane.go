@@ -46,9 +46,9 @@ type Board struct {
 	AtRisk, Share         payment.Money // taken without HQ's acknowledgement, and the most that may be
 	RiskCount, ShareCount uint64
 	FullLeft, SmallLeft   time.Duration // of the offline right, if HQ stayed silent; zero: over
-	Unsent                int           // entries
-	UnsentCount           uint64        // payments in them
-	UnsentSum             payment.Money // approved in them
+	Unsent                uint64        // payments that HQ has not got: the cashier's figure
+	UnsentSum             payment.Money // of them
+	Entries               uint64        // of the journal that HQ has not got: several a sale, and refusals, days and practice
 
 	Held []Held // what waits for HQ's decision first
 	Open []Open

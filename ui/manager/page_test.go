@@ -50,7 +50,7 @@ func busy() Board {
 		Wallets: []Wallet{{"house", 118, 2, yen(184300), yen(1900), yen(182400)}, {"guest", 3, 0, yen(4100), yen(0), yen(4100)}},
 		AtRisk:  yen(31200), Share: yen(50000), RiskCount: 23, ShareCount: 200,
 		FullLeft: 3*time.Hour + 12*time.Minute, SmallLeft: 23*time.Hour + 12*time.Minute,
-		Unsent: 41, UnsentCount: 23, UnsentSum: yen(31200),
+		Unsent: 23, UnsentSum: yen(31200), Entries: 41,
 		Held:    []Held{{noon, payment.ID{1, 2, 3}, yen(900), "code_spent_twice", false}, {noon.Add(-26 * time.Hour), payment.ID{1, 2, 4}, yen(4200), "over_share", true}},
 		Open:    []Open{{noon, "R-1042", yen(640)}},
 		HQSince: noon, LastContact: noon, Policy: 7, Scanner: "lost", ScannerAt: noon, Second: "ok",
@@ -66,13 +66,13 @@ func ordinary() Board {
 	b := busy()
 	b.Wallets = append(b.Wallets, Wallet{"other", 12, 0, yen(9900), yen(0), yen(9900)})
 	b.Held = b.Held[:1] // nothing was decided against the store lately
-	b.Online, b.Scanner, b.AtRisk, b.RiskCount, b.Unsent, b.UnsentCount, b.UnsentSum = true, "ok", yen(640), 1, 2, 1, yen(640)
+	b.Online, b.Scanner, b.AtRisk, b.RiskCount, b.Unsent, b.UnsentSum, b.Entries = true, "ok", yen(640), 1, 1, yen(640), 2
 	return b
 }
 
 func calm() Board {
 	return Board{
-		Store: "S0001", Lane: "L01", BusinessDate: 20261122, NextRoll: noon, AtRisk: yen(0), Share: yen(50000), ShareCount: 200, UnsentSum: yen(0),
+		Store: "S0001", Lane: "L01", BusinessDate: 20261122, NextRoll: noon, AtRisk: yen(0), Share: yen(50000), ShareCount: 200, UnsentSum: yen(0), Entries: 3,
 		FullLeft: 4 * time.Hour, SmallLeft: 24 * time.Hour, Online: true, HQSince: noon, LastContact: noon, Policy: 7, Scanner: "ok", Second: "off",
 	}
 }
@@ -83,7 +83,7 @@ func over() Board {
 	b.Store, b.Lane = "shibuya-scramble-square-annex-01", "fitting-room-till-on-floor-3-b"
 	b.Wallets = append(b.Wallets, Wallet{"a-wallet-with-a-name-of-32-signs", 999_999, 99_999, yen(999_999_999), yen(99_999_999), yen(900_000_000)})
 	b.AtRisk, b.Share, b.UnsentSum = yen(999_999_999), yen(999_999_999), yen(999_999_999)
-	b.RiskCount, b.ShareCount, b.Unsent, b.FullLeft, b.SmallLeft = 199, 200, 123456, 0, 0
+	b.RiskCount, b.ShareCount, b.Unsent, b.Entries, b.FullLeft, b.SmallLeft = 199, 200, 199, 123456, 0, 0
 	b.HQSince, b.ScannerAt, b.Second = noon.Add(-26*time.Hour), noon.Add(-26*time.Hour), "failed"
 	b.Held[0].Amount, b.Held[0].Note = yen(999_999_999), "of_the_future"
 	b.Open[0].Reference = "an-order-number-of-the-shops-own-program-that-is-as-long-as-they-get"

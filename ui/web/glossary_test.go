@@ -30,9 +30,10 @@ var glossary = map[string][]string{
 
 // parts lists phrases that stand whole in others.
 var parts = map[string][]string{
-	"hq.date":      {"manager.date"},
-	"manager.open": {"cashier.uncompleted"},
-	"wallet.house": {"cashier.offline.full", "cashier.offline.small", "reason.online_only.do"},
+	"hq.date":        {"manager.date"},
+	"manager.open":   {"cashier.uncompleted"},
+	"manager.unsent": {"cashier.unsent"},
+	"wallet.house":   {"cashier.offline.full", "cashier.offline.small", "reason.online_only.do"},
 }
 
 // dropped are words for which another one was chosen: the same thing had two names on two pages.

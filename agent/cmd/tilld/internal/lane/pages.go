@@ -269,7 +269,7 @@ func (s screen) Board(ctx context.Context) (manager.Board, error) {
 	b := manager.Board{
 		Store: v.Place.Store, Lane: v.Place.Lane, BusinessDate: v.Day, NextRoll: v.NextRoll,
 		AtRisk: money(v.UsedSum), Share: money(v.ShareSum), RiskCount: v.UsedCount, ShareCount: v.ShareCount,
-		FullLeft: v.FullLeft, SmallLeft: v.SmallLeft, Unsent: int(v.Stats.Pending), UnsentCount: v.UsedCount, UnsentSum: money(v.UsedSum),
+		FullLeft: v.FullLeft, SmallLeft: v.SmallLeft, Unsent: v.UsedCount, UnsentSum: money(v.UsedSum), Entries: v.Stats.Pending,
 		Online: v.Online.Up, HQSince: v.Online.Since, Policy: v.Policy, Scanner: string(v.Scanner.State), ScannerAt: v.Scanner.Since, Second: "off",
 		Twice: v.Twice, Lost: v.Online.Lost,
 	}
