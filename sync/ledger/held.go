@@ -114,8 +114,12 @@ func (s *Store) Forget(ctx context.Context, before time.Time, limit int) (int, e
 				return err
 			}
 		}
-		_, err := t.exec("DELETE FROM account_day WHERE business_date < ?", int64(payment.DateOf(before.UTC())))
-		return err
+		for _, table := range []string{"account_wallet_day", "account_day"} {
+			if _, err := t.exec("DELETE FROM "+table+" WHERE business_date < ?", int64(payment.DateOf(before.UTC()))); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
 		return 0, fmt.Errorf("erasing bodies: %w", err)

@@ -8,7 +8,7 @@ import (
 	"tilld/sync/wire"
 )
 
-const addAccountDay = `INSERT INTO account_day (epoch, business_date, account, currency, spent, count) VALUES (?, ?, ?, ?, ?, 1)
+const addAccountDay = `INSERT INTO account_wallet_day (epoch, business_date, wallet, account, currency, spent, count) VALUES (?, ?, ?, ?, ?, ?, 1)
 	ON CONFLICT DO UPDATE SET spent = spent + excluded.spent, count = count + 1 RETURNING spent, count`
 
 const insertPayment = `INSERT INTO payment (id, sale, entry, dimension, amount, state, policy, account, taken_at)
@@ -153,15 +153,15 @@ func (j *judge) spend(p int64, key *payment.ReplayKey) (before string, err error
 	return fmt.Sprintf("the code paid for %s first", payment.ID(id)), nil
 }
 
-// accountDay adds to what the account spent in this epoch of the lane on the date, and how often, and says when
+// accountDay adds to what the account of the wallet spent in this epoch of the lane on the date, and how often, and says when
 // that is above the cap or more than the lane counted. It counts by epoch because within one the order is known: the answer
-// does not depend on which of two epochs arrives first.
+// does not depend on which of two epochs arrives first. A void takes it off again, by a trigger: see the migration.
 func (j *judge) accountDay(b *branchState, a *Approval) (over string, err error) {
 	if a.Account == nil {
 		return "", nil
 	}
 	var spent, count int64
-	_, err = j.get(addAccountDay, []any{b.epoch, int64(a.BusinessDate), a.Account, string(a.Amount.Currency), a.Amount.Minor}, &spent, &count)
+	_, err = j.get(addAccountDay, []any{b.epoch, int64(a.BusinessDate), a.Wallet, a.Account, string(a.Amount.Currency), a.Amount.Minor}, &spent, &count)
 	if err != nil {
 		return "", err
 	}
@@ -184,9 +184,9 @@ func (j *judge) accountDay(b *branchState, a *Approval) (over string, err error)
 // its key could begin epochs for as long as he likes, each with the caps anew.
 func (j *judge) accountEpochs(b *branchState, a *Approval) (over string, err error) {
 	var spent, count int64
-	_, err = j.get(`SELECT coalesce(sum(a.spent), 0), coalesce(sum(a.count), 0) FROM epoch e JOIN account_day a ON a.epoch = e.no
-		WHERE e.terminal = ? AND a.business_date = ? AND a.account = ? AND a.currency = ?`,
-		[]any{b.terminal, int64(a.BusinessDate), a.Account, string(a.Amount.Currency)}, &spent, &count)
+	_, err = j.get(`SELECT coalesce(sum(a.spent), 0), coalesce(sum(a.count), 0) FROM epoch e JOIN account_wallet_day a ON a.epoch = e.no
+		WHERE e.terminal = ? AND a.business_date = ? AND a.wallet = ? AND a.account = ? AND a.currency = ?`,
+		[]any{b.terminal, int64(a.BusinessDate), a.Wallet, a.Account, string(a.Amount.Currency)}, &spent, &count)
 	most := int64(min(a.AccountMost, math.MaxInt32))
 	if err == nil && (spent > 2*a.AccountCap || most > 0 && count > 2*most) {
 		over = fmt.Sprintf("the account spent %d in %d payments at this terminal on %s, over several epochs of its journal; allowed are %d", spent, count,

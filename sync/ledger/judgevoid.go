@@ -46,12 +46,6 @@ func (j *judge) void(b *branchState, w *Judgement) (Kind, error) {
 	if err := j.setState(p, Voided, w.Entry.No); err != nil {
 		return "", err
 	}
-	_, err = j.exec(`UPDATE account_day SET spent = spent - p.amount, count = count - 1 FROM payment p JOIN dimension d ON d.no = p.dimension
-		WHERE p.no = ? AND account_day.epoch = ? AND account_day.business_date = d.business_date
-		AND account_day.account = p.account AND account_day.currency = d.currency`, p.no, b.epoch)
-	if err != nil {
-		return "", err
-	}
 	_, err = j.exec(`UPDATE exception SET state = 'resolved', outcome = 'voided', resolved_at = ?, resolved_by = ?, why = ?
 		WHERE payment = ? AND state = 'open'`, j.now, b.place.Terminal.String(), "the lane took the payment back", p.no)
 	return "", err

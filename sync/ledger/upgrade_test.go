@@ -116,3 +116,39 @@ func TestAlarmPlan(t *testing.T) {
 		t.Errorf("%v\n%s", rows.Err(), got)
 	}
 }
+
+// accounts are what accounts have spent, as the books have it.
+const accounts = `SELECT format('%d %d %s %s %s %d %d', epoch, business_date, wallet, hex(account), currency, spent, count)
+	FROM account_wallet_day WHERE spent <> 0 ORDER BY 1`
+
+// TestUpgradeFromBeforeTheWallet: what accounts have spent so far is counted on by wallet; and what a program that was
+// rolled back takes back is taken off, though it does not know where that is counted now.
+func TestUpgradeFromBeforeTheWallet(t *testing.T) {
+	b, path := written(t)
+	want := column(t, raw(t, path), accounts)
+	if len(want) == 0 {
+		t.Fatal("no account has spent anything")
+	}
+	old := asBefore(t, path, 8)
+	s := openAt(t, old, func() time.Time { return b.Chain.Now })
+	db := raw(t, old)
+	if got := column(t, db, accounts); !reflect.DeepEqual(got, want) {
+		t.Errorf("accounts have spent\n%s, want\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	for range 2 { // by what the release before does, and nothing more
+		if _, err := db.Exec("UPDATE payment SET state = 'voided', void = entry WHERE state <> 'voided'"); err != nil {
+			t.Fatal(err)
+		}
+		if got := column(t, db, accounts); len(got) != 0 {
+			t.Errorf("all was taken back, and accounts have spent\n%s", strings.Join(got, "\n"))
+		}
+	}
+	if _, err := db.Exec("INSERT INTO account_day (epoch, business_date, account, currency, spent) SELECT epoch, business_date, account, currency, 1 FROM account_wallet_day"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.Forget(b.Ctx, b.Chain.Now.AddDate(0, 1, 0), 1000)
+	b.Must(err)
+	if got := column(t, db, "SELECT account FROM account_wallet_day UNION ALL SELECT account FROM account_day"); len(got) != 0 {
+		t.Errorf("%d accounts are not forgotten", len(got))
+	}
+}

@@ -58,7 +58,7 @@ var grown = []string{
 	`INSERT INTO balance (dimension, account, debits, credits)
 		SELECT terminal, a, iif(a = 1100, sum(amount), 0), iif(a = 2100, sum(amount), 0) FROM sale, (SELECT 1100 AS a UNION ALL SELECT 2100) GROUP BY terminal, a`,
 	`INSERT INTO spent (phone, counter, payment) SELECT randomblob(8), 1, n + 1 FROM sale ORDER BY 1`,
-	`INSERT INTO account_day (epoch, business_date, account, currency, spent) SELECT p.dimension, ?3, p.account, 'JPY', p.amount FROM payment p ORDER BY 1, 3`,
+	`INSERT INTO account_wallet_day (epoch, business_date, wallet, account, currency, spent, count) SELECT p.dimension, ?3, 'house', p.account, 'JPY', p.amount, 1 FROM payment p ORDER BY 1, 4`,
 	`INSERT INTO settled (wallet, currency, transfer) SELECT 'house', 'JPY', max(no) FROM transfer`,
 	`DROP TABLE sale`,
 }
@@ -89,7 +89,7 @@ func (d *drain) rowsHeld() (rows int) {
 	file, err := sql.Open("sqlite", "file:"+d.ledgerFile()+"?mode=ro")
 	d.must(err)
 	defer file.Close()
-	for _, table := range []string{"entry", "payment", "transfer", "spent", "account_day"} {
+	for _, table := range []string{"entry", "payment", "transfer", "spent", "account_wallet_day"} {
 		var n int
 		d.must(file.QueryRow("SELECT count(*) FROM " + table).Scan(&n))
 		rows += n

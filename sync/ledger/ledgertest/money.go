@@ -176,6 +176,39 @@ func testAccountDay(b *Bench) {
 	b.Balance()
 }
 
+// testAccountOfAnotherWallet: a pseudonym is its issuer's own. That another issuer has the same one must not hold a
+// payment back, nor may a payment that one takes back make room for the other.
+func testAccountOfAnotherWallet(b *Bench) {
+	l := b.Lane("s1", "1")
+	p := b.Chain.Phone() // its certificate's cap is 50,000
+	sums, counts := map[string]int64{}, map[string]uint64{}
+	sell := func(wallet string, amount int64) ingesttest.Sold {
+		sums[wallet], counts[wallet] = sums[wallet]+amount, counts[wallet]+1
+		return l.SellWith(p, amount, ingesttest.Change{Fact: func(f *payment.Approved) {
+			f.Wallet, f.Limits.AccountSpent, f.AccountCount.Used = wallet, sums[wallet], counts[wallet]
+		}})
+	}
+	first := sell(ingesttest.Wallet, 30_000)
+	posted := []ingesttest.Sold{sell("other", 30_000)}
+	l.Void(first)
+	sums[ingesttest.Wallet], counts[ingesttest.Wallet] = 0, 0
+	posted = append(posted, sell(ingesttest.Wallet, 45_000))
+	over := sell("other", 30_000)
+	b.SendAll(l, 0)
+	b.wantVerdict(b.JudgeAll(), over.Seq, ledger.OverAccount)
+	l.Acked()
+	l.NewEpoch(payment.CauseFork)
+	posted = append(posted, sell(ingesttest.Wallet, 5_000)) // of 110,000 over both epochs and wallets
+	b.SendAll(l, 0)
+	b.JudgeAll()
+	for _, s := range posted {
+		b.WantState(s, ledger.Posted)
+	}
+	b.WantState(first, ledger.Voided)
+	b.WantState(over, ledger.Suspended)
+	b.Balance()
+}
+
 // testAccountEpochs: a lane can't give an account its caps anew by beginning epochs.
 func testAccountEpochs(b *Bench) {
 	l := b.Lane("s1", "1")

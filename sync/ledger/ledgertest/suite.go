@@ -26,7 +26,7 @@ func Run(t *testing.T, open Open) {
 		{"Lost", testLost}, {"LostHQEpoch", testLostHQEpoch}, {"LostForGood", testLostForGood}, {"NothingLost", testNothingLost},
 		{"Twins", testTwins}, {"TwinsWithOtherClocks", testTwinsWithOtherClocks}, {"NoTwins", testNoTwins}, {"AlarmEnds", testAlarmEnds}, {"PutBackJournal", testPutBackJournal},
 		{"Post", testPost}, {"JudgeOnce", testJudgeOnce}, {"Training", testTraining}, {"SetAside", testSetAside},
-		{"SpentTwice", testSpentTwice}, {"PaymentRepeated", testPaymentRepeated}, {"AccountDay", testAccountDay}, {"AccountEpochs", testAccountEpochs}, {"PolicyGoesBack", testPolicyGoesBack}, {"Refused", testRefused},
+		{"SpentTwice", testSpentTwice}, {"PaymentRepeated", testPaymentRepeated}, {"AccountDay", testAccountDay}, {"AccountOfAnotherWallet", testAccountOfAnotherWallet}, {"AccountEpochs", testAccountEpochs}, {"PolicyGoesBack", testPolicyGoesBack}, {"Refused", testRefused},
 		{"Void", testVoid}, {"VoidWhereverItStands", testVoidWherever}, {"VoidUnmatched", testVoidUnmatched}, {"VoidFoul", testVoidFoul},
 		{"DayClose", testDayClose}, {"DayCloseInAFork", testDayCloseInAFork}, {"RevokedTerminal", testRevokedTerminal},
 		{"Resolve", testResolve}, {"ManyDecided", testManyDecided}, {"ResolveRefuses", testResolveRefuses}, {"ResolveSpent", testResolveSpent}, {"Lists", testLists},
