@@ -24,6 +24,7 @@ func (g *Ingest) examine(ctx context.Context, h *ledger.Held, at place) (ledger.
 		return j, nil
 	}
 	if e.Training && practised(e.Kind) {
+		j.WithoutLeave = g.withoutLeave(ctx, e)
 		return j, nil
 	}
 	switch f := e.Fact.(type) {

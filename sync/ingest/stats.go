@@ -30,6 +30,7 @@ type Stats struct {
 	Judged      uint64 // entries
 	Exceptions  uint64
 	PostRetries uint64 // transactions of the poster that were taken apart because one entry in them failed
+	Practice    uint64 // entries of practice sales under a policy that allows none
 
 	Waiting int // messages in the queues now
 }
@@ -38,7 +39,7 @@ type counters struct {
 	messages, dropped                                                atomic.Uint64
 	stored, repeats, gaps, forks, commits, beats                     atomic.Uint64
 	broken, wrongTopic, unknown, unsigned, wrongKey, refused, failed atomic.Uint64
-	acks, acksLost, judged, exceptions, postRetries                  atomic.Uint64
+	acks, acksLost, judged, exceptions, postRetries, practice        atomic.Uint64
 }
 
 // Stats is safe to call from anywhere.
@@ -51,7 +52,7 @@ func (g *Ingest) Stats() Stats {
 		Broken: n.broken.Load(), WrongTopic: n.wrongTopic.Load(), Unknown: n.unknown.Load(), Unsigned: n.unsigned.Load(),
 		WrongKey: n.wrongKey.Load(), Refused: n.refused.Load(), Failed: n.failed.Load(),
 		Acks: n.acks.Load(), AcksLost: n.acksLost.Load(), Judged: n.judged.Load(), Exceptions: n.exceptions.Load(),
-		PostRetries: n.postRetries.Load(), Waiting: len(g.verified) + len(g.express.verified),
+		PostRetries: n.postRetries.Load(), Practice: n.practice.Load(), Waiting: len(g.verified) + len(g.express.verified),
 	}
 	for _, q := range slices.Concat(g.inbox, g.express.inbox) {
 		s.Waiting += len(q)

@@ -30,6 +30,8 @@ type Judgement struct {
 	Close    *Close
 	Opened   *Opened
 	NewKey   []byte // of a key change whose proof holds: a COSE_Key
+	// WithoutLeave: of a practice sale, under a policy that allows none. It is told, and the books do nothing with it.
+	WithoutLeave bool
 }
 
 // Approval is a lane's approval in the terms of the ledger.

@@ -232,6 +232,7 @@ func (n *Node) addMetrics(r *prometheus.Registry) {
 	stat("acknowledgements_total", "Acknowledgements sent.", func(s ingest.Stats) uint64 { return s.Acks })
 	stat("entries_judged_total", "Entries posted, recorded or made an exception.", func(s ingest.Stats) uint64 { return s.Judged })
 	stat("exceptions_total", "Exceptions opened.", func(s ingest.Stats) uint64 { return s.Exceptions })
+	stat("practice_without_leave_total", "Entries of practice sales under a policy that has practice switched off.", func(s ingest.Stats) uint64 { return s.Practice })
 	r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "tilld", Subsystem: "ingest", Name: "queue_messages", Help: "Messages waiting."},
 		func() float64 { return float64(n.ingest.Stats().Waiting) }))
 }
