@@ -285,9 +285,11 @@ func (s *step) refunded(o operator.Outcome) {
 	switch o {
 	case operator.Refunded, operator.Reversed:
 		s.close()
-	case operator.Declined, operator.TooLate, operator.Absent:
+	case operator.Declined, operator.TooLate:
 		s.trouble(NoWayBack)
 		s.end(Manual)
+	case operator.Absent: // of what was said to be paid; the next query decides
+		s.again(Query)
 	case operator.Unknown, operator.NotSent, operator.Confirming, operator.Paid:
 		s.again(Refund)
 	}
