@@ -40,8 +40,11 @@ type Config struct {
 	Root    wire.PublicKey                    // of the chain: the archived trust bundles must be its word
 	Signer  func() *wire.Signer               // signs Hello and Ack now
 	Unseal  func(wire.KID) *wire.ConfidantKey // HQ's sealing keys, those of the past too; nil: no such key
-	Now     func() time.Time                  // HQ's clock
-	Random  io.Reader                         // crypto/rand.Reader outside tests
+	// CatchUp brings the books after what has been settled: nothing is judged until it returned nil. It is asked each
+	// time, and costs nothing then. nil: there is nothing to catch up with.
+	CatchUp func(context.Context) error
+	Now     func() time.Time // HQ's clock
+	Random  io.Reader        // crypto/rand.Reader outside tests
 	Log     *slog.Logger
 
 	Workers int // verifiers, and examiners of evidence; 0: as many as processors
@@ -60,6 +63,9 @@ type Config struct {
 func (c *Config) defaults(processors int) {
 	if c.Linked == nil {
 		c.Linked = func() bool { return true }
+	}
+	if c.CatchUp == nil {
+		c.CatchUp = func(context.Context) error { return nil }
 	}
 	c.Workers = cmp.Or(c.Workers, processors)
 	c.Queue = cmp.Or(c.Queue, 256)

@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"errors"
+	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -112,6 +113,9 @@ func (g *Ingest) giveWay(ctx context.Context, took time.Duration, seen uint64) e
 // nextRound reads and examines a run of each history with a backlog, behind what another round is about to
 // judge. It is nil when there is nothing.
 func (g *Ingest) nextRound(ctx context.Context, ahead *round) (*round, error) {
+	if err := g.cfg.CatchUp(ctx); err != nil {
+		return nil, fmt.Errorf("the books lack what has been settled: %w", err)
+	}
 	most := g.express.short(g.cfg.PostEntries, shortPost)
 	logs, err := g.backlogs(ctx, max(1, most/4))
 	if err != nil || len(logs) == 0 {

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"tilld/sync/ledger"
 )
 
 // TestGiveWay: with live traffic the poster goes straight on; while outboxes are emptied it waits on a single processor,
@@ -74,4 +76,25 @@ func TestGiveHalf(t *testing.T) {
 			t.Errorf("%d examiners behind %d batches, want %d", g.examiners, step.batches, step.want)
 		}
 	}
+}
+
+// TestSettledFirst: nothing is judged while the books lack what has been settled; it is recorded all the same.
+func TestSettledFirst(t *testing.T) {
+	b := newBench(t)
+	lanes, sum := b.lanes(1, 3)
+	b.start(b.store)
+	lacking := errors.New("a batch is not in the books")
+	behind := lacking
+	b.g.cfg.CatchUp = func(context.Context) error { return behind }
+	b.deliverAll(lanes[0], 0, 100)
+	if err := b.g.postAll(b.Ctx); !errors.Is(err, lacking) {
+		t.Errorf("posted: %v", err)
+	}
+	b.WantNet(ledger.WalletReceivable, 0)
+	if left, err := b.store.Backlogs(b.Ctx, 0, 10); err != nil || len(left) != 1 {
+		t.Errorf("%d histories wait, %v", len(left), err)
+	}
+	behind = nil
+	b.post()
+	b.WantNet(ledger.WalletReceivable, sum)
 }

@@ -3,6 +3,7 @@ package settle
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"tilld/agent/payment"
@@ -40,6 +41,37 @@ func (s *Settler) decide(ctx context.Context, account Account, date payment.Date
 	return b, more, nil
 }
 
+// CatchUp brings the batches of the archive into a ledger that lacks some, because it was restored from a backup or HQ
+// was killed, and returns nil when none is missing any more. Nothing may be judged before: of two payments by one code
+// the batches know which was settled, and whoever judges without them takes the other one. A batch that the ledger
+// refuses for good does not hold up everybody: its account is blocked, and the settler's Run says so.
+func (s *Settler) CatchUp(ctx context.Context) error {
+	if s.caughtUp.Load() {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.caughtUp.Load() {
+		return nil
+	}
+	if err := s.reconcile(ctx); err != nil {
+		return err
+	}
+	var errs []error
+	for _, err := range s.blocked {
+		if !refused(err) {
+			errs = append(errs, fmt.Errorf("%w: %w", ErrPending, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// refused says that a ledger will never take a batch, for what is in either.
+func refused(err error) bool {
+	code := payment.CodeOf(err)
+	return code == payment.Conflict || code == payment.Invalid
+}
+
 // reconcile commits every batch of the archive that the ledger does not have: a crash came between, or the
 // ledger was restored from a backup. An account whose batch the ledger refuses is blocked, for its lines
 // could be settled twice; an archive that can't be read stops every account.
@@ -49,15 +81,20 @@ func (s *Settler) reconcile(ctx context.Context) error {
 		return fmt.Errorf("comparing the archive with the ledger: %w", err)
 	}
 	s.blocked = map[Account]error{}
+	late := false
 	for _, h := range pending {
 		if s.blocked[h.Account] != nil {
 			continue
 		}
 		if err := s.adopt(ctx, h.ID); err != nil {
 			s.blocked[h.Account] = fmt.Errorf("batch %s: %w", h.ID, err)
+			late = late || !refused(err)
 		}
 	}
 	s.settled = len(s.blocked) == 0
+	if !late {
+		s.caughtUp.Store(true)
+	}
 	return nil
 }
 

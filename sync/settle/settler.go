@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tilld/agent/payment"
@@ -65,6 +66,7 @@ type Settler struct {
 
 	mu       sync.Mutex
 	settled  bool              // everything in the archive is in the ledger; only reconcile says so
+	caughtUp atomic.Bool       // see CatchUp; once it is so it stays so
 	blocked  map[Account]error // accounts with an archived batch that the ledger refuses
 	schedule []Schedule
 }

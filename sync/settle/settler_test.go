@@ -502,3 +502,40 @@ func TestScheduleAcrossClockChange(t *testing.T) {
 		}
 	}
 }
+
+// TestCatchUp: a restored ledger has what was settled before anything is judged. What does not work now is tried again;
+// what the ledger refuses for good blocks its account, and nobody else.
+func TestCatchUp(t *testing.T) {
+	b := newBench(t, newMemStore(), t.TempDir())
+	b.store.lines = []Line{line(1, 1, 300)}
+	b.wantClose(t, "house/JPY 2026-11-22 1 day 1:300\npaypay/JPY 2026-11-22 1 day 0:0")
+
+	after := newBench(t, newMemStore(), b.dir)
+	full := errors.New("the disk is full")
+	after.store.fail = full
+	if err := after.CatchUp(t.Context()); !errors.Is(err, full) || !errors.Is(err, ErrPending) {
+		t.Errorf("with a full disk: %v", err)
+	}
+	if err := after.CatchUp(t.Context()); err != nil || len(after.store.batches) != 2 {
+		t.Errorf("with room: %v, %d batches", err, len(after.store.batches))
+	}
+	after.store.fail = full
+	if err := after.CatchUp(t.Context()); err != nil {
+		t.Errorf("asked again: %v", err)
+	}
+	after.store.fail = nil
+
+	refusing := newBench(t, newMemStore(), b.dir)
+	refusing.store.fail = payment.Errorf(payment.Conflict, "test", "the place is taken")
+	if err := refusing.CatchUp(t.Context()); err != nil || len(refusing.store.batches) != 1 {
+		t.Errorf("refused for good: %v, %d batches", err, len(refusing.store.batches))
+	}
+
+	writeTest(t, b.Archive.path(b.store.batches[0].ID)+"/batch.json", []byte("{"))
+	blind := newBench(t, newMemStore(), b.dir)
+	for range 2 {
+		if err := blind.CatchUp(t.Context()); !errors.Is(err, ErrBatch) {
+			t.Errorf("with an archive that can't be read: %v", err)
+		}
+	}
+}

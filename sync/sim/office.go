@@ -162,7 +162,7 @@ func (o *office) open() (err error) {
 	}
 	o.hand, err = ingest.ByHand(w.ctx, ingest.Config{
 		Ledger: w.truth.listen(w.bug.ledger(o, o.books)), Publish: o.client, Root: w.chain.Root.Public(), Signer: func() *wire.Signer { return w.chain.Ack },
-		Unseal: w.chain.Unseal, Now: w.loop.Now, Random: rand.Reader, Log: w.log,
+		Unseal: w.chain.Unseal, CatchUp: func(ctx ctx) error { return o.settler.CatchUp(ctx) }, Now: w.loop.Now, Random: rand.Reader, Log: w.log,
 	})
 	if err != nil {
 		return err
