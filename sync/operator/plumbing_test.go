@@ -119,3 +119,14 @@ func FuzzWhole(f *testing.F) {
 		}
 	})
 }
+
+func TestParseWhy(t *testing.T) {
+	for w := range whyEnd {
+		if got, ok := ParseWhy(w.String()); !ok || got != w {
+			t.Errorf("%q is %s, %t", w, got, ok)
+		}
+	}
+	if got, ok := ParseWhy("because"); ok || got != NoReason {
+		t.Errorf("because is %s, %t", got, ok)
+	}
+}

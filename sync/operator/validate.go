@@ -71,3 +71,13 @@ func (r *Refund) Validate() error {
 
 // Refused is the Answer to what could not be asked: nothing was sent.
 func Refused(err error) Answer { return NoAnswer(fmt.Errorf("%w: %w", ErrNotSent, err)) }
+
+// ParseWhy reads what Why.String wrote; "" is NoReason.
+func ParseWhy(s string) (Why, bool) {
+	for w := range whyEnd {
+		if w.String() == s {
+			return w, true
+		}
+	}
+	return NoReason, false
+}

@@ -79,7 +79,8 @@ type told struct {
 	operator.Outcome
 	operator.Why
 	ask
-	again    bool // it was so before
+	charged  payment.Money // of the charge, where amount is a refund's
+	again    bool          // it was so before
 	refunded int64
 	at       time.Time
 }
@@ -102,7 +103,7 @@ func (l *ledger) tell(e *entry, a ask) told {
 	if at.IsZero() {
 		at = e.Made
 	}
-	return told{Outcome: e.Outcome, Why: e.Why, ask: a, refunded: e.Refunded, at: at}
+	return told{Outcome: e.Outcome, Why: e.Why, ask: a, charged: e.Amount, refunded: e.Refunded, at: at}
 }
 
 func (l *ledger) do(op Op, a ask, now time.Time) told {
@@ -250,7 +251,7 @@ func (l *ledger) refund(a ask, now time.Time) told {
 		if e.Refunded == e.Amount.Minor {
 			e.Outcome, e.Ended = operator.Refunded, now
 		}
-		t.Outcome, t.at = operator.Refunded, now
+		t.Outcome, t.at, t.refunded = operator.Refunded, now, e.Refunded
 	}
 	return t
 }

@@ -19,6 +19,8 @@ func newDialect(w Wallet, p Party) (dialect, error) {
 		return &payPay{p}, nil
 	case LINEPay:
 		return &linePay{p}, nil
+	case Acquirer:
+		return &acquirer{p}, nil
 	case WeChat, Alipay:
 		if p.Shop == nil || p.Own == nil {
 			return nil, fmt.Errorf("%w: wallet %q needs the shop's key and its own", ErrInvalid, w)
@@ -32,7 +34,7 @@ func newDialect(w Wallet, p Party) (dialect, error) {
 }
 
 // Wallets are those whose dialect is spoken.
-func Wallets() []Wallet { return slices.Clone([]Wallet{PayPay, LINEPay, WeChat, Alipay}) }
+func Wallets() []Wallet { return slices.Clone([]Wallet{PayPay, LINEPay, WeChat, Alipay, Acquirer}) }
 
 // object is a JSON object to be answered.
 type object map[string]any
