@@ -82,6 +82,11 @@ func NewClient(r Reach, timeout time.Duration) (*Client, error) {
 // Timeout bounds one call.
 func (c *Client) Timeout() time.Duration { return c.reach.Timeout }
 
+// Bound is ctx for an operation of several calls, which shall take no longer than one may.
+func (c *Client) Bound(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, c.reach.Timeout)
+}
+
 // Now is the time by the client's clock.
 func (c *Client) Now() time.Time { return c.reach.Now() }
 

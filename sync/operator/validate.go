@@ -3,6 +3,9 @@ package operator
 import (
 	"errors"
 	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"tilld/agent/payment"
 )
@@ -31,6 +34,11 @@ func (c *Charge) Validate() error {
 	}
 	if c.Made.IsZero() {
 		return fmt.Errorf("%w: a charge of no time", ErrAsk)
+	}
+	for name, s := range map[string]string{"merchant": c.Shop.Merchant, "store": c.Shop.Store, "terminal": c.Shop.Terminal, "sale": c.Sale} {
+		if len(s) > maxText || !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
+			return fmt.Errorf("%w: a %s of %d bytes, or with control characters", ErrAsk, name, len(s))
+		}
 	}
 	return nil
 }

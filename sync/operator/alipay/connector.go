@@ -103,6 +103,8 @@ func (c *Connector) Query(ctx context.Context, f operator.Find) operator.Answer 
 
 // Cancel closes a payment, or gives it back: cancel [upm].
 func (c *Connector) Cancel(ctx context.Context, f operator.Find) operator.Answer {
+	ctx, stop := c.client.Bound(ctx)
+	defer stop()
 	if err := f.Validate(); err != nil {
 		return operator.Refused(err)
 	}
@@ -119,6 +121,8 @@ func (c *Connector) Cancel(ctx context.Context, f operator.Find) operator.Answer
 
 // Refund pays back: refund [upm]. It wants Antom's own ID of the payment, and asks for it when r has none.
 func (c *Connector) Refund(ctx context.Context, r operator.Refund) operator.Answer {
+	ctx, stop := c.client.Bound(ctx)
+	defer stop()
 	if err := r.Validate(); err != nil {
 		return operator.Refused(err)
 	}

@@ -103,6 +103,8 @@ func (c *Connector) Query(ctx context.Context, f operator.Find) operator.Answer 
 // Cancel voids a payment that is not captured: POST /v4/payments/orders/{orderId}/void [v4]. One that is comes to
 // TooLate.
 func (c *Connector) Cancel(ctx context.Context, f operator.Find) operator.Answer {
+	ctx, stop := c.client.Bound(ctx)
+	defer stop()
 	if _, err := asked(&f); err != nil {
 		return operator.Refused(err)
 	}
@@ -122,6 +124,8 @@ func (c *Connector) Cancel(ctx context.Context, f operator.Find) operator.Answer
 // Refund pays all back: POST /v4/payments/orders/{orderId}/refund [v4]. A part can't be asked for (see the package
 // comment).
 func (c *Connector) Refund(ctx context.Context, r operator.Refund) operator.Answer {
+	ctx, stop := c.client.Bound(ctx)
+	defer stop()
 	if err := r.Validate(); err != nil {
 		return operator.Refused(err)
 	}

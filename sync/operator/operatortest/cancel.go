@@ -1,6 +1,8 @@
 package operatortest
 
 import (
+	"context"
+	"errors"
 	"time"
 
 	"tilld/sync/operator"
@@ -69,4 +71,17 @@ func testCancelUnheard(b *bench) {
 	b.net(c, c.Amount)
 	b.want(b.query(c), operator.Paid)
 	b.takeBack(c)
+}
+
+// testCancelBound: a cancel that has to ask what became of the charge, and is told nothing, takes no longer than one call
+// may, and says nothing.
+func testCancelBound(b *bench) {
+	c := b.paid()
+	b.takeBack(c)
+	b.behave(emulate.Slow)
+	a := b.checked(b.impatient.Cancel(b.ctx, find(c)))
+	b.want(a, operator.Unknown)
+	if !errors.Is(a.Err, context.DeadlineExceeded) {
+		b.Errorf("error %v", a.Err)
+	}
 }

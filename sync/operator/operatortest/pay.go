@@ -2,6 +2,7 @@ package operatortest
 
 import (
 	"errors"
+	"strings"
 	"time"
 
 	"tilld/agent/payment"
@@ -151,6 +152,8 @@ func testNotAsked(b *bench) {
 		"foul code":      func(c *operator.Charge) { c.Code = "12\r\n34" },
 		"no amount":      func(c *operator.Charge) { c.Amount = b.none() },
 		"no currency":    func(c *operator.Charge) { c.Amount.Currency = "XXX" },
+		"foul store":     func(c *operator.Charge) { c.Shop.Store = "7\r\nX: y" },
+		"long sale":      func(c *operator.Charge) { c.Sale = strings.Repeat("9", 65) },
 		"no time":        func(c *operator.Charge) { c.Made = time.Time{} },
 	}
 	if !b.AnyCurrency {

@@ -51,7 +51,7 @@ func Test(t *testing.T, s Setup) {
 		{"Mismatch", testMismatch}, {"Echo", testEcho}, {"Twice", testTwice}, {"OutOfOrder", testOutOfOrder}, {"Stale", testStale},
 		{"Refused", testRefused}, {"TLS", testTLS}, {"Redirect", testRedirect}, {"Credentials", testCredentials}, {"Context", testContext},
 		{"Confirmed", testConfirmed}, {"SaidNo", testSaidNo}, {"NeverSaid", testNeverSaid},
-		{"Cancel", testCancel}, {"CancelWindow", testCancelWindow}, {"CancelNothing", testCancelNothing}, {"CancelLost", testCancelLost}, {"CancelUnheard", testCancelUnheard},
+		{"Cancel", testCancel}, {"CancelWindow", testCancelWindow}, {"CancelNothing", testCancelNothing}, {"CancelLost", testCancelLost}, {"CancelUnheard", testCancelUnheard}, {"CancelBound", testCancelBound},
 		{"Refund", testRefund}, {"RefundParts", testRefundParts}, {"RefundLost", testRefundLost}, {"RefundOver", testRefundOver}, {"RefundNothing", testRefundNothing}, {"RefundMismatch", testRefundMismatch},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(newBench(t, s)) })

@@ -77,6 +77,8 @@ func (c *Connector) Query(ctx context.Context, f operator.Find) operator.Answer 
 // Cancel takes a payment back: DELETE /v2/payments/{merchantPaymentId} [sdk]. "By calling this api, if accepted, the OPA
 // will guarantee the money eventually goes back" ([sdk] PaymentApi.java).
 func (c *Connector) Cancel(ctx context.Context, f operator.Find) operator.Answer {
+	ctx, stop := c.client.Bound(ctx)
+	defer stop()
 	if err := f.Validate(); err != nil {
 		return operator.Refused(err)
 	}
@@ -93,6 +95,8 @@ func (c *Connector) Cancel(ctx context.Context, f operator.Find) operator.Answer
 
 // Refund pays back: POST /v2/refunds [sdk]. It wants PayPay's own ID of the payment, and asks for it when r has none.
 func (c *Connector) Refund(ctx context.Context, r operator.Refund) operator.Answer {
+	ctx, stop := c.client.Bound(ctx)
+	defer stop()
 	if err := r.Validate(); err != nil {
 		return operator.Refused(err)
 	}

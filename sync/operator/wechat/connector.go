@@ -91,6 +91,8 @@ func (c *Connector) Query(ctx context.Context, f operator.Find) operator.Answer 
 // Cancel revokes an order: POST /v3/global/micropay/transactions/out-trade-no/{out_trade_no}/reverse [reverse]. What was
 // paid goes back, what was not is closed.
 func (c *Connector) Cancel(ctx context.Context, f operator.Find) operator.Answer {
+	ctx, stop := c.client.Bound(ctx)
+	defer stop()
 	if err := c.asked(&f); err != nil {
 		return operator.Refused(err)
 	}
@@ -112,6 +114,8 @@ func (c *Connector) Cancel(ctx context.Context, f operator.Find) operator.Answer
 
 // Refund pays back: POST /v3/global/refunds, and then asks what became of it ([refund]).
 func (c *Connector) Refund(ctx context.Context, r operator.Refund) operator.Answer {
+	ctx, stop := c.client.Bound(ctx)
+	defer stop()
 	if err := r.Validate(); err != nil {
 		return operator.Refused(err)
 	}
