@@ -2,6 +2,7 @@ package emulate
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -176,5 +177,49 @@ func TestConfig(t *testing.T) {
 		if _, err := New(Config{Wallets: row.wallets}); !errors.Is(err, row.err) {
 			t.Errorf("%v: %v", row.wallets, err)
 		}
+	}
+}
+
+// TestWaiting: who waits and leaves is forgotten; what is late is done after its delay; and Close frees all.
+func TestWaiting(t *testing.T) {
+	s := newServer(t)
+	gone, leave := context.WithCancel(t.Context())
+	done := make(chan bool)
+	go func() { done <- s.hold(gone, PayPay, 0) }()
+	s.Await(PayPay, 1)
+	leave()
+	if <-done {
+		t.Error("who left is taken to wait still")
+	}
+	s.mu.Lock()
+	if n := len(s.waiting[PayPay]); n != 0 {
+		t.Errorf("%d wait", n)
+	}
+	s.mu.Unlock()
+
+	x := exchange{s: s, wallet: PayPay, op: Pay, ask: ask{ref: "R1", code: "none", amount: payment.Of(1, "JPY")}}
+	Behaviour{Delay: time.Millisecond}.later(t.Context(), x)
+	s.mu.Lock()
+	for len(s.late) > 0 {
+		s.arrived.Wait()
+	}
+	s.mu.Unlock()
+	if _, ok := s.Book(PayPay, "R1"); !ok {
+		t.Error("the late charge never came")
+	}
+
+	x.ask.ref = "R2"
+	go func() {
+		Behaviour{}.later(t.Context(), x)
+		done <- true
+	}()
+	s.Await(PayPay, 1)
+	s.Close()
+	<-done
+	if _, ok := s.Book(PayPay, "R2"); ok {
+		t.Error("a charge came after the end")
+	}
+	if _, ok := s.park(PayPay, false); ok {
+		t.Error("a closed server has room")
 	}
 }

@@ -68,7 +68,9 @@ func (c *Config) rules(timeout time.Duration) operator.Rules {
 		CancelUntil:   operator.Window{Zone: japan, Days: 1, End: 15 * time.Minute},
 		RefundFor:     refunds,
 		PartialRefund: true, // [sdk]: "amount: The amount to be refunded"
-		PayAgain:      true, // merchantPaymentId is the idempotency key; the same repository as [opa], conventions/paypay-conventions.yml
+		// merchantPaymentId is said to be an idempotency key (the same repository as [opa], conventions/paypay-conventions.yml),
+		// but not what a repeat gives whose code is used or too old by then: a query is safe, and as good.
+		PayAgain: false,
 		// Not published. A request waits in PayPay's door as long as its own time-out (30 s) and its cancel window says
 		// nothing of it: ten minutes is twenty times the former.
 		AbsentIsFinal: 10 * time.Minute,
