@@ -46,8 +46,8 @@ func Identified(ctx context.Context, o Operator, f Find) (Find, *Answer) {
 	}
 	a := o.Query(ctx, f)
 	switch {
-	case a.Err != nil:
-		a = Refused(a.Err)
+	case a.Err != nil: // this refund may have been paid before: that nothing of it was sent now says little
+		a = NoAnswer(a.Err)
 	case a.Transaction == "":
 		a = Answer{Outcome: Absent, Said: a.Said}
 	default:

@@ -71,6 +71,16 @@ func testRefundLost(b *bench) {
 	}
 }
 
+// testRefundBlind: a refund that must first find its charge, and can't, does not say that there is no refund.
+func testRefundBlind(b *bench) {
+	c, ref := b.paid(), b.ref()
+	b.want(b.refund(c, ref, c.Amount), operator.Refunded)
+	b.behave(emulate.CutAfter, emulate.Query)
+	b.want(b.refund(c, ref, c.Amount), operator.Unknown, operator.Refunded)
+	b.behave(emulate.None)
+	b.net(c, b.none())
+}
+
 // testRefundOver: more than was paid is not even asked for.
 func testRefundOver(b *bench) {
 	c := b.paid()

@@ -52,7 +52,7 @@ func Test(t *testing.T, s Setup) {
 		{"Refused", testRefused}, {"TLS", testTLS}, {"Redirect", testRedirect}, {"Credentials", testCredentials}, {"Context", testContext},
 		{"Confirmed", testConfirmed}, {"SaidNo", testSaidNo}, {"NeverSaid", testNeverSaid},
 		{"Cancel", testCancel}, {"CancelWindow", testCancelWindow}, {"CancelNothing", testCancelNothing}, {"CancelLost", testCancelLost}, {"CancelUnheard", testCancelUnheard}, {"CancelBound", testCancelBound},
-		{"Refund", testRefund}, {"RefundParts", testRefundParts}, {"RefundLost", testRefundLost}, {"RefundOver", testRefundOver}, {"RefundNothing", testRefundNothing}, {"RefundMismatch", testRefundMismatch},
+		{"Refund", testRefund}, {"RefundParts", testRefundParts}, {"RefundLost", testRefundLost}, {"RefundBlind", testRefundBlind}, {"RefundOver", testRefundOver}, {"RefundNothing", testRefundNothing}, {"RefundMismatch", testRefundMismatch},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(newBench(t, s)) })
 	}
