@@ -16,6 +16,8 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 # stories, which start real processes and watch the clock, run without it, and so does the simulation,
 # which is one goroutine. All else runs with it.
 NO_RACE := ./agent/cmd/... ./sync/sim
+# With it these draw fewer examples of each property, so they run without it too.
+BOTH := ./sync/ledger
 
 # The tests that cut the power start hundreds of processes, which the race detector makes slow to start, so
 # they are built without it only.
@@ -64,7 +66,7 @@ lint: ## gofmt, go vet, staticcheck
 .PHONY: unit
 unit: ## every test once; with the race detector except for NO_RACE and the power cuts
 	go list ./... | grep -vxF "$$(go list $(NO_RACE))" | CGO_ENABLED=1 xargs -r go test -race -timeout 15m
-	go test -timeout 15m $(NO_RACE)
+	go test -timeout 15m $(NO_RACE) $(BOTH)
 	go test -timeout 15m -run PowerCut $(POWER)
 
 .PHONY: fuzz

@@ -1,0 +1,6 @@
+//go:build !race
+
+package ledger_test
+
+// tries of a property: each opens a database.
+const tries = "30"

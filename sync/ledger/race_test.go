@@ -1,0 +1,7 @@
+//go:build race
+
+package ledger_test
+
+// tries of a property: the race detector makes SQLite thirty times slower, and what it looks for needs no thirty stories
+// of each kind. Without it all are told (see the Makefile).
+const tries = "6"
