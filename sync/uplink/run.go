@@ -66,21 +66,18 @@ func (u *Uplink) Status() Status {
 	return u.status
 }
 
-// LinkUp and LinkDown are told by the owner of the connection.
-func (u *Uplink) LinkUp() { u.post(u.linkUp) }
+// LinkUp and LinkDown are told by the owner of the connection. They never block: nothing is read while the journal is
+// stopped, and the connection must live on meanwhile.
+func (u *Uplink) LinkUp() { u.push(u.linkUp) }
 
 // LinkDown notes why, for people.
 func (u *Uplink) LinkDown(reason error) {
-	u.post(func(context.Context) error { return u.linkDown(reason) })
+	u.push(func(context.Context) error { return u.linkDown(reason) })
 }
 
 // Message takes a downward message. When too many wait it is dropped: each can be asked for again.
 func (u *Uplink) Message(payload []byte) {
-	select {
-	case u.events <- func(ctx context.Context) error { return u.message(ctx, payload) }:
-	default:
-		u.note(func(s *Status) { s.Refused++ })
-	}
+	u.offer(func(ctx context.Context) error { return u.message(ctx, payload) })
 }
 
 // Appended says that the journal has grown, or that somebody wants it sent now.
@@ -93,10 +90,34 @@ func (u *Uplink) Appended() {
 
 // SendNow asks HQ at once, whatever the back-off says.
 func (u *Uplink) SendNow() {
-	u.post(func(ctx context.Context) error { u.wait = firstWait; return u.beat(ctx) })
+	u.offer(func(ctx context.Context) error { u.wait = firstWait; return u.beat(ctx) })
 }
 
-func (u *Uplink) post(f func(context.Context) error) { u.events <- f }
+// offer has something done unless too much waits.
+func (u *Uplink) offer(f func(context.Context) error) {
+	select {
+	case u.events <- f:
+	default:
+		u.note(func(s *Status) { s.Refused++ })
+	}
+}
+
+// push has a change of the link done, in the place of what waits longest if need be. A lost message is asked for
+// again, and of several changes of the link the last one counts.
+func (u *Uplink) push(f func(context.Context) error) {
+	for {
+		select {
+		case u.events <- f:
+			return
+		default:
+		}
+		select {
+		case <-u.events:
+			u.note(func(s *Status) { s.Refused++ })
+		default:
+		}
+	}
+}
 
 func (u *Uplink) note(f func(*Status)) {
 	u.mu.Lock()
@@ -234,6 +255,10 @@ func (u *Uplink) jittered(d time.Duration) time.Duration {
 func (u *Uplink) linkUp(ctx context.Context) error {
 	u.link, u.nonce, u.wait, u.slow = true, nil, firstWait, 0
 	u.challenges = nil
+	now := u.cfg.Now()
+	for _, f := range u.flows { // that the link went down may not have been told
+		f.restart(now)
+	}
 	u.note(func(s *Status) { s.Link, s.Reason = true, "" })
 	return u.beat(ctx)
 }

@@ -141,7 +141,7 @@ type Status struct {
 	Since     time.Time // when HQ last changed
 	LastAck   time.Time // by this machine's clock; zero: none since the start
 	Reason    string    // why the link is down; empty when it is up
-	Refused   uint64    // downward messages that were not HQ's word
+	Refused   uint64    // downward messages that were not HQ's word, or too many at once
 	Published uint64    // batches handed to the broker
 	// Lost: HQ holds less than it acknowledged, and has not said that it was restored from a backup. What it
 	// lost stays here until it is pruned, and is sent again when HQ says so ("tilld hq restored").

@@ -89,3 +89,38 @@ func TestSendNowBeginsTheBackOffAnew(t *testing.T) {
 		}
 	})
 }
+
+// TestConnectionIsNotHeldUp: nothing is read while the journal is stopped. Whoever owns the connection can tell of it all
+// the same, however much waits; then the last word counts, and what was on its way is sent again.
+func TestConnectionIsNotHeldUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := begin(t)
+		s.lane.write(t, 3)
+		s.up.LinkUp()
+		s.carry()
+		s.wantAcked(0, 3)
+		s.lane.write(t, 3)
+		synctest.Wait()
+		s.up.Appended()
+		synctest.Wait()
+		s.stop()
+		lost := len(s.road.take())
+		if lost == 0 {
+			t.Fatal("nothing was on its way")
+		}
+		for range maxPending {
+			s.up.Message([]byte("noise"))
+		}
+		s.up.LinkDown(nil)
+		s.up.LinkUp()
+		for range maxPending {
+			s.up.SendNow()
+		}
+		if _, err := s.up.Step(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if !s.up.Status().Link || len(s.road.take()) == 0 {
+			t.Errorf("%+v, and nothing was asked", s.up.Status())
+		}
+	})
+}
