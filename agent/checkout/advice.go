@@ -62,7 +62,8 @@ func adviceFor(r payment.Reason) (a Advice, listed bool) {
 		return UsePOS, true
 	case payment.MalformedCode:
 		return ScanAgain, true
-	case payment.CodeExpired, payment.CodeUsed, payment.CounterNotAbove:
+	case payment.CodeExpired, payment.CodeUsed, payment.CounterNotAbove, payment.OperatorDeclined, payment.CustomerSaidNo,
+		payment.CustomerTooSlow, payment.OperatorBusy, payment.AskedTooLate, payment.TakenBack:
 		return FreshCode, true
 	case payment.CodeFromFuture, payment.CertificateNotYet:
 		return SetPhone, true
@@ -74,7 +75,8 @@ func adviceFor(r payment.Reason) (a Advice, listed bool) {
 		return PaySmaller, true
 	case payment.UnknownCode, payment.OnlineOnly, payment.BadSignature, payment.UnknownIssuer,
 		payment.AccountRevoked, payment.KeyRevoked, payment.IssuerRevoked, payment.WalletDisabled, payment.CurrencyMismatch,
-		payment.OverAccountCount, payment.OverShareSum, payment.OverShareCount, payment.OfflineTooLong:
+		payment.OverAccountCount, payment.OverShareSum, payment.OverShareCount, payment.OfflineTooLong, payment.NoFunds,
+		payment.OverWalletLimit, payment.AccountStopped, payment.ShopNotAllowed, payment.HQAway:
 		return PayOtherwise, true
 	case payment.ClockUntrusted, payment.NoPolicy, payment.JournalStopped, payment.StorageFull, payment.TerminalRevoked:
 		return CallManager, true

@@ -179,6 +179,9 @@ func TestReasons(t *testing.T) {
 	}
 	produced[payment.NoPolicy] = true    // TestNoPolicy
 	produced[payment.StorageFull] = true // of a sale that can't begin; agent/lane looks at the disks
+	for r := payment.OperatorDeclined; r <= payment.HQAway; r++ {
+		produced[r] = true // HQ's word, or of an attempt that was made: no rule asks for them
+	}
 	for _, r := range payment.Reasons() {
 		if a, listed := adviceFor(r); !listed || a == NoAdvice || a.String() == "" {
 			t.Errorf("%v: no advice", r)

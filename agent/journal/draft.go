@@ -71,7 +71,7 @@ func (d *Draft) checkFact() error {
 			return invalid("%s: %w", kind, errNoPayment)
 		}
 		return d.checkApproved(f)
-	case *payment.Voided:
+	case *payment.Voided, *payment.Asked, *payment.Authorised, *payment.Declined, *payment.Reversed:
 		if !sale || !paid {
 			return invalid("%s: %w", kind, errNoPayment)
 		}

@@ -147,6 +147,14 @@ func (v *View) Summary() string {
 		return fmt.Sprintf("%s %s", f.Amount, f.Reason)
 	case *payment.Voided:
 		return fmt.Sprintf("%s %s, entry %d", f.Amount, f.Wallet, f.Of)
+	case *payment.Asked:
+		return fmt.Sprintf("%s %s, attempt %s", f.Amount, f.Wallet, f.Ref)
+	case *payment.Authorised:
+		return fmt.Sprintf("%s %s, attempt %s", f.Amount, f.Wallet, f.Ref)
+	case *payment.Declined:
+		return fmt.Sprintf("%s %s, attempt %s %s", f.Amount, f.Wallet, f.Ref, f.Why)
+	case *payment.Reversed:
+		return fmt.Sprintf("%s %s, attempt %s", f.Amount, f.Wallet, f.Ref)
 	}
 	return v.SetAside
 }

@@ -15,12 +15,17 @@ const (
 	KindSaleCompleted Kind = 8
 	KindSaleCancelled Kind = 9
 	KindKeyChanged    Kind = 10
+	KindAsked         Kind = 11
+	KindAuthorised    Kind = 12
+	KindDeclined      Kind = 13
+	KindReversed      Kind = 14
 )
 
 var kindNames = map[Kind]string{
 	KindEpochOpened: "epoch-opened", KindDayOpened: "day-opened", KindDayClosed: "day-closed",
 	KindSaleOpened: "sale-opened", KindApproved: "approved", KindRefused: "refused", KindVoided: "voided",
 	KindSaleCompleted: "sale-completed", KindSaleCancelled: "sale-cancelled", KindKeyChanged: "key-changed",
+	KindAsked: "asked", KindAuthorised: "authorised", KindDeclined: "declined", KindReversed: "reversed",
 }
 
 // String is the kind's name, such as "approved".
@@ -63,6 +68,14 @@ func NewFact(k Kind) Fact {
 		return new(SaleCancelled)
 	case KindKeyChanged:
 		return new(KeyChanged)
+	case KindAsked:
+		return new(Asked)
+	case KindAuthorised:
+		return new(Authorised)
+	case KindDeclined:
+		return new(Declined)
+	case KindReversed:
+		return new(Reversed)
 	}
 	return nil
 }
@@ -199,6 +212,54 @@ type KeyChanged struct {
 	Proof  []byte `cbor:"2,keyasint" json:"proof"`
 }
 
+// Asked is the intent: written before HQ is asked to have a wallet's operator charge the customer. The code is
+// not in it: an opaque code is never journalled. One of Authorised, Declined and Reversed follows, under the same Ref.
+type Asked struct {
+	Amount   Money  `cbor:"1,keyasint" json:"amount"`
+	Wallet   string `cbor:"2,keyasint" json:"wallet"`
+	Ref      string `cbor:"3,keyasint" json:"ref"`       // names the attempt, here, at HQ and at the operator; of its payment
+	NotAfter int64  `cbor:"4,keyasint" json:"not_after"` // HQ's clock, Unix ms: HQ refuses a request that it hears of later
+	Format   string `cbor:"5,keyasint,omitempty" json:"format,omitempty"`
+	CodeHash []byte `cbor:"6,keyasint,omitempty" json:"code_hash,omitempty"` // as in Approved
+	HashKey  uint32 `cbor:"7,keyasint,omitempty" json:"hash_key,omitempty"`
+}
+
+// Authorised is an online approval, and the completion that HQ waits for: HQ said that the operator charged the
+// customer, and the shop hands over the goods. HQ posts it when its own record of the attempt says the same.
+type Authorised struct {
+	Amount      Money  `cbor:"1,keyasint" json:"amount"`
+	Wallet      string `cbor:"2,keyasint" json:"wallet"`
+	Ref         string `cbor:"3,keyasint" json:"ref"`
+	Transaction string `cbor:"4,keyasint,omitempty" json:"transaction,omitempty"` // the operator's own name for the charge
+	At          int64  `cbor:"5,keyasint" json:"at"`                              // of HQ's answer, HQ's clock, Unix ms
+}
+
+// Declined ends an attempt of which HQ said that no money moved, and that none will.
+type Declined struct {
+	Amount Money  `cbor:"1,keyasint" json:"amount"`
+	Wallet string `cbor:"2,keyasint" json:"wallet"`
+	Ref    string `cbor:"3,keyasint" json:"ref"`
+	Why    string `cbor:"4,keyasint,omitempty" json:"why,omitempty"` // HQ's short code, such as "no_funds"
+}
+
+// Waiver says why a lane gave an attempt up.
+type Waiver uint8
+
+// The causes of a Reversed.
+const (
+	WaivedByCashier Waiver = 1 // the customer went, or pays otherwise
+	WaivedSilent    Waiver = 2 // HQ has said nothing in time
+)
+
+// Reversed gives an attempt up whose outcome the lane does not know: HQ takes it back, whatever came of it. Whether the
+// customer was charged for a while is not in the lane's hands; the sale can be paid otherwise.
+type Reversed struct {
+	Amount Money  `cbor:"1,keyasint" json:"amount"`
+	Wallet string `cbor:"2,keyasint" json:"wallet"`
+	Ref    string `cbor:"3,keyasint" json:"ref"`
+	Cause  Waiver `cbor:"4,keyasint" json:"cause"`
+}
+
 // Kind names the fact.
 func (*EpochOpened) Kind() Kind   { return KindEpochOpened }
 func (*DayOpened) Kind() Kind     { return KindDayOpened }
@@ -210,6 +271,10 @@ func (*Voided) Kind() Kind        { return KindVoided }
 func (*SaleCompleted) Kind() Kind { return KindSaleCompleted }
 func (*SaleCancelled) Kind() Kind { return KindSaleCancelled }
 func (*KeyChanged) Kind() Kind    { return KindKeyChanged }
+func (*Asked) Kind() Kind         { return KindAsked }
+func (*Authorised) Kind() Kind    { return KindAuthorised }
+func (*Declined) Kind() Kind      { return KindDeclined }
+func (*Reversed) Kind() Kind      { return KindReversed }
 
 // Body is the part of an entry that can be erased with the chain intact: the entry signs only its salted
 // hash. It holds what points at people, and the customer's code, sealed to HQ.

@@ -12,7 +12,7 @@ const (
 	NotPaymentCode     Reason = 1  // goods, a bill, a carrier: nothing to charge
 	UnknownCode        Reason = 2  // fits no wallet of the table
 	MalformedCode      Reason = 3  // looks like a known format and is broken
-	OnlineOnly         Reason = 4  // an opaque code: only its operator can check it, and HQ is not asked
+	OnlineOnly         Reason = 4  // an opaque code: only its operator can check it, and this lane asks none
 	BadSignature       Reason = 5  // a signed code whose signature does not hold
 	UnknownIssuer      Reason = 6  // signed by nobody in the trust bundle
 	CertificateExpired Reason = 7  // the phone must go online to renew its right to pay offline
@@ -40,7 +40,18 @@ const (
 	UnboundAboveCap    Reason = 29 // above the cap for codes that name no store
 	StorageFull        Reason = 30 // the lane's disk has too little room to begin a sale
 	OverAccountCount   Reason = 31 // more payments than this account may make offline in a day
-	reasonEnd          Reason = 32
+	OperatorDeclined   Reason = 32 // the wallet's operator said no, and not why
+	NoFunds            Reason = 33 // the customer's balance at the operator is too low
+	OverWalletLimit    Reason = 34 // above a limit that the operator sets the customer
+	CustomerSaidNo     Reason = 35 // cancelled on the phone
+	CustomerTooSlow    Reason = 36 // not confirmed on the phone in time
+	AccountStopped     Reason = 37 // the operator has stopped this customer
+	ShopNotAllowed     Reason = 38 // the operator does not serve this shop, or HQ asks none for this wallet there
+	OperatorBusy       Reason = 39 // too much is under way to the operator
+	AskedTooLate       Reason = 40 // the request reached HQ when nobody wanted it any more
+	TakenBack          Reason = 41 // this lane gave the attempt up: what was charged is given back
+	HQAway             Reason = 42 // only the operator can check this code, and HQ does not answer
+	reasonEnd          Reason = 43
 )
 
 // reasons holds, for each reason, its name in APIs, logs and catalogues, and whether the same customer may
@@ -81,6 +92,17 @@ var reasons = [reasonEnd]struct {
 	UnboundAboveCap:    {"unbound_above_cap", true},
 	StorageFull:        {"storage_full", false},
 	OverAccountCount:   {"over_account_count", false},
+	OperatorDeclined:   {"operator_declined", true},
+	NoFunds:            {"no_funds", false},
+	OverWalletLimit:    {"over_wallet_limit", false},
+	CustomerSaidNo:     {"customer_said_no", true},
+	CustomerTooSlow:    {"customer_too_slow", true},
+	AccountStopped:     {"account_stopped", false},
+	ShopNotAllowed:     {"shop_not_allowed", false},
+	OperatorBusy:       {"operator_busy", true},
+	AskedTooLate:       {"asked_too_late", true},
+	TakenBack:          {"taken_back", true},
+	HQAway:             {"hq_away", false},
 }
 
 // Reasons lists every reason in order, ReasonNone aside, so that catalogues can be checked for gaps.
@@ -120,7 +142,7 @@ func (r *Reason) UnmarshalText(b []byte) error {
 // Outcome is what the cashier is told about a payment.
 type Outcome uint8
 
-// The outcomes. Offline decisions are Paid or NotPaid; Pending and Unknown come with online authorisation.
+// The outcomes. Offline decisions are Paid or NotPaid; Pending and Unknown are an online payment's.
 const (
 	NoOutcome Outcome = iota
 	Paid              // the shop has the money, or the right to it: hand over the goods

@@ -202,6 +202,17 @@ func facts() map[payment.Kind]payment.Fact {
 		payment.KindSaleCompleted: &payment.SaleCompleted{},
 		payment.KindSaleCancelled: &payment.SaleCancelled{},
 		payment.KindKeyChanged:    &payment.KeyChanged{NewKey: some(42, 9), Proof: some(64, 10)},
+		payment.KindAsked: &payment.Asked{
+			Amount: payment.Of(1000, "JPY"), Wallet: "paypay", Ref: "01M816S520000000000000000500", NotAfter: 1795337030000,
+			Format: "digits", CodeHash: some(16, 11), HashKey: 1,
+		},
+		payment.KindAuthorised: &payment.Authorised{
+			Amount: payment.Of(1000, "JPY"), Wallet: "paypay", Ref: "01M816S520000000000000000500", Transaction: "04123", At: 1795337012400,
+		},
+		payment.KindDeclined: &payment.Declined{Amount: payment.Of(1000, "JPY"), Wallet: "paypay", Ref: "01M816S520000000000000000500", Why: "no_funds"},
+		payment.KindReversed: &payment.Reversed{
+			Amount: payment.Of(1000, "JPY"), Wallet: "paypay", Ref: "01M816S520000000000000000500", Cause: payment.WaivedSilent,
+		},
 	}
 }
 
