@@ -34,6 +34,19 @@ func Apply(s State, e Event, c Context) (Decision, error) {
 		return void(s, e, c)
 	case DayRoll:
 		return dayRoll(s, e, c)
+	case Heard:
+		return heard(s, e, c)
+	case Late:
+		return late(s, e)
+	case GiveUp:
+		return giveUp(s, e, c)
+	case Park:
+		return park(s, e, c)
+	case Dismiss:
+		return dismiss(s, e, c)
+	case Another:
+		s.Another = true
+		return Decision{State: s}, nil
 	}
 	return Decision{}, payment.Errorf(payment.Internal, op, "unknown event %T", e)
 }
@@ -81,6 +94,8 @@ func openSale(s State, e OpenSale, c Context) (Decision, error) {
 		return Decision{}, payment.Errorf(payment.Internal, op, "an idempotency key without the digest of its request")
 	case s.Phase.Waiting():
 		return Decision{}, payment.Errorf(payment.Conflict, op, "sale %s is open: finish or cancel it: %w", s.Sale.ID, ErrPhase)
+	case s.Phase.Asked():
+		return Decision{}, payment.Errorf(payment.Conflict, op, "sale %s waits for its wallet: park it or take it back: %w", s.Sale.ID, ErrPhase)
 	case s.Day == 0 && businessDate(c).Validate() != nil:
 		return Decision{}, payment.Errorf(payment.NotAllowed, op, "this machine's clock says %s: set it", c.Now.Time.Format(time.DateOnly))
 	case s.Day == 0 || RollDue(s, c):
@@ -94,6 +109,7 @@ func openSale(s State, e OpenSale, c Context) (Decision, error) {
 		return Decision{}, payment.Errorf(payment.Invalid, op, "total: this store sells in %s, not %s", p.Currency, e.Sale.Total.Currency)
 	}
 	s.Phase, s.Sale, s.Touched, s.Refusal = Open, e.Sale, c.Now.Boot, Refusal{}
+	s.Attempt, s.Another = Attempt{}, false
 	d := saleDraft(&s, c, &payment.SaleOpened{
 		Reference: e.Sale.Reference, Total: e.Sale.Total, Due: e.Sale.Due(), Tax: e.Sale.Tax, Eligible: e.Sale.Eligible,
 		Request: e.Request, Digest: e.Digest, Tenders: e.Sale.Tenders,
@@ -110,6 +126,8 @@ func cancel(s State, e Cancel, c Context) (Decision, error) {
 		return Decision{}, payment.Errorf(payment.NotFound, op, "sale %s is not the present one: only that can be cancelled", e.Sale)
 	case s.Phase == Cancelled:
 		return Decision{State: s}, nil
+	case s.Phase.Asked():
+		return Decision{}, payment.Errorf(payment.Conflict, op, "sale %s waits for its wallet: take that back first: %w", e.Sale, ErrPhase)
 	case !s.Phase.Waiting():
 		return Decision{}, wrongPhase(e.Sale, s.Phase, "cancelled")
 	}
@@ -136,7 +154,7 @@ func complete(s State, e Complete, c Context) (Decision, error) {
 	case Paid:
 	case Idle:
 		return Decision{}, payment.Errorf(payment.NotFound, op, "there is no sale %s at this lane", e.Sale)
-	case Open, Refused, Cancelled, Voided:
+	case Open, Refused, Cancelled, Voided, Asking, Pending, Unknown:
 		return Decision{}, wrongPhase(e.Sale, phase, "completed")
 	default:
 		return Decision{}, payment.Errorf(payment.Internal, op, "sale %s is in an unknown phase", e.Sale)

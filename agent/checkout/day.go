@@ -29,7 +29,7 @@ func RollDue(s State, c Context) bool {
 	case !c.Now.Trusted || to == s.Day || c.Now.Restarted && to < s.Day:
 		return false
 	}
-	return !s.Phase.Waiting() || stale(&s, c)
+	return !s.Phase.Asked() && (!s.Phase.Waiting() || stale(&s, c))
 }
 
 // jitter is how far the time may step back between two of HQ's answers without the clock having been fast: an answer

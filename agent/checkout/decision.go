@@ -45,17 +45,24 @@ type Kind uint8
 
 // The kinds of answer.
 const (
-	Done       Kind = iota // as asked; nothing to say about a code
-	Approved               // paid: hand over the goods
-	NotTaken               // this code is refused; the sale waits for another
-	Again                  // already taken: Payment has what it paid; nothing new happened
-	ForPOS                 // no payment code: the shop's POS has it (Read.ForPOS)
-	NoSale                 // a payment code, and no sale waits for one
-	Unreadable             // a broken code, and no sale waits for one
-	Surplus                // another code than the one that has paid: Payment has what was paid; this code was not charged
+	Done         Kind = iota // as asked; nothing to say about a code
+	Approved                 // paid: hand over the goods
+	NotTaken                 // this code is refused; the sale waits for another
+	Again                    // already taken: Payment has what it paid; nothing new happened
+	ForPOS                   // no payment code: the shop's POS has it (Read.ForPOS)
+	NoSale                   // a payment code, and no sale waits for one
+	Unreadable               // a broken code, and no sale waits for one
+	Surplus                  // another code than the one that has paid: Payment has what was paid; this code was not charged
+	Asked                    // HQ is asked: State.Attempt says for what. Send it, with the code
+	Waits                    // nothing is final: Outcome is Pending or Unknown
+	UnderWay                 // a code while HQ is asked about one: it was not looked at
+	SamePurchase             // the same amount is still open at this lane: is this the same purchase? Payment has it
+	Told                     // of a parked sale: State.Parked has what is known of it now
 )
 
-var kindNames = [...]string{"done", "approved", "not_taken", "again", "for_pos", "no_sale", "unreadable", "surplus"}
+var kindNames = [...]string{
+	"done", "approved", "not_taken", "again", "for_pos", "no_sale", "unreadable", "surplus", "asked", "waits", "under_way", "same_purchase", "told",
+}
 
 // String is the kind's name, such as "approved".
 func (k Kind) String() string {

@@ -11,6 +11,15 @@
 //	                ▼                                         ▼
 //	            Cancelled                                  Voided
 //
+// An opaque code is its operator's to check, so HQ is asked. The intent is written down first, and an attempt ends by HQ's
+// word or by being given up, never by silence:
+//
+//	Open, Refused ──Scan──▶ Asking ──▶ Pending ◀──▶ Unknown       each of the three: HQ may be asked
+//	      ▲                   │ Heard: paid            │          Park: to State.Parked, the lane is free
+//	      │ Heard: not paid   ▼                        │
+//	      └─────────────────(any)──▶ Paid              │
+//	      └── GiveUp: Reversed is written, HQ takes back whatever came of it
+//
 // Open and Refused wait for a code (Refused remembers why the last one was not taken). From every other
 // phase, and from Idle at the start, OpenSale begins the next sale; a sale that was paid and not completed
 // stays so in the journal and can be completed later by its ID.
@@ -36,6 +45,6 @@
 // What a reader would get wrong: nothing happened until the drafts are in the journal. The caller must not
 // show an answer, nor keep the returned state, before that.
 //
-// Online authorisation comes between "code" and "revocation": its outcomes (payment.Pending and Unknown)
-// exist, its events do not yet.
+// Where the rules come to OnlineOnly ("code"), HQ is asked if the policy lets it, HQ answers and the clock is right; else
+// the reason is OnlineOnly, HQAway or ClockUntrusted.
 package checkout

@@ -41,9 +41,11 @@ type Context struct {
 	Bundle  *policy.Bundle // what the lane believes
 	Stopped bool           // the journal can't be written
 	Revoked bool           // HQ said in an acknowledgement that this terminal may not sell
+	Online  bool           // HQ answers what this lane asks
 }
 
-// Event is something that happened at the lane. OpenSale, Scan, Cancel, Complete, Void and DayRoll are all.
+// Event is something that happened at the lane. OpenSale, Scan, Cancel, Complete, Void, DayRoll, Heard, Late, GiveUp, Park,
+// Dismiss and Another are all.
 type Event interface{ event() }
 
 // OpenSale begins a sale. Its ID is new. Request and Digest tell a POS's repeated request from another one
@@ -108,9 +110,46 @@ type DayRoll struct {
 	Totals []payment.DayTotal
 }
 
+// Heard is HQ's word about an attempt.
+type Heard struct {
+	Ref         string
+	Outcome     payment.Outcome // Paid, NotPaid, Pending or Unknown
+	Why         string          // of NotPaid: HQ's short code
+	Transaction string          // the operator's own name for the charge
+	At          time.Time       // of the answer, HQ's clock
+}
+
+// Late says that HQ has not answered the present attempt for so long that the cashier must know.
+type Late struct{ Ref string }
+
+// GiveUp gives an attempt up whose outcome is not known: HQ takes it back, whatever came of it.
+type GiveUp struct {
+	Ref   string
+	Cause payment.Waiver
+}
+
+// Park puts the present sale aside, with its attempt; the next customer can be served.
+type Park struct{ Sale payment.ID }
+
+// Dismiss takes a parked sale off the list when it is settled, and somebody has seen it. FromPOS: its POS completes it.
+type Dismiss struct {
+	Ref     string
+	FromPOS bool
+}
+
+// Another is the cashier's word that the code which was just shown is for another purchase than that of the attempt which
+// is still open.
+type Another struct{}
+
 func (OpenSale) event() {}
 func (Scan) event()     {}
 func (Cancel) event()   {}
 func (Complete) event() {}
 func (Void) event()     {}
 func (DayRoll) event()  {}
+func (Heard) event()    {}
+func (Late) event()     {}
+func (GiveUp) event()   {}
+func (Park) event()     {}
+func (Dismiss) event()  {}
+func (Another) event()  {}

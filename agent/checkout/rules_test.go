@@ -179,8 +179,11 @@ func TestReasons(t *testing.T) {
 	}
 	produced[payment.NoPolicy] = true    // TestNoPolicy
 	produced[payment.StorageFull] = true // of a sale that can't begin; agent/lane looks at the disks
-	for r := payment.OperatorDeclined; r <= payment.HQAway; r++ {
-		produced[r] = true // HQ's word, or of an attempt that was made: no rule asks for them
+	produced[payment.HQAway] = true      // TestAskOrRefuse
+	produced[payment.TakenBack] = true   // TestGiveUp
+	produced[payment.OperatorDeclined] = true
+	for _, r := range whys { // TestHQsWord
+		produced[r] = true
 	}
 	for _, r := range payment.Reasons() {
 		if a, listed := adviceFor(r); !listed || a == NoAdvice || a.String() == "" {
@@ -190,12 +193,12 @@ func TestReasons(t *testing.T) {
 			t.Errorf("%v: no test of the rule that answers it", r)
 		}
 	}
-	for k := Done; k <= Unreadable; k++ {
+	for k := Done; k <= Told; k++ {
 		if text, err := k.MarshalText(); err != nil || len(text) == 0 || string(text) == "unknown" {
 			t.Errorf("kind %d of answer is called %q, %v", k, text, err)
 		}
 	}
-	for p := Idle; p <= Voided; p++ {
+	for p := Idle; p <= Unknown; p++ {
 		if text, err := p.MarshalText(); err != nil || len(text) == 0 || p.String() == "phase_0" {
 			t.Errorf("phase %d is called %q, %v", p, text, err)
 		}

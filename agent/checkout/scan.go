@@ -16,6 +16,8 @@ func scan(s State, e Scan, c Context) (Decision, error) {
 		return judge(s, e, c)
 	}
 	switch {
+	case s.Phase.Asked() && e.Read.Kind == paycode.Payment:
+		return Decision{State: s, Answer: underWay(&s)}, nil
 	case e.Read.Kind == paycode.Unknown:
 		return Decision{State: s, Answer: forPOS(&s, payment.ReasonNone)}, nil
 	case e.Read.Kind == paycode.Invalid:
@@ -31,8 +33,11 @@ func scan(s State, e Scan, c Context) (Decision, error) {
 // madeLast says whether the very code has made the lane's last payment. After a restart only the journal knows the
 // code of that, and while another sale waits the rules ask it.
 func madeLast(s *State, e *Scan) bool {
-	if e.Read.Code == nil || s.Last.Payment.IsZero() {
+	if s.Last.Payment.IsZero() {
 		return false
+	}
+	if e.Read.Code == nil {
+		return s.Last.Hash != "" && s.Last.Hash == string(e.Hash)
 	}
 	return e.Read.Code.CodeID == s.Last.Code || !s.Phase.Waiting() && e.Known.Used && e.Known.By == s.Last.Payment
 }
@@ -66,7 +71,16 @@ func judge(s State, e Scan, c Context) (Decision, error) {
 	}
 	s.Touched = c.Now.Boot
 	q := newQuestion(&s, &e, c)
-	if why := decide(q); why != payment.ReasonNone {
+	why := decide(q)
+	if a, same := samePurchase(&s, c); same && (why == payment.ReasonNone || why == payment.OnlineOnly) {
+		return Decision{State: s, Answer: a}, nil
+	}
+	if why == payment.OnlineOnly {
+		if why = ruleOnline(q); why == payment.ReasonNone {
+			return ask(s, q), nil
+		}
+	}
+	if why != payment.ReasonNone {
 		return refuse(s, q, why), nil
 	}
 	// From here on the payment is approved: everything below only writes it down.

@@ -19,9 +19,12 @@ const (
 	Completed              // the POS has the outcome
 	Cancelled              // ended, and nobody paid
 	Voided                 // paid, and taken back
+	Asking                 // HQ was asked to have the wallet's operator charge the customer, and has not said yet
+	Pending                // the customer is confirming on the phone
+	Unknown                // HQ does not know, or does not answer: it may be paid
 )
 
-var phaseNames = [...]string{"idle", "open", "refused", "paid", "completed", "cancelled", "voided"}
+var phaseNames = [...]string{"idle", "open", "refused", "paid", "completed", "cancelled", "voided", "asking", "pending", "unknown"}
 
 // String is the phase's name, such as "open".
 func (p Phase) String() string {
@@ -37,6 +40,9 @@ func (p Phase) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 // Waiting says whether a code would be decided on now.
 func (p Phase) Waiting() bool { return p == Open || p == Refused }
 
+// Asked says whether an attempt at an online payment is under way.
+func (p Phase) Asked() bool { return p == Asking || p == Pending || p == Unknown }
+
 // State is one lane's checkout. After a restart the caller fills it from the journal: the day that is open,
 // the last sale and its phase, the last payment; Refusal and Touched may stay empty.
 type State struct {
@@ -48,6 +54,10 @@ type State struct {
 	Touched time.Duration // when the sale last moved, by the boot-time clock
 	Refusal Refusal       // in Refused: the last one
 	Last    Taken         // the lane's last payment, of this sale or an earlier one; zero: none
+	Attempt Attempt       // in Asking, Pending and Unknown: what HQ was asked. In Open and Refused: the last that was declined, if any
+	Parked  []Parked      // sales put aside over an attempt, the oldest first
+	Waived  Waived        // the attempt that was given up last; zero: none
+	Another bool          // somebody said that this is not the purchase of an attempt that is still open
 }
 
 // Refusal is why a code was not taken.
@@ -72,6 +82,38 @@ type Taken struct {
 	Payment, Sale payment.ID
 	Amount        payment.Money
 	Wallet        string
-	Code          CodeID
+	Code          CodeID // of a signed code
+	Hash          string // of an opaque one; empty after a restart
 	Voided        bool
+}
+
+// Attempt is one try to be paid by a wallet's operator, as the lane knows it.
+type Attempt struct {
+	Ref      string // names it: payment.ID.Attempt
+	Number   int    // of the payment's attempts
+	Payment  payment.ID
+	Amount   payment.Money
+	Wallet   string
+	Hash     string          // of the code; empty after a restart
+	NotAfter time.Time       // HQ's time from which on HQ refuses it
+	Since    time.Duration   // when HQ was asked, by the boot-time clock
+	Outcome  payment.Outcome // HQ's last word; NoOutcome: none yet
+}
+
+// Parked is a sale that was put aside: the next customer is served while HQ finds out.
+type Parked struct {
+	Attempt
+	Sale payment.Sale
+	Date payment.Date // on which the sale was opened
+	Why  payment.Reason
+}
+
+// Settled says whether it is known what became of it.
+func (p *Parked) Settled() bool { return p.Outcome == payment.Paid || p.Outcome == payment.NotPaid }
+
+// Waived is an attempt that was given up.
+type Waived struct {
+	Sale   payment.ID
+	Amount payment.Money
+	Since  time.Duration // when, by the boot-time clock
 }
