@@ -108,7 +108,7 @@ func (j *Journal) finish(list []written, after head) ([]Record, error) {
 
 // insert writes entries, bodies and projections into the open transaction.
 func (s *store) insert(ctx context.Context, list []written) error {
-	p := projector{store: s}
+	p := projector{store: s, version: schemaVersion}
 	for i := range list {
 		if err := s.insertRow(ctx, &list[i].Record); err != nil {
 			return err
@@ -140,7 +140,7 @@ func (s *store) insertRow(ctx context.Context, r *Record) error {
 
 // mark says how far the projections have come.
 func (s *store) mark(ctx context.Context, pos int64) error {
-	_, err := s.exec(ctx, `UPDATE projection SET pos = ? WHERE name = 'base'`, pos)
+	_, err := s.exec(ctx, `UPDATE projection SET pos = ? WHERE name IN ('base', 'online')`, pos)
 	if err != nil {
 		return fmt.Errorf("marking the projections: %w", err)
 	}

@@ -30,8 +30,9 @@ type comparison struct {
 
 // run compares every projection.
 func (c *comparison) run(ctx context.Context) error {
-	for i := range projectionTables {
-		p := &projectionTables[i]
+	tables := projectionsOf(c.r.project.version)
+	for i := range tables {
+		p := &tables[i]
 		if err := c.table(ctx, p, c.r.store.conn, c.stored, c.rebuilt); err != nil {
 			return err
 		}

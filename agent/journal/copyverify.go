@@ -79,7 +79,7 @@ func (c *Copy) begin(ctx context.Context) (*copyCheck, error) {
 	if v.begins, err = c.begins(ctx); err != nil {
 		return nil, err
 	}
-	if v.mark, err = readMark(ctx, query); err != nil {
+	if v.mark, err = readMark(ctx, query, "base"); err != nil {
 		return nil, err
 	}
 	if v.cuts, err = readCuts(ctx, query); err != nil {
@@ -159,10 +159,10 @@ func (v *copyCheck) single(ctx context.Context, report *Report) error {
 	return v.keys(ctx, report.Keys, add)
 }
 
-// readMark is how far the projections have come.
-func readMark(ctx context.Context, query queryFunc) (int64, error) {
+// readMark is how far the projections of a name have come.
+func readMark(ctx context.Context, query queryFunc, name string) (int64, error) {
 	list, err := collect(ctx, query, func(rows *sql.Rows) (n int64, err error) { err = rows.Scan(&n); return n, err },
-		`SELECT pos FROM projection WHERE name = 'base'`)
+		`SELECT pos FROM projection WHERE name = ?`, name)
 	if err == nil && len(list) == 0 {
 		err = corrupt("there is none")
 	}

@@ -93,6 +93,18 @@ func (c *child) step() error {
 	switch c.sale % 12 {
 	case 3, 9:
 		_, err = c.j.Acknowledge(ctx, ackFor(r[1], 1), nil)
+	case 2, 8:
+		n := c.sale + 500_000
+		if r, err = c.j.Append(ctx, opened(n, 100), asked(n, n, 1, 100)); err == nil {
+			err = show(r...)
+		}
+		end := []func(sale, pay, n int, amount int64) Draft{authorised, declined, reversed}[c.sale/2%3]
+		if err == nil {
+			r, err = c.j.Append(ctx, end(n, n, 1, 100))
+		}
+		if err == nil {
+			err = show(r...)
+		}
 	case 5:
 		if _, err = c.j.Acknowledge(ctx, ackFor(r[1], 1), nil); err == nil {
 			err = c.j.EraseBody(ctx, r[1].Entry.Epoch, r[1].Entry.Seq)

@@ -75,6 +75,7 @@ func (d *Draft) checkFact() error {
 		if !sale || !paid {
 			return invalid("%s: %w", kind, errNoPayment)
 		}
+		return d.checkAttempt()
 	case *payment.SaleOpened:
 		if !sale {
 			return invalid("%s: %w", kind, errNoPayment)
@@ -94,6 +95,37 @@ func (d *Draft) checkApproved(f *payment.Approved) error {
 	}
 	if len(f.Replay.Phone) == 0 || f.Wallet == "" {
 		return invalid("%s: wallet and replay key must be set", f.Kind())
+	}
+	return nil
+}
+
+// maxRef is the longest reference that HQ takes (sync/wire, Ask).
+const maxRef = 32
+
+// checkAttempt also keeps an opaque code out, sealed or not: it dies with the request (DESIGN.md).
+func (d *Draft) checkAttempt() error {
+	var ref, wallet string
+	var amount payment.Money
+	switch f := d.Fact.(type) {
+	case *payment.Asked:
+		if f.NotAfter <= 0 {
+			return invalid("%s: not after %d", f.Kind(), f.NotAfter)
+		}
+		ref, wallet, amount = f.Ref, f.Wallet, f.Amount
+	case *payment.Authorised:
+		ref, wallet, amount = f.Ref, f.Wallet, f.Amount
+	case *payment.Declined:
+		ref, wallet, amount = f.Ref, f.Wallet, f.Amount
+	case *payment.Reversed:
+		ref, wallet, amount = f.Ref, f.Wallet, f.Amount
+	default:
+		return nil
+	}
+	if ref == "" || len(ref) > maxRef || wallet == "" || len(d.Evidence) > 0 {
+		return invalid("%s: %w", d.Fact.Kind(), errAttempt)
+	}
+	if err := amount.Validate(); err != nil {
+		return invalid("%s: %w", d.Fact.Kind(), err)
 	}
 	return nil
 }

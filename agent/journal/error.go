@@ -30,6 +30,9 @@ var (
 	ErrRequestUsed     = errors.New("this idempotency key has opened a sale already")                                                        // SaleByRequest finds it
 	ErrSaleState       = errors.New("the sale is not in a state for this")                                                                   // unknown, over, or paid
 	ErrPaymentExists   = errors.New("this payment exists already")                                                                           // by its identifier
+	ErrAttemptExists   = errors.New("this attempt exists already")                                                                           // by its reference
+	ErrAttemptOpen     = errors.New("another attempt of this payment is under way")                                                          // it could charge twice
+	ErrAttemptState    = errors.New("no such attempt is under way")                                                                          // unknown, other, or over
 	ErrNotVoidable     = errors.New("no such payment to void")                                                                               // unknown, void, or of another day
 	ErrDay             = errors.New("the day's own figures differ")                                                                          // a wrong DayClosed
 	ErrTooLarge        = errors.New("an entry that no message could carry")                                                                  // with its body
@@ -41,6 +44,7 @@ var (
 	ErrGone            = errors.New("the entries asked for have been pruned")                                                                // retention was too short
 	ErrEmpty           = errors.New("nothing that a journal could be recovered from")                                                        // see Recover
 	ErrNotEmpty        = errors.New("the data directory holds a journal already")                                                            // see Recover
+	errAttempt         = errors.New("an attempt needs a reference of 1 to 32 characters, a wallet, and no code of the customer's")           // Draft
 	errNoPayment       = errors.New("a payment needs its identifier and its sale's")                                                         // Draft
 	errOwnFact         = errors.New("only the journal itself writes this kind of entry")                                                     // Draft
 	errBodyFields      = errors.New("salt, evidence and sealing key are the journal's own")                                                  // Draft

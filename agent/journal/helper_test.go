@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/binary"
+	"fmt"
 	"testing"
 	"time"
 
@@ -104,9 +105,41 @@ func approved(t testing.TB, sale int, amount int64, phone byte, counter uint64) 
 	return d
 }
 
+// refOf is the reference of a payment's attempt.
+func refOf(pay, n int) string { return fmt.Sprintf("%s%02d", id(pay), n) }
+
+// asked begins an attempt of a payment for a sale.
+func asked(sale, pay, n int, amount int64) Draft {
+	return attempted(&payment.Asked{Amount: yen(amount), Wallet: "paypay", Ref: refOf(pay, n), NotAfter: 1_795_000_030_000, Format: "emvco"}, sale, pay)
+}
+
+func authorised(sale, pay, n int, amount int64) Draft {
+	return attempted(&payment.Authorised{Amount: yen(amount), Wallet: "paypay", Ref: refOf(pay, n), Transaction: "T1", At: 1_795_000_000_000}, sale, pay)
+}
+
+func declined(sale, pay, n int, amount int64) Draft {
+	return attempted(&payment.Declined{Amount: yen(amount), Wallet: "paypay", Ref: refOf(pay, n), Why: "no_funds"}, sale, pay)
+}
+
+func reversed(sale, pay, n int, amount int64) Draft {
+	return attempted(&payment.Reversed{Amount: yen(amount), Wallet: "paypay", Ref: refOf(pay, n), Cause: payment.WaivedSilent}, sale, pay)
+}
+
+func attempted(f payment.Fact, sale, pay int) Draft {
+	d := draft(f)
+	d.Sale, d.Payment = id(sale), id(pay)
+	return d
+}
+
 func voided(of Record) Draft {
-	f := of.Entry.Fact.(*payment.Approved)
-	d := draft(&payment.Voided{Amount: f.Amount, Wallet: f.Wallet, Of: of.Entry.Seq})
+	v := &payment.Voided{Of: of.Entry.Seq}
+	switch f := of.Entry.Fact.(type) {
+	case *payment.Approved:
+		v.Amount, v.Wallet = f.Amount, f.Wallet
+	case *payment.Authorised:
+		v.Amount, v.Wallet = f.Amount, f.Wallet
+	}
+	d := draft(v)
 	d.Sale, d.Payment = of.Entry.Sale, of.Entry.Payment
 	d.Moment.Date = of.Entry.BusinessDate
 	return d

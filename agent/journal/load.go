@@ -154,25 +154,40 @@ func (j *Journal) verifyTail(ctx context.Context, h head) error {
 // catchUp projects the entries that the projections have not seen: an earlier release wrote them, or made
 // no such projection.
 func (j *Journal) catchUp(ctx context.Context, last int64) error {
-	mark, err := readMark(ctx, j.store.query)
+	base, err := readMark(ctx, j.store.query, "base")
 	if err != nil {
 		return err
 	}
-	if mark > last {
+	online, err := readMark(ctx, j.store.query, "online")
+	if err != nil {
+		return err
+	}
+	if mark := max(base, online); mark > last {
 		return corrupt("the projections have seen entry %d, the last is %d", mark, last)
 	}
-	if mark == last {
+	if min(base, online) == last {
 		return nil
 	}
-	j.cfg.Log.Info("projections caught up", "terminal", j.cfg.Terminal.String(), "entries", last-mark)
-	return j.transact(ctx, func(ctx context.Context, s *store) error { return s.replay(ctx, mark, last) })
+	j.cfg.Log.Info("projections caught up", "terminal", j.cfg.Terminal.String(), "entries", last-base, "online", last-online)
+	return j.transact(ctx, func(ctx context.Context, s *store) error {
+		p := projector{store: s, version: schemaVersion, replay: true}
+		if online < base {
+			p.onlineOnly = true
+			if err := p.goThrough(ctx, Filter{after: online, upTo: base, kinds: onlineKinds}); err != nil {
+				return err
+			}
+			p.onlineOnly = false
+		}
+		if err := p.goThrough(ctx, Filter{after: base}); err != nil {
+			return err
+		}
+		return s.mark(ctx, last)
+	})
 }
 
-// replay projects the entries behind a position again. They are read on another connection, which sees
-// them since they are committed.
-func (s *store) replay(ctx context.Context, after, last int64) error {
-	p := projector{store: s, replay: true}
-	for row, err := range rows(ctx, s.readers.QueryContext, Filter{after: after}) {
+// goThrough projects entries again. They are read on another connection, which sees them since they are committed.
+func (p projector) goThrough(ctx context.Context, f Filter) error {
+	for row, err := range rows(ctx, p.store.readers.QueryContext, f) {
 		if err != nil {
 			return err
 		}
@@ -184,5 +199,5 @@ func (s *store) replay(ctx context.Context, after, last int64) error {
 			return err
 		}
 	}
-	return s.mark(ctx, last)
+	return nil
 }

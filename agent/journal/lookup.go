@@ -92,28 +92,34 @@ type Payment struct {
 	Amount   payment.Money `json:"amount"`
 	Training bool          `json:"training,omitempty"`
 	Voided   bool          `json:"voided,omitempty"`
+	Ref      string        `json:"ref,omitempty"` // the attempt that HQ had the operator charge; empty: approved offline
 	Progress Progress      `json:"progress"`
 	Reason   string        `json:"reason,omitempty"` // HQ's, with Suspense, Rejected and Borne
 }
 
-// paymentColumns are what scanPayment reads.
-const paymentColumns = `SELECT p.id, p.sale, p.epoch, p.seq, p.business_date, p.wall, p.wallet, p.currency, p.amount, p.training,
-	p.voided IS NOT NULL, p.seq <= e.acked, p.seq <= e.judged, coalesce(r.status, 0), coalesce(r.reason, '')
-	FROM payment p JOIN epoch e ON e.epoch = p.epoch LEFT JOIN result r ON r.epoch = p.epoch AND r.seq = p.seq `
+// paymentsQuery reads the payments, offline and online, that fit a condition, as scanPayment takes them. The condition
+// stands where the tables' indexes are.
+func paymentsQuery(where, order string) string {
+	const columns = `id, sale, epoch, seq, business_date, wall, wallet, currency, amount, training, voided`
+	return `SELECT p.id, p.sale, p.epoch, p.seq, p.business_date, p.wall, p.wallet, p.currency, p.amount, p.training,
+	p.voided IS NOT NULL, p.seq <= e.acked, p.seq <= e.judged, coalesce(r.status, 0), coalesce(r.reason, ''), p.ref
+	FROM (SELECT ` + columns + `, '' AS ref FROM payment WHERE ` + where + ` UNION ALL SELECT ` + columns + `, ref FROM charge WHERE ` + where + `) p
+	JOIN epoch e ON e.epoch = p.epoch LEFT JOIN result r ON r.epoch = p.epoch AND r.seq = p.seq ORDER BY ` + order
+}
 
 // Payments lists a business date's payments, the newest first.
 func (j *Journal) Payments(ctx context.Context, date payment.Date) ([]Payment, error) {
-	return j.payments(ctx, `WHERE p.business_date = ? ORDER BY e.id DESC, p.seq DESC`, int64(date))
+	return j.payments(ctx, `business_date = ?1`, `e.id DESC, p.seq DESC`, int64(date))
 }
 
 // PaymentsOf lists a sale's payments in the order of their making.
 func (j *Journal) PaymentsOf(ctx context.Context, sale payment.ID) ([]Payment, error) {
-	return j.payments(ctx, `WHERE p.sale = ? ORDER BY e.id, p.seq`, sale[:])
+	return j.payments(ctx, `sale = ?1`, `e.id, p.seq`, sale[:])
 }
 
 // PaymentByID finds a payment; ok is false when there is none, or it has been pruned.
 func (j *Journal) PaymentByID(ctx context.Context, id payment.ID) (p Payment, ok bool, err error) {
-	list, err := j.payments(ctx, `WHERE p.id = ?`, id[:])
+	list, err := j.payments(ctx, `id = ?1`, `p.id`, id[:])
 	if len(list) == 0 {
 		return Payment{}, false, err
 	}
@@ -124,13 +130,13 @@ func (j *Journal) PaymentByID(ctx context.Context, id payment.ID) (p Payment, ok
 // decided against the store (Borne), each the newest first. One that was decided otherwise is posted, or moves no
 // money, and is not in it any more.
 func (j *Journal) Exceptions(ctx context.Context) ([]Payment, error) {
-	return j.payments(ctx, `WHERE r.status IN (?1, ?2, ?3) ORDER BY r.status = ?3, e.id DESC, p.seq DESC`,
+	return j.payments(ctx, `(epoch, seq) IN (SELECT epoch, seq FROM result WHERE status IN (?1, ?2, ?3))`, `r.status = ?3, e.id DESC, p.seq DESC`,
 		int64(wire.Suspense), int64(wire.Rejected), int64(wire.Borne))
 }
 
-func (j *Journal) payments(ctx context.Context, where string, args ...any) (list []Payment, err error) {
+func (j *Journal) payments(ctx context.Context, where, order string, args ...any) (list []Payment, err error) {
 	err = j.read(ctx, func(ctx context.Context, db *sql.DB) (err error) {
-		if list, err = collect(ctx, db.QueryContext, scanPayment, paymentColumns+where, args...); err != nil {
+		if list, err = collect(ctx, db.QueryContext, scanPayment, paymentsQuery(where, order), args...); err != nil {
 			return fmt.Errorf("listing payments: %w", err)
 		}
 		return nil

@@ -22,6 +22,7 @@ type model struct {
 	epochs []*modelEpoch
 	sales  []*modelSale
 	pays   []*modelPay
+	tries  []*modelTry
 	spent  map[string]bool // phone and counter
 	last   map[byte]uint64 // a phone's highest counter
 }
@@ -35,7 +36,7 @@ type modelEpoch struct {
 }
 
 type modelSale struct {
-	due, paid            int64
+	due, paid, asked     int64 // asked: by attempts that are open
 	completed, cancelled bool
 	training             bool
 	gone                 bool // pruned
@@ -50,6 +51,18 @@ type modelPay struct {
 	phone          byte
 	void, training bool
 	gone           bool // pruned
+	online         bool
+}
+
+// modelTry is an attempt at an online payment.
+type modelTry struct {
+	n, pay int // of its sale and its payment
+	sale   *modelSale
+	amount int64
+	asked  Record
+	epoch  *modelEpoch
+	state  AttemptState
+	gone   bool
 }
 
 func (m *model) cur() *modelEpoch { return m.epochs[len(m.epochs)-1] }
@@ -109,13 +122,52 @@ func (m *model) Pay(t *rapid.T) {
 	case m.spent[key]:
 		m.append(ErrCodeUsed, d)
 		return
-	case s.completed || s.cancelled || s.paid+p.amount > s.due:
+	case s.completed || s.cancelled || s.paid+s.asked+p.amount > s.due:
 		m.append(ErrSaleState, d)
 		return
 	}
 	p.rec = m.append(nil, d)[0]
 	m.pays, s.paid = append(m.pays, p), s.paid+p.amount
 	m.spent[key], m.last[p.phone] = true, max(m.last[p.phone], counter)
+}
+
+func (m *model) Ask(t *rapid.T) {
+	m.T = t
+	n, s := m.sale()
+	a := &modelTry{n: n, pay: 2_000_000 + len(m.tries), sale: s, amount: rapid.Int64Range(1, 400).Draw(t, "amount"), epoch: m.cur(), state: AttemptAsked}
+	d := on(asked(n, a.pay, 1, a.amount), m.date())
+	d.Training = s.training
+	if s.completed || s.cancelled || s.paid+s.asked+a.amount > s.due {
+		m.append(ErrSaleState, d)
+		return
+	}
+	a.asked = m.append(nil, d)[0]
+	m.append(ErrAttemptOpen, d)
+	m.tries, s.asked = append(m.tries, a), s.asked+a.amount
+}
+
+// EndAttempt ends an attempt, whose Asked may lie in an epoch that is over, or be pruned.
+func (m *model) EndAttempt(t *rapid.T) {
+	m.T = t
+	if len(m.tries) == 0 {
+		t.Skip("no attempts")
+	}
+	a := m.tries[rapid.IntRange(0, len(m.tries)-1).Draw(t, "attempt")]
+	end := rapid.IntRange(0, 2).Draw(t, "end")
+	d := on([]func(sale, pay, n int, amount int64) Draft{authorised, declined, reversed}[end](a.n, a.pay, 1, a.amount), m.date())
+	d.Training = a.sale.training
+	if a.state != AttemptAsked {
+		m.append(ErrAttemptState, d)
+		return
+	}
+	r := m.append(nil, d)[0]
+	a.state, a.sale.asked = []AttemptState{AttemptAuthorised, AttemptDeclined, AttemptReversed}[end], a.sale.asked-a.amount
+	if end == 0 {
+		a.sale.paid += a.amount
+		m.pays = append(m.pays, &modelPay{
+			rec: r, sale: a.sale, amount: a.amount, date: d.Moment.Date, epoch: m.cur(), training: d.Training, online: true,
+		})
+	}
 }
 
 func (m *model) Void(t *rapid.T) {
@@ -147,15 +199,15 @@ func (m *model) EndSale(t *rapid.T) {
 	n, s := m.sale()
 	if rapid.Bool().Draw(t, "complete") {
 		var want error
-		if s.completed {
+		if s.completed || s.asked > 0 {
 			want = ErrSaleState
 		}
 		m.append(want, on(saleFact(&payment.SaleCompleted{}, n), m.date()))
-		s.completed = true
+		s.completed = s.completed || want == nil
 		return
 	}
 	var want error
-	if s.cancelled || s.completed || s.paid > 0 {
+	if s.cancelled || s.completed || s.paid+s.asked > 0 {
 		want = ErrSaleState
 	}
 	m.append(want, on(saleFact(&payment.SaleCancelled{}, n), m.date()))
@@ -194,20 +246,21 @@ func (m *model) Day(t *rapid.T) {
 
 // totals sums a day of the current epoch up from the payments.
 func (m *model) totals(date payment.Date) []payment.DayTotal {
-	sum := payment.DayTotal{Wallet: "house", Currency: "JPY"}
+	sums := []payment.DayTotal{{Wallet: "house", Currency: "JPY"}, {Wallet: "paypay", Currency: "JPY"}}
 	for _, p := range m.pays {
 		if p.training || p.date != date || p.epoch != m.cur() {
 			continue
+		}
+		sum := &sums[0]
+		if p.online {
+			sum = &sums[1]
 		}
 		sum.Count, sum.Sum = sum.Count+1, sum.Sum+p.amount
 		if p.void {
 			sum.VoidCount, sum.VoidSum = sum.VoidCount+1, sum.VoidSum+p.amount
 		}
 	}
-	if sum.Count == 0 {
-		return nil
-	}
-	return []payment.DayTotal{sum}
+	return slices.DeleteFunc(sums, func(sum payment.DayTotal) bool { return sum.Count == 0 })
 }
 
 func (m *model) Acknowledge(t *rapid.T) {
@@ -300,9 +353,13 @@ func (m *model) Prune(t *rapid.T) {
 	}
 	want := int64(0)
 	for _, e := range m.epochs {
+		was := e.pruned
 		for e.pruned < e.acked && e.pruned+1 < uint64(len(e.records)) && e.records[e.pruned].Entry.BusinessDate < before {
 			e.pruned++
 			want++
+		}
+		for _, a := range m.tries { // what is over goes when something of its epoch does
+			a.gone = a.gone || (e == a.epoch && e.pruned > was && a.asked.Entry.Seq <= e.pruned && a.state != AttemptAsked)
 		}
 	}
 	if p.Entries != want {
@@ -317,6 +374,9 @@ func (m *model) forget() {
 	for _, p := range m.pays {
 		p.gone = p.rec.Entry.Seq <= p.epoch.pruned
 		kept[p.sale] = kept[p.sale] || !p.gone
+	}
+	for _, a := range m.tries {
+		kept[a.sale] = kept[a.sale] || !a.gone
 	}
 	for _, e := range m.epochs {
 		for _, r := range e.records[:e.pruned] {
@@ -364,7 +424,7 @@ func (m *model) checkMoney() {
 	var sum, count int64
 	spent := map[string]int64{}
 	for _, p := range m.pays {
-		if p.training || p.void {
+		if p.training || p.void || p.online {
 			continue
 		}
 		spent[fmt.Sprint(p.phone, p.date)] += p.amount
@@ -406,6 +466,12 @@ func (m *model) checkSales() {
 		}
 		if ok && (g.State != want || g.Paid.Minor != s.paid || g.Due.Minor != s.due) {
 			m.Fatalf("sale %d: %+v, want %s with %d paid", n, g, want, s.paid)
+		}
+	}
+	for _, a := range m.tries {
+		g, ok, err := m.j.Attempt(ctx, refOf(a.pay, 1))
+		if err != nil || ok == a.gone || (ok && (g.State != a.state || g.Amount.Minor != a.amount)) {
+			m.Fatalf("attempt %+v, found %v, %v, want %+v", g, ok, err, a)
 		}
 	}
 }
@@ -453,7 +519,7 @@ func TestModel(t *testing.T) {
 		m.epochs = []*modelEpoch{{id: first.Epoch, records: rec, days: map[payment.Date]*[2]uint64{}}}
 		defer func() { _ = m.j.Close() }()
 		rt.Repeat(map[string]func(*rapid.T){
-			"": m.Check, "open sale": m.OpenSale, "open another sale": m.OpenSale, "pay": m.Pay, "pay again": m.Pay, "void": m.Void,
+			"": m.Check, "open sale": m.OpenSale, "open another sale": m.OpenSale, "pay": m.Pay, "pay again": m.Pay, "ask": m.Ask, "end attempt": m.EndAttempt, "void": m.Void,
 			"end sale": m.EndSale, "day": m.Day, "acknowledge": m.Acknowledge, "new epoch": m.NewEpoch, "change key": m.ChangeKey,
 			"restart": m.Restart, "prune": m.Prune,
 		})

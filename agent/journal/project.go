@@ -11,12 +11,15 @@ import (
 // projector computes the projections from entries, in the order of writing and in the transaction that
 // writes them. Projecting the same entries into empty tables gives the same rows.
 type projector struct {
-	store *store
+	store   *store
+	version int64 // of the store's schema
 	// replay is set when entries that were accepted once are gone through again. Then nothing is refused:
 	// what an entry speaks of may have been pruned.
 	replay bool
 	// countersFrom is the business date from which on counters and spent codes are kept; 0: all are.
 	countersFrom payment.Date
+	// onlineOnly projects onlineKinds alone: a release that knows no attempts has projected the rest.
+	onlineOnly bool
 }
 
 // apply updates what the entry changes. An entry that this release can't read changes nothing.
@@ -24,6 +27,8 @@ func (p projector) apply(ctx context.Context, w *written) error {
 	var err error
 	switch f := w.Entry.Fact.(type) {
 	case *payment.EpochOpened, *payment.KeyChanged, *payment.Refused, nil:
+	case *payment.Asked, *payment.Authorised, *payment.Declined, *payment.Reversed:
+		err = p.online(ctx, w)
 	case *payment.DayOpened:
 		err = p.dayOpened(ctx, w)
 	case *payment.DayClosed:
@@ -37,7 +42,7 @@ func (p projector) apply(ctx context.Context, w *written) error {
 	case *payment.SaleCompleted:
 		err = p.saleEnds(ctx, w, `UPDATE sale SET completed = ? WHERE id = ? AND completed IS NULL`)
 	case *payment.SaleCancelled:
-		err = p.saleEnds(ctx, w, `UPDATE sale SET cancelled = ? WHERE id = ? AND cancelled IS NULL AND completed IS NULL AND paid = 0`)
+		err = p.saleEnds(ctx, w, `UPDATE sale SET cancelled = ? WHERE id = ? AND cancelled IS NULL AND completed IS NULL AND `+p.taken()+` = 0`)
 	}
 	if err != nil {
 		return fmt.Errorf("entry %d: %w", w.Entry.Seq, err)
@@ -78,9 +83,33 @@ func (p projector) saleExists(ctx context.Context, id *payment.ID) error {
 	return conflict(ErrRequestUsed, "sale %s", id)
 }
 
+// taken is what payments have brought a sale.
+func (p projector) taken() string {
+	if p.version < onlineSchema {
+		return `paid`
+	}
+	return `paid + online`
+}
+
+// guards says whether a new entry is held against attempts. Not when entries are gone through again: a release that
+// knows no attempts may have written them.
+func (p projector) guards() bool { return !p.replay && p.version >= onlineSchema }
+
+// free is what a sale's payments have brought, and what its open attempts hold.
+func (p projector) free() string {
+	if !p.guards() {
+		return p.taken()
+	}
+	return p.taken() + ` + ` + underWay
+}
+
+// saleEnds ends a sale, but none of which it is unknown whether it is paid.
 func (p projector) saleEnds(ctx context.Context, w *written, query string) error {
 	id := w.Entry.Sale
 	otherwise := func() error { return conflict(ErrSaleState, "%s of sale %s", w.Entry.Kind, id) }
+	if p.guards() {
+		query += ` AND NOT EXISTS (SELECT 1 FROM attempt WHERE attempt.sale = sale.id AND attempt.state = 'asked')`
+	}
 	return p.must(ctx, otherwise, query, w.Pos, id[:])
 }
 
@@ -89,9 +118,12 @@ func (p projector) approved(ctx context.Context, w *written, f *payment.Approved
 	if err := p.codeSpent(ctx, w, f); err != nil {
 		return err
 	}
-	err := p.must(ctx, func() error { return conflict(ErrPaymentExists, "%s", e.Payment) },
-		`INSERT INTO payment (id, sale, epoch, seq, business_date, wall, wallet, currency, amount, account, training)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+	text := `INSERT INTO payment (id, sale, epoch, seq, business_date, wall, wallet, currency, amount, account, training)
+		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 WHERE true`
+	if p.guards() {
+		text += ` AND NOT EXISTS (SELECT 1 FROM charge WHERE id = ?1)`
+	}
+	err := p.must(ctx, func() error { return conflict(ErrPaymentExists, "%s", e.Payment) }, text+` ON CONFLICT DO NOTHING`,
 		e.Payment[:], e.Sale[:], int64(e.Epoch), int64(e.Seq), int64(e.BusinessDate), e.Wall, f.Wallet,
 		string(f.Amount.Currency), f.Amount.Minor, orNull(accountOf(w)), e.Training)
 	if err != nil {
@@ -100,7 +132,7 @@ func (p projector) approved(ctx context.Context, w *written, f *payment.Approved
 	amount := f.Amount.Minor
 	err = p.must(ctx, func() error { return conflict(ErrSaleState, "a payment of %s for sale %s", f.Amount, e.Sale) },
 		`UPDATE sale SET paid = paid + ?1 WHERE id = ?2 AND cancelled IS NULL AND completed IS NULL
-		AND currency = ?3 AND training = ?4 AND paid + ?1 <= due`,
+		AND currency = ?3 AND training = ?4 AND `+p.free()+` + ?1 <= due`,
 		amount, e.Sale[:], string(f.Amount.Currency), e.Training)
 	if err != nil || e.Training {
 		return err
@@ -153,6 +185,9 @@ func (p projector) moneyTaken(ctx context.Context, w *written, f *payment.Approv
 
 // voided takes a payment back from everything that counts it.
 func (p projector) voided(ctx context.Context, w *written, f *payment.Voided) error {
+	if ok, err := p.chargeVoided(ctx, w, f); ok || err != nil || p.onlineOnly {
+		return err
+	}
 	e, currency, amount := w.Entry, string(f.Amount.Currency), f.Amount.Minor
 	key := []any{int64(e.Epoch), int64(f.Of)}
 	var account []byte

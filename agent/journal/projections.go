@@ -1,6 +1,10 @@
 package journal
 
-import "tilld/agent/payment"
+import (
+	"slices"
+
+	"tilld/agent/payment"
+)
 
 // likeness is how a stored column must be to the rebuilt one. Where a row rests on entries that were not
 // gone through (pruned ones, or those before the part that is looked at) some may differ in one direction.
@@ -16,6 +20,7 @@ const (
 // projection is how a table of projections is compared.
 type projection struct {
 	table   string
+	since   int64 // version of the schema; 0: the first
 	key     []string
 	columns []column
 	// zero is a column in which 0 says the same as no row; "": there is none.
@@ -27,60 +32,104 @@ type projection struct {
 }
 
 type column struct {
-	name string
-	like likeness
+	name  string
+	like  likeness
+	since int64 // version of the schema; 0: the first
+}
+
+// projectionsOf are the tables that entries alone decide, as a version of the schema has them.
+func projectionsOf(version int64) []projection {
+	var list []projection
+	for _, p := range projectionTables {
+		if p.since > version {
+			continue
+		}
+		p.columns = slices.DeleteFunc(slices.Clone(p.columns), func(c column) bool { return c.since > version })
+		list = append(list, p)
+	}
+	return list
 }
 
 // projectionTables are all tables that entries alone decide. The cursor of the outbox is taken as given: see proof.go.
 var projectionTables = []projection{
 	{
-		table: "phone", key: []string{"key"}, columns: []column{{"counter", atLeast}, {"business_date", atLeast}},
+		table: "phone", key: []string{"key"}, columns: []column{{name: "counter", like: atLeast}, {name: "business_date", like: atLeast}},
 		rests: restsCounter, past: pastCounter,
 	},
 	{
-		table: "spent", key: []string{"phone", "counter"}, columns: []column{{"payment", same}, {"business_date", same}},
+		table: "spent", key: []string{"phone", "counter"}, columns: []column{{name: "payment", like: same}, {name: "business_date", like: same}},
 		rests: restsCounter, past: pastCounter,
 	},
 	{
 		table: "spend", key: []string{"wallet", "account", "business_date", "currency"},
-		columns: []column{{"minor", atLeast}, {"count", atLeast}}, zero: "count",
+		columns: []column{{name: "minor", like: atLeast}, {name: "count", like: atLeast}}, zero: "count",
 		rests: func(r *rebuild, row *projectedRow) bool { return !r.whole() || r.erased[row.date()] },
 		past:  func(r *rebuild, row *projectedRow) bool { return row.date() < r.cuts.bodies },
 	},
 	{
-		table: "exposure", key: []string{"epoch", "currency"}, columns: []column{{"minor", atLeast}, {"count", atLeast}}, zero: "count",
+		table: "exposure", key: []string{"epoch", "currency"}, columns: []column{{name: "minor", like: atLeast}, {name: "count", like: atLeast}}, zero: "count",
 		rests: func(r *rebuild, row *projectedRow) bool { e := r.epoch(row.epoch()); return e.Acked < e.gone },
 	},
 	{
-		table: "day", key: []string{"epoch", "business_date"}, columns: []column{{"first_seq", atMost}, {"closed_seq", same}},
+		table: "day", key: []string{"epoch", "business_date"}, columns: []column{{name: "first_seq", like: atMost}, {name: "closed_seq", like: same}},
 		rests: func(r *rebuild, row *projectedRow) bool {
 			return uint64(row.number("first_seq")) <= r.epoch(row.epoch()).gone
 		},
 	},
 	{
 		table: "day_total", key: []string{"epoch", "business_date", "wallet", "currency"},
-		columns: []column{{"count", atLeast}, {"minor", atLeast}, {"void_count", atLeast}, {"void_minor", atLeast}},
-		rests:   func(r *rebuild, row *projectedRow) bool { return r.epoch(row.epoch()).gone > 0 },
+		columns: totalColumns, rests: restsDay,
 	},
 	{
 		table: "sale", key: []string{"id"},
 		columns: []column{
-			{"epoch", same}, {"seq", same}, {"business_date", same}, {"wall", same}, {"reference", same}, {"currency", same}, {"total", same},
-			{"due", same}, {"paid", atLeast}, {"request", same}, {"digest", same}, {"training", same}, {"completed", sooner}, {"cancelled", sooner},
+			{name: "epoch", like: same}, {name: "seq", like: same}, {name: "business_date", like: same}, {name: "wall", like: same}, {name: "reference", like: same}, {name: "currency", like: same}, {name: "total", like: same},
+			{name: "due", like: same}, {name: "paid", like: atLeast}, {name: "request", like: same}, {name: "digest", like: same}, {name: "training", like: same}, {name: "completed", like: sooner}, {name: "cancelled", like: sooner},
+			{name: "online", like: atLeast, since: onlineSchema},
 		},
-		// An epoch that follows may be pruned before this one is: it is acknowledged by itself.
-		rests: func(r *rebuild, row *projectedRow) bool {
-			epoch := row.epoch()
-			return uint64(row.number("seq")) <= r.epoch(epoch).gone || r.goneBehind(epoch)
-		},
+		rests: restsOpening,
 	},
 	{
 		table: "payment", key: []string{"id"},
 		columns: []column{
-			{"sale", same}, {"epoch", same}, {"seq", same}, {"business_date", same}, {"wall", same}, {"wallet", same}, {"currency", same},
-			{"amount", same}, {"account", same}, {"training", same}, {"voided", same},
+			{name: "sale", like: same}, {name: "epoch", like: same}, {name: "seq", like: same}, {name: "business_date", like: same}, {name: "wall", like: same}, {name: "wallet", like: same}, {name: "currency", like: same},
+			{name: "amount", like: same}, {name: "account", like: same}, {name: "training", like: same}, {name: "voided", like: same},
 		},
 	},
+	{
+		table: "charge", since: onlineSchema, key: []string{"id"},
+		columns: []column{
+			{name: "sale", like: same}, {name: "epoch", like: same}, {name: "seq", like: same}, {name: "business_date", like: same},
+			{name: "wall", like: same}, {name: "wallet", like: same}, {name: "currency", like: same}, {name: "amount", like: same},
+			{name: "training", like: same}, {name: "ref", like: same}, {name: "voided", like: same},
+		},
+	},
+	{
+		table: "charge_total", since: onlineSchema, key: []string{"epoch", "business_date", "wallet", "currency"},
+		columns: totalColumns, rests: restsDay,
+	},
+	{
+		table: "attempt", since: onlineSchema, key: []string{"ref"},
+		columns: []column{
+			{name: "payment", like: same}, {name: "sale", like: same}, {name: "epoch", like: same}, {name: "seq", like: same}, {name: "business_date", like: same}, {name: "wall", like: same}, {name: "wallet", like: same},
+			{name: "currency", like: same}, {name: "amount", like: same}, {name: "training", like: same}, {name: "not_after", like: same}, {name: "state", like: atLeast}, {name: "ended", like: sooner},
+		},
+		// Of the states' names "asked" comes first, so that an end that is not seen any more is above it.
+		rests: restsOpening,
+	},
+}
+
+var totalColumns = []column{
+	{name: "count", like: atLeast}, {name: "minor", like: atLeast}, {name: "void_count", like: atLeast}, {name: "void_minor", like: atLeast},
+}
+
+func restsDay(r *rebuild, row *projectedRow) bool { return r.epoch(row.epoch()).gone > 0 }
+
+// restsOpening: what begins with one entry and goes on with others rests on those that are gone. An epoch that follows
+// may be pruned before its own is: it is acknowledged by itself.
+func restsOpening(r *rebuild, row *projectedRow) bool {
+	epoch := row.epoch()
+	return uint64(row.number("seq")) <= r.epoch(epoch).gone || r.goneBehind(epoch)
 }
 
 // restsCounter: once a counter was forgotten, which of a phone's codes are left can't be told one by one.

@@ -40,7 +40,7 @@ func newRebuild(ctx context.Context, version int64, epochs []Epoch, mark int64, 
 	}
 	r := &rebuild{
 		store: s, mark: mark, cuts: cuts, erased: map[payment.Date]bool{},
-		project: projector{store: s, replay: true, countersFrom: cuts.counters},
+		project: projector{store: s, version: version, replay: true, countersFrom: cuts.counters},
 	}
 	for _, e := range epochs {
 		r.epochs = append(r.epochs, rebuiltEpoch{Epoch: e, gone: e.Last}) // until a row of it comes

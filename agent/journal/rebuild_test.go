@@ -13,22 +13,25 @@ import (
 // projections are the tables that entries alone decide, in a form that compares: rows that count nothing
 // say the same as no row.
 var projections = map[string]string{
-	"phone":     "SELECT * FROM phone",
-	"spent":     "SELECT * FROM spent",
-	"spend":     "SELECT * FROM spend WHERE count > 0",
-	"exposure":  "SELECT * FROM exposure WHERE count > 0",
-	"day":       "SELECT * FROM day",
-	"day_total": "SELECT * FROM day_total",
-	"sale":      "SELECT * FROM sale",
-	"payment":   "SELECT * FROM payment",
-	"mark":      "SELECT * FROM projection",
+	"phone":        "SELECT * FROM phone",
+	"spent":        "SELECT * FROM spent",
+	"spend":        "SELECT * FROM spend WHERE count > 0",
+	"exposure":     "SELECT * FROM exposure WHERE count > 0",
+	"day":          "SELECT * FROM day",
+	"day_total":    "SELECT * FROM day_total",
+	"sale":         "SELECT * FROM sale",
+	"attempt":      "SELECT * FROM attempt",
+	"charge":       "SELECT * FROM charge",
+	"charge_total": "SELECT * FROM charge_total",
+	"payment":      "SELECT * FROM payment",
+	"mark":         "SELECT * FROM projection",
 }
 
 // dump writes every projection out.
 func dump(t testing.TB, db *sql.DB) string {
 	t.Helper()
 	var b strings.Builder
-	for _, name := range []string{"phone", "spent", "spend", "exposure", "day", "day_total", "sale", "payment", "mark"} {
+	for _, name := range []string{"phone", "spent", "spend", "exposure", "day", "day_total", "sale", "payment", "attempt", "charge", "charge_total", "mark"} {
 		list, err := collect(ctx, db.QueryContext, func(rows *sql.Rows) (string, error) {
 			names, err := rows.Columns()
 			if err != nil {
@@ -69,7 +72,7 @@ func sameRebuilt(t testing.TB, j *Journal) {
 	}
 	db := rawDB(t, cfg.database())
 	want := dump(t, db)
-	for _, table := range []string{"phone", "spent", "spend", "exposure", "day", "day_total", "sale", "payment"} {
+	for _, table := range []string{"phone", "spent", "spend", "exposure", "day", "day_total", "sale", "payment", "attempt", "charge", "charge_total"} {
 		mustExec(t, db, "DELETE FROM "+table)
 	}
 	mustExec(t, db, "UPDATE projection SET pos = 0")
@@ -102,10 +105,15 @@ func TestRebuildProjections(t *testing.T) {
 	}
 	mustAppend(t, j, draft(&payment.DayClosed{FirstSeq: d.FirstSeq, Totals: d.Totals}), draft(&payment.Refused{Amount: yen(5), Reason: payment.CodeUsed}))
 	mustAck(t, j, ackFor(r[3], 2))
+	online := sellOnline(t, j)
 	if _, err := j.NewEpoch(ctx, payment.CauseFork); err != nil {
 		t.Fatal(err)
 	}
 	sell(t, j, 100, 3)
+	mustAppend(t, j, authorised(73, 730, 1, 60), draft(&payment.DayOpened{}))
+	if len(online) == 0 {
+		t.Fatal("nothing online")
+	}
 	if err := j.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -141,7 +141,7 @@ func (t *takeover) write(ctx context.Context, s *store, chunk []Row) error {
 	if err := s.setMeta(ctx, metaTerminal, t.terminal[:]); err != nil {
 		return err
 	}
-	p := projector{store: s, replay: true}
+	p := projector{store: s, version: schemaVersion, replay: true}
 	for i := range chunk {
 		w, err := chunk[i].written()
 		if err != nil {

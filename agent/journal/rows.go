@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"strings"
 
 	"tilld/agent/payment"
 	"tilld/sync/wire"
@@ -41,6 +42,8 @@ type Filter struct {
 	Last    int          // only the last so many of those chosen
 
 	after int64 // only rows behind this position
+	upTo  int64 // and not behind this one
+	kinds []payment.Kind
 }
 
 // sqlText is the query of a filter, in the order of writing.
@@ -50,6 +53,15 @@ func (f *Filter) sqlText() (string, []any) {
 	add := func(cond string, v any) { where, args = where+" AND "+cond, append(args, v) }
 	if f.after != 0 {
 		add("e.pos > ?", f.after)
+	}
+	if f.upTo != 0 {
+		add("e.pos <= ?", f.upTo)
+	}
+	if len(f.kinds) > 0 {
+		for _, k := range f.kinds {
+			args = append(args, int64(k))
+		}
+		where += " AND e.kind IN (?" + strings.Repeat(", ?", len(f.kinds)-1) + ")"
 	}
 	if f.Epoch != 0 {
 		add("e.epoch = ?", int64(f.Epoch))

@@ -163,8 +163,8 @@ func (s schema) differences(want schema, later bool) []Difference {
 	return list
 }
 
-// constraint begins the part of a table's statement that follows its columns.
-var constraint = regexp.MustCompile(`,\s*(UNIQUE|PRIMARY KEY|FOREIGN KEY|CHECK|CONSTRAINT)\b`)
+// constraint begins the part of a table's statement that follows its columns. A comment may stand in between.
+var constraint = regexp.MustCompile(`,\s*(?:--[^\n]*\s*)*(UNIQUE|PRIMARY KEY|FOREIGN KEY|CHECK|CONSTRAINT)\b`)
 
 // expands says whether a table is another one with columns added behind its own, where SQLite puts them.
 func (o object) expands(other object) bool {

@@ -121,7 +121,9 @@ func TestLaterSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	db := rawDB(t, j.cfg.database())
-	mustExec(t, db, `ALTER TABLE sale ADD COLUMN loyalty TEXT`)
+	for _, table := range []string{"sale", "payment", "day", "attempt"} {
+		mustExec(t, db, `ALTER TABLE `+table+` ADD COLUMN loyalty TEXT`)
+	}
 	mustExec(t, db, `CREATE TABLE later (x INTEGER) STRICT`)
 	mustExec(t, db, `INSERT INTO projection (name, pos) VALUES ('later', 3)`)
 	mustExec(t, db, `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)`)
@@ -169,6 +171,7 @@ func TestTriggersRefuse(t *testing.T) {
 	j := newJournal(t)
 	r := sell(t, j, 1, 3)
 	mustAck(t, j, ackFor(r[1], 5))
+	sellOnline(t, j)
 	if err := j.SetDocument(ctx, PolicyDocument, 4, []byte("four")); err != nil {
 		t.Fatal(err)
 	}
@@ -197,6 +200,15 @@ func TestTriggersRefuse(t *testing.T) {
 		{"a sale paid and cancelled", `UPDATE sale SET cancelled = 9`},
 		{"a sale paid too much", `UPDATE sale SET paid = due + 1`},
 		{"exposure below nothing", `UPDATE exposure SET minor = -1`},
+		{"an attempt under way and over", `UPDATE attempt SET ended = 9 WHERE state = 'asked'`},
+		{"an attempt over and nobody says when", `UPDATE attempt SET ended = NULL WHERE state <> 'asked'`},
+		{"an attempt in no state", `UPDATE attempt SET state = 'lost'`},
+		{"an attempt of nothing", `UPDATE attempt SET amount = 0`},
+		{"two attempts of a payment at once", `INSERT INTO attempt SELECT ref || 'x', payment, sale, epoch, seq + 100, business_date, wall, wallet, currency, amount, training, not_after, 'asked', NULL FROM attempt`},
+		{"two charges of one attempt", `INSERT INTO charge SELECT zeroblob(16), sale, epoch, seq + 100, business_date, wall, wallet, currency, amount, training, ref, NULL FROM charge`},
+		{"a sale paid online too much", `UPDATE sale SET online = due + 1 - paid`},
+		{"a sale paid online and cancelled", `UPDATE sale SET cancelled = 9 WHERE online > 0`},
+		{"a sale paid online and again", `UPDATE sale SET paid = due WHERE online > 0`},
 		{"text for a number", `UPDATE sale SET wall = 'noon'`},
 		{"a hash cut short", `UPDATE epoch SET head = x'00'`},
 	}
