@@ -12,13 +12,16 @@ type EventKind string
 
 // The events.
 const (
-	SaleOpened    EventKind = "sale.opened"
-	SalePaid      EventKind = "sale.paid"
-	CodeRefused   EventKind = "code.refused"
-	SaleCancelled EventKind = "sale.cancelled"
-	SaleCompleted EventKind = "sale.completed"
-	PaymentVoided EventKind = "payment.voided"
-	ScanPassed    EventKind = "scan.passed" // no payment code: goods, bills, carriers, coupons
+	SaleOpened     EventKind = "sale.opened"
+	SalePaid       EventKind = "sale.paid"
+	CodeRefused    EventKind = "code.refused"
+	SaleCancelled  EventKind = "sale.cancelled"
+	SaleCompleted  EventKind = "sale.completed"
+	PaymentVoided  EventKind = "payment.voided"
+	PaymentPending EventKind = "payment.pending" // the customer is confirming on the phone
+	PaymentUnknown EventKind = "payment.unknown" // HQ is finding out whether it is paid
+	SaleParked     EventKind = "sale.parked"     // put aside until that is known
+	ScanPassed     EventKind = "scan.passed"     // no payment code: goods, bills, carriers, coupons
 )
 
 // Event is one line of the stream. ID rises by one; after a restart of the program the stream begins at 1

@@ -35,7 +35,7 @@ const (
 	settleDown  = tick / 4         // between readings of the journal's figures while acknowledgements stream in
 )
 
-// Config is what a lane needs. Every field but ByHand must be set.
+// Config is what a lane needs. Every field but Asker and ByHand must be set.
 type Config struct {
 	Journal *journal.Journal
 	Clock   *clock.Clock
@@ -44,6 +44,7 @@ type Config struct {
 	HashKey policy.HashKey // for hashes of codes
 	IDs     *payment.IDs
 	Log     *slog.Logger
+	Asker   Asker // nil: nobody is asked about a payment
 	// ByHand: there is no Run. Whoever calls a method does its work, one at a time, and calls Tick about once
 	// a second, on a time of its own.
 	ByHand bool
@@ -60,6 +61,7 @@ type Lane struct {
 	watch   map[chan struct{}]bool
 	scanner Scanner
 	online  Online
+	reach   Reach
 	bundle  *policy.Bundle
 	place   checkout.Place   // under placed; see believes
 	placed  *policy.Document // nil: none yet
@@ -69,13 +71,15 @@ type Lane struct {
 	shown    shown
 	figures  figures
 	standing standing
-	twice    bool
-	stopped  bool
-	reopenAt time.Time
-	reopenIn time.Duration
-	savedAt  time.Time
-	room     error         // why no sale can begin; nil: there is room on the disks
-	probedAt time.Duration // when they were last tried, by the boot-time clock
+	// parkedByPOS are the parked sales that the shop's POS opened, and completes.
+	parkedByPOS map[payment.ID]bool
+	twice       bool
+	stopped     bool
+	reopenAt    time.Time
+	reopenIn    time.Duration
+	savedAt     time.Time
+	room        error         // why no sale can begin; nil: there is room on the disks
+	probedAt    time.Duration // when they were last tried, by the boot-time clock
 }
 
 // shown is what the screen shows beside the state.
@@ -98,9 +102,13 @@ type job struct {
 // New reads the lane's state from the journal. A sale that was waiting for a code when the program ended is
 // cancelled: nobody paid, and nobody knows who stands at the till now.
 func New(ctx context.Context, cfg Config) (*Lane, error) {
+	if cfg.Asker == nil {
+		cfg.Asker = nobody{}
+	}
 	l := &Lane{
 		cfg: cfg, jobs: make(chan job), feed: newFeed(), watch: map[chan struct{}]bool{}, bundle: cfg.Bundle, place: cfg.Place,
 		scanner: Scanner{State: ScannerStart, Since: cfg.Clock.Wall()}, online: Online{Since: cfg.Clock.Wall()},
+		parkedByPOS: map[payment.ID]bool{},
 	}
 	_ = l.probe()                                                              // noted, and shown
 	if err := l.load(ctx); err != nil && !errors.Is(err, journal.ErrStopped) { // stopped: Run ends that, as at any other time
@@ -182,6 +190,7 @@ func (l *Lane) onTick(ctx context.Context) {
 		return
 	}
 	l.checkRoom()
+	l.attemptsDue(ctx)
 	c := l.context()
 	if l.state.Day != 0 && checkout.RollDue(l.state, c) {
 		if err := l.roll(ctx, c); err != nil {
@@ -241,6 +250,9 @@ func (l *Lane) keepClock(ctx context.Context) {
 func (l *Lane) load(ctx context.Context) error {
 	s, fromPOS, err := l.readState(ctx)
 	if err != nil {
+		return fmt.Errorf("reading the lane's state: %w", err)
+	}
+	if err := l.recallAttempts(ctx, &s); err != nil {
 		return fmt.Errorf("reading the lane's state: %w", err)
 	}
 	seen, err := l.cleared(ctx, s)

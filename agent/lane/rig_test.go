@@ -50,6 +50,7 @@ type rig struct {
 	free    func(string) (uint64, error)            // what the journal is told of its disks; nil: the truth
 	log     slog.Handler                            // nil: nobody listens
 	wrap    func(driver.Connector) driver.Connector // between the journal and SQLite; nil: nothing
+	asker   Asker                                   // nil: nobody is asked
 }
 
 func edSigner(t testing.TB) *wire.Signer {
@@ -168,7 +169,7 @@ func (r *rig) open() {
 	r.ok(err)
 	r.clock = clock.New(r.source(), saved)
 	r.lane, err = New(ctx, Config{
-		Journal: r.journal, Clock: r.clock, Bundle: r.bundle, HashKey: policy.HashKey{Epoch: 1, Key: make([]byte, 32)}, IDs: r.ids,
+		Journal: r.journal, Clock: r.clock, Bundle: r.bundle, HashKey: policy.HashKey{Epoch: 1, Key: make([]byte, 32)}, IDs: r.ids, Asker: r.asker,
 		Place: checkout.Place{Terminal: r.id, Store: "0001", Lane: "1", Zone: zone, Roll: 4 * time.Hour},
 		Log:   slog.New(cmp.Or(r.log, slog.DiscardHandler)),
 	})

@@ -58,6 +58,7 @@ func (l *Lane) openSale(ctx context.Context, n NewSale) (journal.Sale, error) {
 		return journal.Sale{}, err
 	}
 	l.shown = shown{fromPOS: n.FromPOS, number: l.shown.number}
+	l.cfg.Asker.Probe() // by the time the code is shown, it is known whether HQ answers
 	l.feed.publish(Event{Kind: SaleOpened, Sale: id, Reference: n.Sale.Reference, Amount: n.Sale.Due(), Training: n.Sale.Training})
 	return l.sale(ctx, id)
 }
@@ -118,6 +119,9 @@ func (l *Lane) complete(ctx context.Context, id payment.ID) error {
 		phase = phases[found.State]
 	}
 	d, err := l.apply(ctx, checkout.Complete{Sale: id, Phase: phase})
+	if err == nil {
+		l.unpark(id)
+	}
 	if err == nil && len(d.Drafts) > 0 {
 		l.feed.publish(Event{Kind: SaleCompleted, Sale: id, Reference: found.Reference, Training: found.Training})
 	}
@@ -137,6 +141,9 @@ func (l *Lane) Next(ctx context.Context) error {
 	return l.do(ctx, func(ctx context.Context) error {
 		if l.state.Phase.Waiting() {
 			return payment.Errorf(payment.Conflict, "lane.Next", "a sale is open: finish or cancel it")
+		}
+		if l.state.Phase.Asked() {
+			return payment.Errorf(payment.Conflict, "lane.Next", "a sale waits for its wallet: park it or take it back")
 		}
 		switch {
 		case l.state.Phase != checkout.Paid:

@@ -59,6 +59,9 @@ func (l *Lane) symbol(ctx context.Context, sym scanner.Symbol) error {
 	if err != nil {
 		return err
 	}
+	if d.Answer.Kind == checkout.Asked { // the intent is on the disk
+		l.cfg.Asker.Charge(l.attempt(&l.state.Attempt, &l.state.Sale), e.Read.Text)
+	}
 	l.answer(d)
 	return nil
 }
@@ -146,6 +149,15 @@ func (l *Lane) answer(d checkout.Decision) {
 			break
 		}
 		l.shown.answer = a
+	case checkout.Asked, checkout.SamePurchase:
+		l.shown.answer = a
+		l.forget()
+	case checkout.Waits:
+		l.waits(a)
+	case checkout.UnderWay:
+		l.remark(NoticeUnderWay)
+	case checkout.Told:
+		l.told(a)
 	case checkout.ForPOS:
 		if l.state.Phase.Waiting() {
 			l.remark(NoticeGoods)
@@ -154,6 +166,42 @@ func (l *Lane) answer(d checkout.Decision) {
 		l.remark(NoticeNoSale)
 	case checkout.Done:
 	}
+}
+
+// waits puts on the screen that nothing is final, and tells the POS once.
+func (l *Lane) waits(a checkout.Answer) {
+	same := l.shown.answer.Kind == checkout.Waits && l.shown.answer.Outcome == a.Outcome
+	if l.state.Phase == checkout.Asking { // HQ has heard of it: that is no news yet
+		return
+	}
+	l.shown.answer = a
+	l.forget()
+	if same {
+		return
+	}
+	kind := PaymentUnknown
+	if a.Outcome == payment.Pending {
+		kind = PaymentPending
+	}
+	l.feed.publish(Event{Kind: kind, Sale: a.Sale, Payment: a.Payment, Amount: a.Amount, Wallet: a.Wallet, Reference: l.state.Sale.Reference})
+}
+
+// told tells the POS what became of a parked sale; the screens show the list.
+func (l *Lane) told(a checkout.Answer) {
+	e := Event{Kind: SalePaid, Sale: a.Sale, Payment: a.Payment, Amount: a.Amount, Wallet: a.Wallet, Reason: a.Reason}
+	for i := range l.state.Parked {
+		if p := &l.state.Parked[i]; p.Sale.ID == a.Sale {
+			e.Reference, e.Training = p.Sale.Reference, p.Sale.Training
+		}
+	}
+	switch a.Outcome {
+	case payment.Paid:
+	case payment.NotPaid:
+		e.Kind = SaleCancelled
+	default:
+		return
+	}
+	l.feed.publish(e)
 }
 
 func (l *Lane) badRead(e scanner.BadRead) {

@@ -2,6 +2,7 @@ package lane
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"tilld/agent/checkout"
@@ -117,6 +118,9 @@ func (l *Lane) cancelLeftOpen(ctx context.Context) error {
 		return err
 	}
 	for _, sale := range open {
+		if slices.ContainsFunc(l.state.Parked, func(p checkout.Parked) bool { return p.Sale.ID == sale.ID }) {
+			continue // it may be paid
+		}
 		d := checkout.Draft{Fact: &payment.SaleCancelled{}, Sale: sale.ID, Date: l.state.Day, Training: sale.Training}
 		if err := l.write(ctx, c, []checkout.Draft{d}); err != nil {
 			return err
@@ -135,6 +139,7 @@ func (l *Lane) context() checkout.Context {
 			Time: r.Now, Trusted: r.Trust != clock.Untrusted, Restarted: r.Trust == clock.Restarted, Age: r.Age, EntryAge: r.EntryAge(), Boot: r.Boot,
 		},
 		Place: place, Bundle: bundle, Stopped: l.cfg.Journal.Stopped() != nil, Revoked: l.standing.Revoked,
+		Online: l.reached().Up,
 	}
 }
 
@@ -211,6 +216,12 @@ func (l *Lane) write(ctx context.Context, c checkout.Context, drafts []checkout.
 		return payment.Errorf(payment.Retry, "lane.write", "this lane could not record it: %w", err)
 	}
 	return nil
+}
+
+func (l *Lane) reached() Reach {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.reach
 }
 
 func idOrNil(id payment.ID) *payment.ID {

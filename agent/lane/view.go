@@ -3,6 +3,7 @@ package lane
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"tilld/agent/checkout"
@@ -23,7 +24,8 @@ const (
 	NoticeTwoCodes Notice = "tworeads"
 	NoticeGoods    Notice = "goods"
 	NoticeNoSale   Notice = "nosale"
-	NoticeUsed     Notice = "used" // the code has paid for the sale before this one
+	NoticeUsed     Notice = "used"     // the code has paid for the sale before this one
+	NoticeUnderWay Notice = "underway" // HQ is asked about a code: another one was not looked at
 )
 
 // ScannerState is whether the scanner can be heard.
@@ -66,6 +68,11 @@ type View struct {
 	Notice   Notice
 	NoticeNo uint64
 
+	Attempt checkout.Attempt  // in Asking, Pending and Unknown
+	Parked  []checkout.Parked // the oldest first
+	Asks    bool              // the policy lets this lane ask wallets' operators
+	Reach   Reach
+
 	Scanner Scanner
 	Online  Online
 
@@ -102,7 +109,7 @@ func (l *Lane) View() View {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	v := l.view
-	v.Scanner, v.Online = l.scanner, l.online
+	v.Scanner, v.Online, v.Reach = l.scanner, l.online, l.reach
 	return v
 }
 
@@ -170,7 +177,7 @@ func (l *Lane) refresh(ctx context.Context) {
 	v := View{
 		Place: c.Place, Day: l.state.Day, NextRoll: l.nextRoll(c.Place),
 		Phase: l.state.Phase, Sale: l.state.Sale, Answer: l.shown.answer, Cleared: l.shown.done, FromPOS: l.shown.fromPOS,
-		Notice: l.shown.notice, NoticeNo: l.shown.number,
+		Notice: l.shown.notice, NoticeNo: l.shown.number, Attempt: l.state.Attempt, Parked: l.state.Parked,
 		Tier: tier, Blocked: why, Stopped: l.cfg.Journal.Stopped(), Room: l.room, Revoked: l.standing.Revoked, Twice: l.twice, Policy: c.Bundle.PolicyVersion(),
 		UsedSum: l.figures.known.ExposureSum, UsedCount: l.figures.known.ExposureCount,
 		LastContact: r.Age, Ever: r.Ever, Stats: l.figures.stats,
@@ -178,6 +185,7 @@ func (l *Lane) refresh(ctx context.Context) {
 	if doc := c.Bundle.Policy(); doc != nil {
 		terms := doc.Terms(c.Place.Store, c.Place.Lane)
 		v.Currency = terms.Currency
+		v.Asks = doc.Feature(policy.Online)
 		v.ShareSum, v.ShareCount = terms.Share(max(tier, policy.TierFull))
 		v.Most = terms.PaymentCap(max(tier, policy.TierFull), true, payment.MaxMinor)
 		v.FullLeft, v.SmallLeft = left(terms, r)
@@ -198,10 +206,17 @@ func sameView(a, b View) bool {
 		v.LastContact, v.Place, v.Stopped = 0, checkout.Place{}, nil
 		v.Sale.Tax, v.Sale.Lines = nil, nil
 	}
+	if a.Attempt != b.Attempt || a.Asks != b.Asks || !slices.EqualFunc(a.Parked, b.Parked, sameParked) {
+		return false
+	}
 	return a.Phase == b.Phase && a.Sale.ID == b.Sale.ID && a.Answer == b.Answer && a.Cleared == b.Cleared && a.NoticeNo == b.NoticeNo &&
 		a.Day == b.Day && a.Tier == b.Tier && a.Blocked == b.Blocked && a.Revoked == b.Revoked && a.Twice == b.Twice && a.Policy == b.Policy &&
 		a.ShareSum == b.ShareSum && a.UsedSum == b.UsedSum && a.UsedCount == b.UsedCount && a.FullLeft == b.FullLeft &&
 		a.SmallLeft == b.SmallLeft && a.NextRoll.Equal(b.NextRoll) && a.Stats == b.Stats && a.FromPOS == b.FromPOS && (a.Room == nil) == (b.Room == nil)
+}
+
+func sameParked(a, b checkout.Parked) bool {
+	return a.Attempt == b.Attempt && a.Sale.ID == b.Sale.ID && a.Why == b.Why
 }
 
 func (l *Lane) readFigures(ctx context.Context) {

@@ -88,6 +88,20 @@ func (a adapter) Uncompleted(ctx context.Context, most int) ([]posapi.Sale, erro
 	return a.all(ctx, list, most)
 }
 
+func (a adapter) ParkSale(ctx context.Context, id payment.ID) (posapi.Sale, error) {
+	if err := a.Park(ctx, id); err != nil {
+		return posapi.Sale{}, err
+	}
+	return a.Sale(ctx, id)
+}
+
+func (a adapter) TakeBackSale(ctx context.Context, id payment.ID) (posapi.Sale, error) {
+	if err := a.TakeBack(ctx, ""); err != nil {
+		return posapi.Sale{}, err
+	}
+	return a.Sale(ctx, id)
+}
+
 func (a adapter) CancelSale(ctx context.Context, id payment.ID) (posapi.Sale, error) {
 	if _, err := a.Lane.CancelSale(ctx, id); err != nil {
 		return posapi.Sale{}, err

@@ -22,13 +22,13 @@ const gapEvent = "stream.gap"
 
 // EventView is the data of an event.
 type EventView struct {
-	Event     string         `json:"event" enum:"sale.opened,sale.paid,sale.cancelled,sale.completed,code.refused,payment.voided,scan.passed,stream.gap"`
+	Event     string         `json:"event" enum:"sale.opened,sale.paid,sale.cancelled,sale.completed,sale.parked,code.refused,payment.pending,payment.unknown,payment.voided,scan.passed,stream.gap"`
 	Sale      payment.ID     `json:"sale,omitzero"`
 	Reference string         `json:"reference,omitempty"`
 	Payment   payment.ID     `json:"payment,omitzero"`
 	Amount    *MoneyView     `json:"amount,omitempty"`
 	Wallet    string         `json:"wallet,omitempty"`
-	Reason    payment.Reason `json:"reason,omitzero" doc:"With code.refused: why."`
+	Reason    payment.Reason `json:"reason,omitzero" doc:"With code.refused, and with sale.cancelled of a parked sale: why."`
 	Fresh     *bool          `json:"fresh_code_may_pay,omitempty" doc:"With code.refused: the same customer may be taken with a fresh code."`
 	Training  bool           `json:"training,omitempty" doc:"Of the sale: it is practice, nothing is charged and no goods are owed."`
 	Text      *string        `json:"text,omitempty" doc:"With scan.passed: what was scanned and is no payment code."`

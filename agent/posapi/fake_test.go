@@ -162,6 +162,53 @@ func (f *fakeLane) CompleteSale(ctx context.Context, id payment.ID) (Sale, error
 	return *s, nil
 }
 
+// ask is a code of which an operator is asked: asking, pending or unknown.
+func (f *fakeLane) ask(state string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	s := f.sales[len(f.sales)-1]
+	s.Asked = &Asked{Payment: payment.ID{3, byte(len(f.sales))}, Wallet: "paypay", Amount: s.Due, State: state}
+}
+
+// underWay finds a sale of which an operator is asked.
+func (f *fakeLane) underWay(id payment.ID) (*Sale, error) {
+	s, err := f.find(id)
+	if err == nil && s.Asked == nil {
+		err = payment.Errorf(payment.Conflict, "lane", "nobody is asked about sale %s now", id)
+	}
+	return s, err
+}
+
+func (f *fakeLane) ParkSale(ctx context.Context, id payment.ID) (Sale, error) {
+	if err := f.enter(ctx); err != nil {
+		return Sale{}, err
+	}
+	defer f.mu.Unlock()
+	s, err := f.underWay(id)
+	if err != nil {
+		return *s, err
+	}
+	s.Asked.Parked, f.status.Sale = true, payment.ID{}
+	f.publish(Event{Kind: "sale.parked", Sale: id, Reference: s.Reference})
+	return *s, nil
+}
+
+func (f *fakeLane) TakeBackSale(ctx context.Context, id payment.ID) (Sale, error) {
+	if err := f.enter(ctx); err != nil {
+		return Sale{}, err
+	}
+	defer f.mu.Unlock()
+	s, err := f.underWay(id)
+	if err != nil {
+		return *s, err
+	}
+	if s.Asked.Parked {
+		s.State = SaleCancelled
+	}
+	s.Asked = nil
+	return *s, nil
+}
+
 // pay is a customer's code that was taken for the open sale.
 func (f *fakeLane) pay() {
 	f.mu.Lock()

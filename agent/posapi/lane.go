@@ -27,6 +27,10 @@ type Lane interface {
 	CancelSale(ctx context.Context, id payment.ID) (Sale, error)
 	// CompleteSale notes that the POS has the outcome of a paid sale. A second time nothing changes.
 	CompleteSale(ctx context.Context, id payment.ID) (Sale, error)
+	// ParkSale puts the present sale aside, whose wallet's operator is asked; a Conflict when none is.
+	ParkSale(ctx context.Context, id payment.ID) (Sale, error)
+	// TakeBackSale gives up the attempt of a sale, present or parked, whose outcome is not known; a Conflict when there is none.
+	TakeBackSale(ctx context.Context, id payment.ID) (Sale, error)
 	// EventsAfter waits for events behind an ID and returns those that are still kept, or ctx's error. IDs
 	// begin at 1 with the program and rise by one.
 	EventsAfter(ctx context.Context, id uint64) ([]Event, error)
@@ -63,6 +67,16 @@ type Sale struct {
 	State     SaleState
 	Training  bool
 	Payments  []Payment
+	Asked     *Asked // nil: nobody is asked now
+}
+
+// Asked is what head office was asked to have a wallet's operator charge, and has not said yet.
+type Asked struct {
+	Payment payment.ID
+	Wallet  string
+	Amount  payment.Money
+	State   string // asking, pending or unknown
+	Parked  bool
 }
 
 // Payment is what a customer's code paid of a sale.
@@ -97,7 +111,7 @@ type Status struct {
 	Terminal     payment.ID
 	Date         payment.Date     // the business date that is open; 0: none yet
 	Currency     payment.Currency // of the policy; "": there is none yet
-	Sale         payment.ID       // waits for a code; zero: none does
+	Sale         payment.ID       // waits for a code, or for its wallet; zero: none does
 	Stopped      payment.Reason   // why no sale can begin: the journal can't be written, or its disk is full; ReasonNone: one can
 	Scanner      string           // start, ok, lost, busy or denied
 	ScannerSince time.Time
@@ -105,6 +119,9 @@ type Status struct {
 	OnlineSince  time.Time
 	Tier         policy.Tier    // what is taken without HQ
 	Blocked      payment.Reason // why nothing is
+	Asks         bool           // wallets' operators may be asked, through HQ
+	Answered     bool           // and HQ answers that
+	Silent       []string       // wallets whose operator does not answer HQ
 	Unsent       uint64         // entries that HQ has not got
 	Uncompleted  uint64         // sales paid, of which the POS never had the outcome
 }

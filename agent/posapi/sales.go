@@ -23,18 +23,28 @@ type PaymentView struct {
 	Reason   string     `json:"reason,omitempty" doc:"Head office's, with suspense, rejected and borne."`
 }
 
+// AskedView is an attempt to be paid whose outcome is not known.
+type AskedView struct {
+	Payment payment.ID `json:"payment" doc:"Of the payment, should it become one."`
+	Wallet  string     `json:"wallet"`
+	Amount  MoneyView  `json:"amount"`
+	State   string     `json:"state" enum:"asking,pending,unknown" doc:"asking: no word yet; pending: the customer is confirming on the phone; unknown: it may be paid, head office is finding out."`
+	Parked  bool       `json:"parked,omitempty" doc:"The sale was put aside; the lane is free for the next."`
+}
+
 // SaleView is a sale.
 type SaleView struct {
 	ID           payment.ID    `json:"id"`
 	Reference    string        `json:"reference,omitempty"`
 	State        SaleState     `json:"state" enum:"open,paid,completed,cancelled,voided" doc:"open: waits for a code; paid: and not completed by the POS; completed; cancelled: ended unpaid; voided: paid, and taken back."`
-	Outcome      string        `json:"outcome" enum:"undecided,paid,not_paid" doc:"paid: hand over the goods, unless it is a training sale; not_paid: no money moved, or it was given back."`
+	Outcome      string        `json:"outcome" enum:"undecided,pending,unknown,paid,not_paid" doc:"paid: hand over the goods, unless it is a training sale; not_paid: no money moved, or it was given back; pending and unknown: as asked says, hand nothing over and charge nothing again."`
 	Total        MoneyView     `json:"total"`
 	Due          MoneyView     `json:"due" doc:"Asked from a wallet."`
 	BusinessDate payment.Date  `json:"business_date" format:"date"`
 	OpenedAt     time.Time     `json:"opened_at" doc:"By the lane's clock: a note."`
 	Training     bool          `json:"training,omitempty" doc:"It is practice: nothing is charged, whatever its state says, and no goods are owed."`
 	Payments     []PaymentView `json:"payments" nullable:"false" doc:"In the order of their making."`
+	Asked        *AskedView    `json:"asked,omitempty" doc:"What a wallet's operator is asked for, through head office."`
 }
 
 // What head office does with a payment when all is well, and with one of a training sale, which it reads and counts
@@ -52,6 +62,12 @@ func viewSale(s *Sale) SaleView {
 		OpenedAt: s.OpenedAt.UTC(), Training: s.Training, Payments: []PaymentView{},
 	}
 	v.State, v.Outcome = standing(s)
+	if a := s.Asked; a != nil {
+		v.Asked = &AskedView{Payment: a.Payment, Wallet: a.Wallet, Amount: viewMoney(a.Amount), State: a.State, Parked: a.Parked}
+		if a.State != "asking" {
+			v.Outcome = a.State
+		}
+	}
 	for _, p := range s.Payments {
 		pv := PaymentView{
 			ID: p.ID, State: "taken", Wallet: p.Wallet, Amount: viewMoney(p.Amount), TakenAt: p.TakenAt.UTC(), Offline: p.Offline,
@@ -130,6 +146,16 @@ func (a *API) addSales(api huma.API) {
 		OperationID: "complete-sale", Method: http.MethodPost, Path: "/v1/sales/{id}/complete", Tags: tags, Errors: conflict,
 		Summary: "Say that the POS has the outcome of a paid sale", Description: "A second time nothing changes.",
 	}, a.completeSale)
+	huma.Register(api, huma.Operation{
+		OperationID: "park-sale", Method: http.MethodPost, Path: "/v1/sales/{id}/park", Tags: tags, Errors: conflict,
+		Summary:     "Put a sale aside while its wallet's operator is asked, and serve the next customer",
+		Description: "What becomes of it comes as an event, and is told under the sale.",
+	}, a.parkSale)
+	huma.Register(api, huma.Operation{
+		OperationID: "take-back", Method: http.MethodPost, Path: "/v1/sales/{id}/take-back", Tags: tags, Errors: conflict,
+		Summary:     "Give up a payment whose outcome is not known",
+		Description: "Head office takes back whatever came of it. The present sale waits for a code again; one that was put aside is cancelled.",
+	}, a.takeBack)
 }
 
 func parseSale(in *SaleRef) (payment.ID, error) {
@@ -159,6 +185,14 @@ func (a *API) getSale(ctx context.Context, in *SaleRef) (*saleOutput, error) {
 
 func (a *API) completeSale(ctx context.Context, in *SaleRef) (*saleOutput, error) {
 	return a.aboutSale(ctx, "complete sale", in, a.lane.CompleteSale)
+}
+
+func (a *API) parkSale(ctx context.Context, in *SaleRef) (*saleOutput, error) {
+	return a.aboutSale(ctx, "park sale", in, a.lane.ParkSale)
+}
+
+func (a *API) takeBack(ctx context.Context, in *SaleRef) (*saleOutput, error) {
+	return a.aboutSale(ctx, "take back", in, a.lane.TakeBackSale)
 }
 
 // cancelSale asks for the sale first: the lane cancels only the present one, and of an earlier one the POS

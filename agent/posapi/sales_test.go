@@ -66,6 +66,44 @@ func TestCancelSale(t *testing.T) {
 	}
 }
 
+// TestAskedSale: while an operator is asked the POS hears neither paid nor not paid, may put the sale aside and open the
+// next, and may give the attempt up.
+func TestAskedSale(t *testing.T) {
+	b := newBench(t)
+	sale := b.open(t)
+	path := "/v1/sales/" + sale.ID.String()
+	for _, do := range []string{"/park", "/take-back"} {
+		if p := b.do(t, "POST", path+do, "").problem(t); p.Status != 409 {
+			t.Errorf("%s while nobody is asked: %+v", do, p)
+		}
+	}
+	for state, outcome := range map[string]string{"asking": "undecided", "pending": "pending", "unknown": "unknown"} {
+		b.lane.ask(state)
+		got := b.do(t, "GET", path, "").sale(t, 200)
+		if got.State != SaleOpen || got.Outcome != outcome || got.Asked == nil || got.Asked.State != state || got.Asked.Wallet != "paypay" || got.Asked.Amount != got.Due {
+			t.Errorf("%s: %+v, %+v", state, got, got.Asked)
+		}
+	}
+	if got := b.do(t, "POST", path+"/park", "").sale(t, 200); got.Asked == nil || !got.Asked.Parked {
+		t.Errorf("parked: %+v", got)
+	}
+	if got := b.do(t, "POST", path+"/take-back", "").sale(t, 200); got.Asked != nil || got.State != SaleCancelled || got.Outcome != "not_paid" {
+		t.Errorf("taken back: %+v", got)
+	}
+}
+
+// TestOnlineStatus: whether operators can be asked, and which do not answer.
+func TestOnlineStatus(t *testing.T) {
+	b := newBench(t)
+	if got := decode[LaneView](t, b.do(t, "GET", "/v1/lane", ""), 200); got.Online != nil {
+		t.Errorf("a lane that asks nobody: %+v", got.Online)
+	}
+	b.lane.change(func(f *fakeLane) { f.status.Asks, f.status.Answered, f.status.Silent = true, true, []string{"paypay"} })
+	if got := decode[LaneView](t, b.do(t, "GET", "/v1/lane", ""), 200); got.Online == nil || !got.Online.Answered || len(got.Online.Silent) != 1 {
+		t.Errorf("%+v", got.Online)
+	}
+}
+
 // A void makes the journal call the sale open again; the POS must hear that it is over and unpaid.
 func TestVoidedSale(t *testing.T) {
 	for _, state := range []SaleState{SaleOpen, SaleCompleted, SaleCancelled} {

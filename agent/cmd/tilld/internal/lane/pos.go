@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"tilld/agent/checkout"
 	"tilld/agent/journal"
 	"tilld/agent/lane"
 	"tilld/agent/payment"
@@ -39,7 +40,7 @@ func (t till) OpenSale(ctx context.Context, n posapi.NewSale) (posapi.Sale, bool
 // Sale finds a sale.
 func (t till) Sale(ctx context.Context, id payment.ID) (posapi.Sale, error) {
 	s, list, err := t.lane.Sale(ctx, id)
-	return saleView(s, list), err
+	return t.view(s, list), err
 }
 
 // SalesByReference finds sales by the shop's own reference.
@@ -78,6 +79,45 @@ func (t till) CompleteSale(ctx context.Context, id payment.ID) (posapi.Sale, err
 	return t.withPayments(ctx, s)
 }
 
+// ParkSale puts the present sale aside.
+func (t till) ParkSale(ctx context.Context, id payment.ID) (posapi.Sale, error) {
+	if err := t.lane.Park(ctx, id); err != nil {
+		return posapi.Sale{}, err
+	}
+	return t.Sale(ctx, id)
+}
+
+// TakeBackSale gives up what a sale's wallet was asked.
+func (t till) TakeBackSale(ctx context.Context, id payment.ID) (posapi.Sale, error) {
+	ref, _ := askedOf(t.lane.View(), id)
+	if ref == "" {
+		return posapi.Sale{}, payment.Errorf(payment.Conflict, "lane", "nobody is asked about sale %s now", id)
+	}
+	if err := t.lane.TakeBack(ctx, ref); err != nil {
+		return posapi.Sale{}, err
+	}
+	return t.Sale(ctx, id)
+}
+
+// askedOf is what a sale's wallet was asked and has not answered, by its reference; "": nothing.
+func askedOf(v lane.View, sale payment.ID) (ref string, asked *posapi.Asked) {
+	if v.Phase.Asked() && v.Sale.ID == sale {
+		a := v.Attempt
+		return a.Ref, &posapi.Asked{Payment: a.Payment, Wallet: a.Wallet, Amount: a.Amount, State: v.Phase.String()}
+	}
+	for _, p := range v.Parked {
+		if p.Sale.ID != sale || p.Settled() {
+			continue
+		}
+		asked = &posapi.Asked{Payment: p.Payment, Wallet: p.Wallet, Amount: p.Amount, State: checkout.Unknown.String(), Parked: true}
+		if p.Outcome == payment.Pending {
+			asked.State = checkout.Pending.String()
+		}
+		return p.Ref, asked
+	}
+	return "", nil
+}
+
 // EventsAfter waits for events.
 func (t till) EventsAfter(ctx context.Context, id uint64) ([]posapi.Event, error) {
 	list, err := t.lane.EventsAfter(ctx, id)
@@ -101,9 +141,9 @@ func (t till) Status() posapi.Status {
 		Store: v.Place.Store, Lane: v.Place.Lane, Terminal: v.Place.Terminal, Date: v.Day, Currency: v.Currency,
 		Stopped: standstill(v), Scanner: string(v.Scanner.State), ScannerSince: v.Scanner.Since,
 		Online: v.Online.Up, OnlineSince: v.Online.Since, Tier: v.Tier, Blocked: v.Blocked,
-		Unsent: v.Stats.Pending, Uncompleted: v.Stats.NotCompleted,
+		Unsent: v.Stats.Pending, Uncompleted: v.Stats.NotCompleted, Asks: v.Asks, Answered: v.Reach.Up, Silent: v.Reach.Down,
 	}
-	if v.Phase.Waiting() {
+	if v.Phase.Waiting() || v.Phase.Asked() {
 		s.Sale = v.Sale.ID
 		if v.Stopped == nil {
 			s.Stopped = payment.ReasonNone // what has begun may end
@@ -129,7 +169,13 @@ func (t till) withPayments(ctx context.Context, s journal.Sale) (posapi.Sale, er
 	if err != nil {
 		return posapi.Sale{}, payment.Errorf(payment.Retry, "lane", "the journal can't be read now: %w", err)
 	}
-	return saleView(s, list), nil
+	return t.view(s, list), nil
+}
+
+func (t till) view(s journal.Sale, list []journal.Payment) posapi.Sale {
+	v := saleView(s, list)
+	_, v.Asked = askedOf(t.lane.View(), s.ID)
+	return v
 }
 
 func saleView(s journal.Sale, list []journal.Payment) posapi.Sale {
@@ -140,7 +186,7 @@ func saleView(s journal.Sale, list []journal.Payment) posapi.Sale {
 	for _, p := range list {
 		v.Payments = append(v.Payments, posapi.Payment{
 			ID: p.ID, Wallet: p.Wallet, Amount: p.Amount, TakenAt: time.UnixMilli(p.Wall).UTC(),
-			Offline: true, // every approval of this release is the lane's own
+			Offline: p.Ref == "",
 			Voided:  p.Voided, Progress: string(p.Progress), Reason: p.Reason,
 		})
 	}
