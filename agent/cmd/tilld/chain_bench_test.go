@@ -36,6 +36,7 @@ func benchNumber(b *testing.B, variable string, otherwise int) int {
 type benchChain struct {
 	b      testing.TB
 	root   string
+	lanes  string // where the lanes' data is
 	office *hq.Office
 	issuer *wire.Signer
 	doc    *policy.Document
@@ -46,6 +47,13 @@ type benchChain struct {
 func newBenchChain(b testing.TB) *benchChain {
 	b.Helper()
 	c := &benchChain{b: b, root: b.TempDir(), issuer: newIssuer(b)}
+	c.lanes = c.root
+	if other := os.Getenv("TILLD_LANES_DIR"); other != "" {
+		dir, err := os.MkdirTemp(other, "tilld-lanes")
+		c.must(err)
+		b.Cleanup(func() { c.must(os.RemoveAll(dir)) })
+		c.lanes = dir
+	}
 	ctx := b.Context()
 	c.must(hq.Init(ctx, c.data(), "kita", "JPY", "Asia/Tokyo", time.Now))
 	var err error
@@ -104,7 +112,7 @@ type benchLane struct {
 func (c *benchChain) lane(n int) *benchLane {
 	c.b.Helper()
 	l := &benchLane{
-		benchChain: c, dir: filepath.Join(c.root, fmt.Sprintf("lane%d", n)), store: fmt.Sprintf("S%03d", n), ids: payment.NewIDs(time.Now, rand.Reader),
+		benchChain: c, dir: filepath.Join(c.lanes, fmt.Sprintf("lane%d", n)), store: fmt.Sprintf("S%03d", n), ids: payment.NewIDs(time.Now, rand.Reader),
 	}
 	request, id, err := lane.Init(l.dir, "bench", time.Now())
 	c.must(err)

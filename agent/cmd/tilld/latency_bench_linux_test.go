@@ -23,7 +23,8 @@ const (
 // its broker are the shipped process and have one processor; the lanes have what is left. The backlogs come at a
 // steady rate, which is found by draining a part of them at full speed first: so many entries a second as take
 // drainShare of HQ's processor. TILLD_LATENCY_SALES is how many sales each of the lanes has behind that (300): a figure
-// that is to mean something takes 900.
+// that is to mean something takes 900. TILLD_LANES_DIR is a folder of another disk, or of memory: 60 lanes are 60
+// machines with a disk each, and on HQ's own they would queue for its fsyncs.
 //
 //	p50-ratio, p99-ratio: while they drain over while HQ is idle; at most 3 is wanted
 //	hq-cpu-%: HQ's and the broker's share of their processor meanwhile
