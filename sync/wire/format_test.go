@@ -27,7 +27,7 @@ func formatPage(t *testing.T) string {
 // The types that have a table of keys in FORMAT.md, by their headings.
 var formatTables = map[string]any{
 	"Entry": wireEntry{}, "Body": payment.Body{}, "A line": payment.Line{}, "Key proof": keyProof{},
-	"Beat": Beat{}, "Hello": Hello{}, "Ack": Ack{}, "Ask": Ask{}, "Answer": Answer{},
+	"Beat": Beat{}, "Hello": Hello{}, "Ack": Ack{}, "Ask": Ask{}, "Answer": Answer{}, "Probe": Probe{}, "Pong": Pong{},
 	"A total": payment.DayTotal{}, "A tax line": payment.TaxLine{}, "A tender": payment.Tender{}, "Eligible amounts": payment.Eligible{}, "Limits": payment.Limits{},
 }
 
@@ -103,7 +103,7 @@ func TestFormatNamesLimitsAndPurposes(t *testing.T) {
 	if MaxMessage != 524_288 || MaxPlain != 4_194_304 || MaxEntries != 1000 || maxItems != 65_536 || maxDepth != 8 || payment.MaxMinor != 1_000_000_000_000 {
 		t.Error("the limits are not the page's any more")
 	}
-	for _, typ := range []Typ{TypEntry, TypBeat, TypHello, TypAck, TypPolicy, TypTrust, TypJoin, TypReq, TypProof, TypBatch} {
+	for _, typ := range []Typ{TypEntry, TypBeat, TypHello, TypAck, TypPolicy, TypTrust, TypJoin, TypReq, TypProof, TypBatch, TypAsk, TypAnswer, TypProbe, TypPong} {
 		if !strings.Contains(page, "`"+string(typ)+"`") {
 			t.Errorf("%s is not named", typ)
 		}

@@ -97,7 +97,7 @@ type Ack struct {
 	Twice bool `cbor:"-1,keyasint,omitempty"`
 }
 
-// MessageVersion is the version of Beat, Hello and Ack.
+// MessageVersion is the version of Beat, Hello, Ack, Ask, Answer, Probe and Pong.
 const MessageVersion = 1
 
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$`)

@@ -31,7 +31,7 @@ func sampleAck() *Ack {
 
 func TestMessagesRoundTrip(t *testing.T) {
 	s := testSigner(t, EdDSA, "hq")
-	for typ, msg := range map[Typ]any{TypBeat: sampleBeat(), TypHello: hello, TypAck: sampleAck(), TypAsk: sampleAsk(), TypAnswer: sampleAnswer()} {
+	for typ, msg := range map[Typ]any{TypBeat: sampleBeat(), TypHello: hello, TypAck: sampleAck(), TypAsk: sampleAsk(), TypAnswer: sampleAnswer(), TypProbe: sampleProbe(), TypPong: samplePong()} {
 		b, err := Seal(s, typ, msg)
 		if err != nil {
 			t.Fatal(err)
@@ -68,7 +68,7 @@ func TestMessagesRoundTrip(t *testing.T) {
 // Every key of the first version of a message is on the wire, its false and zero ones too: one form. Later ones
 // have negative keys, which older releases pass by, and are left out when they are zero.
 func TestMessagesHaveEveryKey(t *testing.T) {
-	for _, msg := range []any{&Beat{}, &Hello{}, &Ack{}, &Ask{}, &Answer{}} {
+	for _, msg := range []any{&Beat{}, &Hello{}, &Ack{}, &Ask{}, &Answer{}, &Probe{}, &Pong{}} {
 		b, err := Marshal(msg)
 		if err != nil {
 			t.Fatal(err)

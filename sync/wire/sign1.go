@@ -24,6 +24,8 @@ const (
 	TypBatch  Typ = "tilld/settlement"
 	TypAsk    Typ = "tilld/ask"
 	TypAnswer Typ = "tilld/answer"
+	TypProbe  Typ = "tilld/probe"
+	TypPong   Typ = "tilld/pong"
 )
 
 // Errors of Open. Match with errors.Is.
