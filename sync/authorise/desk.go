@@ -69,6 +69,8 @@ type Desk struct {
 	Config
 	charges map[string]chan struct{} // of each wallet's operator: charges that may still begin
 	calls   map[string]chan struct{} // and calls of Run
+	health  map[string]*health       // of each wallet's operator
+	counts  counts
 	wake    chan struct{}
 	working sync.WaitGroup
 }
@@ -78,8 +80,9 @@ func New(c Config) *Desk {
 	if c.Most == 0 {
 		c.Most = 256
 	}
-	d := &Desk{Config: c, charges: map[string]chan struct{}{}, calls: map[string]chan struct{}{}, wake: make(chan struct{}, 1)}
+	d := &Desk{Config: c, charges: map[string]chan struct{}{}, calls: map[string]chan struct{}{}, health: map[string]*health{}, wake: make(chan struct{}, 1)}
 	for wallet := range c.Operators {
+		d.health[wallet] = &health{}
 		d.charges[wallet], d.calls[wallet] = make(chan struct{}, c.Most), make(chan struct{}, c.Most)
 	}
 	return d
@@ -121,10 +124,11 @@ func (d *Desk) Ask(ctx context.Context, r Request) (Attempt, error) {
 	case err != nil:
 		return Attempt{}, err
 	}
-	d.changed(&a)
+	d.changed(0, &a)
 	call, end := context.WithTimeout(context.WithoutCancel(ctx), rules.Timeout)
 	defer end()
 	answer := op.Pay(call, operator.Charge{Ref: a.Ref, Code: r.Code, Amount: a.Amount, Shop: a.Shop, Sale: a.Reference, Made: a.Made})
+	d.heard(r.Wallet, &answer)
 	return d.apply(context.WithoutCancel(ctx), a.Ref, Answered{Answer: answer})
 }
 
@@ -147,7 +151,7 @@ func (d *Desk) once(ctx context.Context, a *Attempt) (Attempt, error) {
 	if err != nil {
 		return Attempt{}, err
 	}
-	d.changed(a)
+	d.changed(0, a)
 	return *a, nil
 }
 
@@ -231,7 +235,7 @@ func (d *Desk) apply(ctx context.Context, ref operator.Ref, e Event) (Attempt, e
 		if err != nil {
 			return Attempt{}, err
 		}
-		d.changed(&a)
+		d.changed(was.State, &a)
 		return a, nil
 	}
 }
@@ -246,9 +250,12 @@ func (d *Desk) rules(wallet string) *operator.Rules {
 }
 
 // changed tells who listens, and the loop, for something may be due sooner.
-func (d *Desk) changed(a *Attempt) {
+func (d *Desk) changed(was State, a *Attempt) {
+	if a.State != was {
+		d.count(a)
+	}
 	if d.Changed != nil {
 		d.Changed(*a)
 	}
-	d.stir()
+	d.Stir()
 }

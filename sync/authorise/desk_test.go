@@ -162,7 +162,7 @@ func TestOneCallAtATime(t *testing.T) {
 		}
 		time.Sleep(4 * time.Second)
 		for range 20 { // the query hangs for 30 s
-			d.stir()
+			d.Stir()
 			time.Sleep(time.Second)
 		}
 		h.mu.Lock()

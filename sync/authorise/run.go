@@ -94,7 +94,7 @@ func (d *Desk) begin(ctx context.Context, a Attempt) error {
 		return passed(err)
 	}
 	d.working.Go(func() {
-		defer d.stir()
+		defer d.Stir()
 		defer func() { <-d.calls[a.Wallet] }()
 		if err := d.call(ctx, op, a, rules.Timeout); err != nil && ctx.Err() == nil {
 			d.Log.Error("an operator's answer is not kept", "ref", string(a.Ref), "error", err.Error())
@@ -110,12 +110,13 @@ func (d *Desk) call(ctx context.Context, op operator.Operator, a Attempt, within
 	if ctx.Err() != nil {
 		return ctx.Err() // the end of this program is no word of the operator's; the call is made again
 	}
+	d.heard(a.Wallet, &answer)
 	_, err := d.apply(ctx, a.Ref, Answered{Call: a.Call, Answer: answer})
 	return err
 }
 
-// stir lets the loop look again.
-func (d *Desk) stir() {
+// Stir lets the loop look again at once: for whoever changed an attempt in the store, beside the desk. It never blocks.
+func (d *Desk) Stir() {
 	select {
 	case d.wake <- struct{}{}:
 	default:

@@ -66,3 +66,34 @@ func (p *Pong) Validate() error {
 	}
 	return nil
 }
+
+// Asker is who a signed Ask or Probe says it is from, which nobody has checked: for a road whose address does not tell.
+// ErrTyp for any other message.
+func Asker(sealed []byte) (payment.ID, error) {
+	typ, err := Peek(sealed)
+	if err != nil {
+		return payment.ID{}, err
+	}
+	var ask Ask
+	var probe Probe
+	var into any
+	switch typ {
+	case TypAsk:
+		into = &ask
+	case TypProbe:
+		into = &probe
+	default:
+		return payment.ID{}, fmt.Errorf("%w: %q, neither an ask nor a probe", ErrTyp, typ)
+	}
+	m, _, err := split(sealed, typ)
+	if err != nil {
+		return payment.ID{}, err
+	}
+	if err := UnmarshalKnown(m.Payload, into); err != nil {
+		return payment.ID{}, err
+	}
+	if typ == TypAsk {
+		return ask.Terminal, nil
+	}
+	return probe.Terminal, nil
+}

@@ -120,3 +120,36 @@ func said(t *testing.T, m, again any) {
 		t.Fatal(err)
 	}
 }
+
+// TestAsker: who asks can be read before his keys are known, and of nothing but an ask or a probe.
+func TestAsker(t *testing.T) {
+	s := testSigner(t, EdDSA, "lane")
+	for typ, m := range map[Typ]any{TypAsk: sampleAsk(), TypProbe: sampleProbe()} {
+		b, err := Seal(s, typ, m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if id, err := Asker(b); err != nil || id != testID(1) {
+			t.Errorf("%s: %s, %v", typ, id, err)
+		}
+		for _, cut := range [][]byte{nil, b[:1], b[:len(b)/2], append([]byte{0}, b...)} {
+			if id, err := Asker(cut); err == nil || !id.IsZero() {
+				t.Errorf("%s of %d bytes: %s, %v", typ, len(cut), id, err)
+			}
+		}
+	}
+	other, err := Seal(s, TypAnswer, sampleAnswer())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Asker(other); !errors.Is(err, ErrTyp) {
+		t.Errorf("an answer: %v", err)
+	}
+	odd, err := Seal(s, TypAsk, sampleProbe())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if id, err := Asker(odd); err == nil {
+		t.Errorf("an ask that is none: from %s", id)
+	}
+}
