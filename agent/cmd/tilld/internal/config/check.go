@@ -26,7 +26,7 @@ func (c *HQ) check() Faults {
 	faults := slices.Concat(
 		gather(checkDir("data", c.Data), checkOneBroker(c.Embedded, c.Broker)), checkSettle(c.Settle), checkBroker(c.Broker), checkLog(c.Log),
 		checkServer("serve.address", c.Serve.Address, "serve.tls", c.Serve.TLS),
-		gather(checkPath("embedded_broker.credentials_file", c.Embedded.CredentialsFile)),
+		gather(checkPath("embedded_broker.credentials_file", c.Embedded.CredentialsFile)), checkOperators(c.Operators, c.Shops),
 	)
 	if c.Embedded.Listen == "" {
 		return faults

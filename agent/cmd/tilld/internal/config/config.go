@@ -12,6 +12,8 @@ package config
 import (
 	_ "embed"
 	"time"
+
+	"tilld/agent/cmd/tilld/internal/operators"
 )
 
 // The commented examples that `tilld config example` prints. A test holds each to its type.
@@ -108,6 +110,9 @@ type Serve struct {
 
 // HQ configures `tilld hq`.
 type HQ struct {
+	Operators []operators.Section `toml:"operator"` // whom HQ asks for online payments; empty: it declines them all
+	Shops     string              `toml:"shops"`    // the table of what operators call the shops, a file; needed with operators
+
 	Data     string   `toml:"data"`
 	Embedded Embedded `toml:"embedded_broker"`
 	Broker   Broker   `toml:"broker"`

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -200,4 +201,91 @@ func FuzzRead(f *testing.F) {
 			t.Errorf("an error without its file: %v", err)
 		}
 	})
+}
+
+const hqAlone = "data = \"/d\"\nshops = \"/s.csv\"\n[embedded_broker]\nlisten = \"127.0.0.1:1883\"\n"
+
+const twoOperators = hqAlone + `[[operator]]
+kind = "paypay"
+wallet = "paypay"
+url = "https://example.com"
+credentials_file = "/c"
+[[operator]] # another
+kind = "acquirer"
+wallet = "merpay"
+url = "https://example.com"
+credentials_file = "/c"
+timeout = "30s"
+[operator.terms]
+query_after = "2s"
+query_every = "3s"
+give_up = "60s"
+absent_is_final = "10m"
+partial_refund = true
+cancel_days = 1
+cancel_end = "15m"
+cancel_zone = "Asia/Tokyo"
+[operator.why]
+POOR = "no_funds"
+`
+
+// TestOperatorErrorsNameLineAndKey, of the section that it is.
+func TestOperatorErrorsNameLineAndKey(t *testing.T) {
+	c, err := ReadHQ(write(t, twoOperators))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w := c.Wallets(); len(w) != 2 || w[0] != "paypay" || c.Operators[1].Terms.CancelDays != 1 || !c.Operators[1].Terms.PartialRefund || c.Operators[1].Why["POOR"] != "no_funds" {
+		t.Errorf("%+v", c.Operators)
+	}
+	for _, tt := range []struct{ name, from, to, want string }{
+		{"unknown key", "timeout =", "timout =", ":15: operator[2].timout: unknown key"},
+		{"of the first", `"paypay"` + "\nurl = \"https", `"paypay"` + "\nurl = \"http", ":8: operator[1].url: the base URL of example.com must be https"},
+		{"of the second's table", `"3s"`, `"3x"`, `:18: operator[2].terms.query_every: "3x": want a length`},
+		{"unknown in its table", "give_up", "giveup", ":19: operator[2].terms.giveup: unknown key"},
+		{"missing in its table", `give_up = "60s"`, "", ":16: operator[2].terms.give_up: missing"},
+		{"a number for a text", `"30s"`, "30", ":15: operator[2].timeout: want a text in quotes, got a number"},
+		{"a text for yes", "= true", `= "yes"`, ":21: operator[2].terms.partial_refund: want true or false, got a text"},
+		{"a text for a number", "cancel_days = 1", `cancel_days = "1"`, ":22: operator[2].terms.cancel_days: want a whole number, got a text"},
+		{"a number for a reason", `"no_funds"`, "3", ":25: operator[2].why: want a table of texts in quotes, but POOR of it is a number"},
+		{"another reason", `"no_funds"`, `"poor"`, ":25: operator[2].why: "},
+		{"one wallet twice", `"merpay"`, `"paypay"`, `:12: operator[2].wallet: "paypay" is the wallet of operator 1`},
+		{"no shops", `shops = "/s.csv"`, "", ": shops: missing"},
+		{"relative shops", `"/s.csv"`, `"s.csv"`, ":2: shops: "},
+		{"single brackets", "[[operator]]\nkind = \"paypay\"", "[operator]\nkind = \"paypay\"", ":"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			file := write(t, strings.Replace(twoOperators, tt.from, tt.to, 1))
+			_, err := ReadHQ(file)
+			if err == nil || !strings.Contains(err.Error(), file+tt.want) || strings.Count(err.Error(), "\n") > 1 {
+				t.Errorf("got %v, want %s", err, file+tt.want)
+			}
+		})
+	}
+	for name, text := range map[string]string{
+		":5: operator: want tables in double brackets, got a table": hqAlone + "[operator]\nkind = \"paypay\"\n",
+		":2: operator: want tables in double brackets, got a text":  "data = \"/d\"\noperator = \"paypay\"\n[serve]\n",
+		":2: operator[2]: want a table, got a number":               "data = \"/d\"\noperator = [{}, 2]\n[serve]\n",
+		":2: shops: is of no use without an [[operator]]":           hqAlone,
+	} {
+		file := write(t, text)
+		if _, err := ReadHQ(file); err == nil || !strings.Contains(err.Error(), file+name) {
+			t.Errorf("got %v, want %s", err, name)
+		}
+	}
+}
+
+// TestExampleOperatorsAreValid: who takes the comment signs away has a configuration.
+func TestExampleOperatorsAreValid(t *testing.T) {
+	text := regexp.MustCompile(`(?m)^# (\[+operator|[a-zA-Z_]+ += )`).ReplaceAllString(HQExample, "$1")
+	text = strings.Replace(text, "credentials_file = \"/etc/tilld/broker.credentials\"\n", "", 1)
+	// The broker's sections that are commented out too have lost the signs of their keys.
+	text = regexp.MustCompile(`(?m)^# \[[a-z_.]+\]\n([a-z_]+ = .*\n)*`).ReplaceAllString(text, "")
+	c, err := ReadHQ(write(t, text))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, text)
+	}
+	if w := strings.Join(c.Wallets(), " "); w != "paypay linepay wechat alipay merpay" || c.Shops == "" {
+		t.Errorf("wallets %s, shops %s", w, c.Shops)
+	}
 }

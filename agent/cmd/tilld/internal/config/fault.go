@@ -68,6 +68,10 @@ func lineOf(b []byte, key string) int {
 		if line := exactLineOf(b, key); line > 0 {
 			return line
 		}
+		if i := strings.LastIndexByte(key, '['); i > strings.LastIndexByte(key, '.') {
+			key = key[:i]
+			continue
+		}
 		key = key[:max(strings.LastIndexByte(key, '.'), 0)]
 	}
 	return 0
@@ -78,11 +82,22 @@ func exactLineOf(b []byte, key string) int {
 	if i := strings.LastIndexByte(key, '.'); i >= 0 {
 		table, leaf = key[:i], key[i+1:]
 	}
-	at := ""
+	at, count := "", map[string]int{} // of the tables of each list
 	for i, line := range strings.Split(string(b), "\n") {
 		line = strings.TrimSpace(line)
 		if strings.HasPrefix(line, "[") {
-			if at = strings.Trim(strings.TrimSpace(strings.SplitN(line, "#", 2)[0]), "[] "); at == key {
+			name := strings.Trim(strings.TrimSpace(strings.SplitN(line, "#", 2)[0]), "[] ")
+			list, rest, _ := strings.Cut(name, ".")
+			if strings.HasPrefix(line, "[[") {
+				count[name]++
+			}
+			if at = name; count[list] > 0 { // a table of the list's last one
+				at = fmt.Sprintf("%s[%d]", list, count[list])
+				if rest != "" {
+					at += "." + rest
+				}
+			}
+			if at == key || name == key {
 				return i + 1
 			}
 			continue

@@ -11,6 +11,7 @@ import (
 	firmware "tilld/firmware-configs"
 
 	"tilld/agent/cmd/tilld/internal/files"
+	"tilld/agent/cmd/tilld/internal/operators"
 	"tilld/sync/mqtt"
 )
 
@@ -18,6 +19,7 @@ import (
 type looker struct {
 	from          source
 	faults, notes Faults
+	table         *operators.Table // of shops; nil: there is none, or it can't be read
 }
 
 func (l *looker) fault(key, format string, args ...any) {

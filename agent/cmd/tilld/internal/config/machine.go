@@ -25,8 +25,10 @@ func (c *Lane) Here() (faults, notes Faults) {
 }
 
 // Files looks at the files that HQ reads at its start: certificates, keys and credentials.
-func (c *HQ) Files() Faults {
-	l := looker{from: c.from}
+func (c *HQ) Files() Faults { return c.look().faults.sorted() }
+
+func (c *HQ) look() *looker {
+	l := &looker{from: c.from}
 	if c.Embedded.Listen != "" {
 		l.tls("embedded_broker.tls", c.Embedded.TLS, true)
 		l.credentials("embedded_broker.credentials_file", c.Embedded.CredentialsFile, true)
@@ -35,12 +37,14 @@ func (c *HQ) Files() Faults {
 		l.credentials("broker.credentials_file", c.Broker.CredentialsFile, false)
 	}
 	l.tls("serve.tls", c.Serve.TLS, true)
-	return l.faults.sorted()
+	l.operators(c.Operators, c.Shops, c.Wallets())
+	return l
 }
 
 // Here looks at all that the file names.
 func (c *HQ) Here() (faults, notes Faults) {
-	l := looker{from: c.from, faults: c.Files()}
+	l := c.look()
+	l.unused(c.Wallets())
 	l.data("data", c.Data, "tilld hq init makes it")
 	return l.faults.sorted(), l.notes.sorted()
 }

@@ -347,3 +347,56 @@ func giveAway(t *testing.T, dir string, user int) {
 		t.Fatal(err)
 	}
 }
+
+// TestOperatorsAndShopsAreLookedAt: credentials, keys and the table of shops are opened as HQ opens them.
+func TestOperatorsAndShopsAreLookedAt(t *testing.T) {
+	p := newPlace(t)
+	text := strings.ReplaceAll(`data = "@data"
+shops = "@shops.csv"
+[embedded_broker]
+listen = "127.0.0.1:1883"
+[[operator]]
+kind = "paypay"
+wallet = "paypay"
+url = "https://example.com"
+credentials_file = "@paypay"
+[[operator]]
+kind = "linepay"
+wallet = "linepay"
+url = "https://example.com"
+credentials_file = "@linepay"
+ca = "@other.pem"
+`, "@", p.dir+"/")
+	const head = "wallet,store,lane,merchant,shop_store,shop_terminal\n"
+	mend := func() {
+		_ = os.Remove(p.path("linepay")) // with its mode
+		p.put("paypay", []byte("key:sesame\n"), 0o600)
+		p.put("linepay", []byte("channel:sesame\n"), 0o600)
+		p.put("shops.csv", []byte(head+"paypay,S001,,M1,,\n"), 0o644)
+	}
+	mend()
+	faults, notes := p.look(text)
+	if len(faults) > 0 || !strings.Contains(strings.Join(notes, "\n"), ":12: operator[2].wallet: the table of shops has no row for linepay") {
+		t.Errorf("faults %q, notes %q", faults, notes)
+	}
+	for name, tt := range map[string]struct {
+		spoil func()
+		want  string
+	}{
+		"no secret":      {func() { p.put("paypay", []byte("sesame\n"), 0o600) }, ":9: operator[1].credentials_file: @/paypay: want one line KEY:SECRET"},
+		"no file":        {func() { _ = os.Remove(p.path("linepay")) }, ":14: operator[2].credentials_file: @/linepay: no such file"},
+		"for all":        {func() { _ = os.Chmod(p.path("linepay"), 0o640) }, ":14: operator[2].credentials_file: @/linepay has mode 0640"},
+		"a broken CA":    {func() { p.put("other.pem", []byte("hello"), 0o644) }, ":15: operator[2].ca: @/other.pem holds no certificate"},
+		"no shops":       {func() { _ = os.Remove(p.path("shops.csv")) }, ":2: shops: @/shops.csv: no such file"},
+		"a wrong shop":   {func() { p.put("shops.csv", []byte(head+"papay,S001,,M1,,\n"), 0o644) }, ":2: shops: @/shops.csv: line 2: wallet: no [[operator]] is there for \"papay\""},
+		"no store there": {func() { p.put("shops.csv", []byte(head+"paypay,S001,,M1,,\npaypay,,,M1,,\n"), 0o644) }, ":2: shops: @/shops.csv: line 3: store: "},
+	} {
+		mend()
+		tt.spoil()
+		faults, _ := p.look(text)
+		if len(faults) != 1 || !strings.HasPrefix(faults[0], tt.want) || strings.Contains(faults[0], "sesame") {
+			t.Errorf("%s: %q, want %q", name, faults, tt.want)
+		}
+		p.pair("other")
+	}
+}

@@ -126,7 +126,7 @@ func roleOf(top map[string]any) string {
 	has := func(keys ...string) bool {
 		return slices.ContainsFunc(keys, func(k string) bool { return top[k] != nil })
 	}
-	lane, hq := has("scanner", "listen", "language", "second"), has("embedded_broker", "serve", "settle")
+	lane, hq := has("scanner", "listen", "language", "second"), has("embedded_broker", "serve", "settle", "operator", "shops")
 	switch {
 	case lane && !hq:
 		return RoleLane

@@ -24,12 +24,34 @@ func shape(table map[string]any, kind reflect.Type, prefix string) (faults Fault
 			faults = append(faults, shape(sub, field, key+".")...)
 			continue
 		}
+		if list, ok := table[name].([]any); ok && field.Kind() == reflect.Slice && field.Elem().Kind() == reflect.Struct {
+			f, fit := shapes(list, field.Elem(), key)
+			if faults = append(faults, f...); !fit {
+				delete(table, name)
+			}
+			continue
+		}
 		if msg := misfit(table[name], field); msg != "" {
 			faults = append(faults, &Error{Key: key, Msg: msg})
 			delete(table, name)
 		}
 	}
 	return faults
+}
+
+// shapes is shape of the tables of a list, [[key]] in the file. It is not fit to be decoded when one of them is no table.
+func shapes(list []any, kind reflect.Type, key string) (faults Faults, fit bool) {
+	fit = true
+	for i, v := range list {
+		at := fmt.Sprintf("%s[%d]", key, i+1)
+		table, ok := v.(map[string]any)
+		if !ok {
+			faults, fit = append(faults, &Error{Key: at, Msg: "want a table, got " + inWords(v)}), false
+			continue
+		}
+		faults = append(faults, shape(table, kind, at+".")...)
+	}
+	return faults, fit
 }
 
 // keyed is a key as it is written: in quotes where it is more than a plain word, and so always on one line.
@@ -51,13 +73,26 @@ func fieldOf(table reflect.Type, name string) (reflect.Type, bool) {
 }
 
 // misfit says in the words of the file why a value can't stand there; empty: it can. A configuration holds texts,
-// lists of texts, and tables.
+// lists of texts, tables, and now and then a number or a yes.
 func misfit(value any, want reflect.Type) string {
 	switch want.Kind() {
 	case reflect.Struct:
 		return "want a table, got " + inWords(value)
+	case reflect.Map:
+		return misfitTexts(value)
+	case reflect.Bool:
+		if _, ok := value.(bool); !ok {
+			return "want true or false, got " + inWords(value)
+		}
+	case reflect.Int64:
+		if _, ok := value.(int64); !ok {
+			return "want a whole number, got " + inWords(value)
+		}
 	case reflect.Slice:
 		list, ok := value.([]any)
+		if !ok && want.Elem().Kind() == reflect.Struct {
+			return "want tables in double brackets, got " + inWords(value)
+		}
 		if !ok {
 			return `want a list such as ["one", "two"], got ` + inWords(value)
 		}
@@ -69,6 +104,20 @@ func misfit(value any, want reflect.Type) string {
 	default:
 		if _, ok := value.(string); !ok {
 			return "want a text in quotes, got " + inWords(value)
+		}
+	}
+	return ""
+}
+
+// misfitTexts is misfit for a table of texts, whose keys are free.
+func misfitTexts(value any) string {
+	table, ok := value.(map[string]any)
+	if !ok {
+		return "want a table, got " + inWords(value)
+	}
+	for _, name := range slices.Sorted(maps.Keys(table)) {
+		if _, ok := table[name].(string); !ok {
+			return fmt.Sprintf("want a table of texts in quotes, but %s of it is %s", keyed(name), inWords(table[name]))
 		}
 	}
 	return ""
