@@ -109,6 +109,28 @@ func (t Trouble) String() string {
 // MarshalText writes String.
 func (t Trouble) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
+// Claim is what the lane may have taken the attempt for, before HQ's own row says that it was paid. HQ does not give up
+// such an attempt by itself: the goods may be gone. The numbers are stored.
+type Claim uint8
+
+// The claims.
+const (
+	Unclaimed Claim = 0
+	Perhaps   Claim = 1 // the books were put back since: in the life that is gone the lane may have been told that it is paid
+	Claimed   Claim = 2 // the lane's signed entry says that HQ told it so
+	claimEnd  Claim = 3
+)
+
+var claimNames = [claimEnd]string{"", "perhaps", "claimed"}
+
+// String is the claim's name, such as "claimed", or "" for none.
+func (c Claim) String() string {
+	if c < claimEnd {
+		return claimNames[c]
+	}
+	return fmt.Sprintf("claim_%d", uint8(c))
+}
+
 // Attempt is one try to be paid by a wallet operator, as HQ keeps it. It holds no customer's code.
 type Attempt struct {
 	Ref         operator.Ref // names it, here and at the operator
@@ -129,6 +151,7 @@ type Attempt struct {
 	Trouble Trouble
 	NoUndo  bool // the operator refused to cancel: only a refund takes it back
 	Checked bool // of Closed: looked at when nothing could be on its way any longer
+	Claim   Claim
 
 	Why         operator.Why // of Declined
 	Transaction string       // the operator's ID
@@ -145,4 +168,27 @@ func (a *Attempt) RefundRef() operator.Ref { return a.Ref + "R" }
 // find names the charge to the operator.
 func (a *Attempt) find() operator.Find {
 	return operator.Find{Ref: a.Ref, Transaction: a.Transaction, Amount: a.Amount, Shop: a.Shop, Made: a.Made}
+}
+
+// Adopt makes an attempt of what HQ hears of it from elsewhere and has not written down itself: its books were put back
+// to before it. Of a, who it is about and Made are taken. The operator, who knows, is asked at once; on nobody's silence
+// is it taken back.
+func Adopt(a Attempt, c Claim, now time.Time) Attempt {
+	a.State, a.Call, a.Due, a.Claim = Doubtful, Query, now, c
+	return a
+}
+
+// Tombstone makes the attempt that kills a request which its reversal has overtaken. With look the operator is asked all
+// the same: books that were put back may have forgotten that they asked.
+func Tombstone(a Attempt, look bool, now time.Time) Attempt {
+	a.State, a.Checked, a.Said = Closed, !look, "reversed before it was asked"
+	if look {
+		a.Call, a.Due = Query, now
+	}
+	return a
+}
+
+// Same says whether two attempts of one reference are one.
+func (a *Attempt) Same(b *Attempt) bool {
+	return a.Terminal == b.Terminal && a.Payment == b.Payment && a.Amount == b.Amount && a.Wallet == b.Wallet
 }

@@ -51,7 +51,7 @@ type Request struct {
 	NotAfter    time.Time     // HQ's time from which on the lane does not want it any more
 }
 
-// Config is what a Desk needs. All of it must be set but Changed.
+// Config is what a Desk needs. All of it must be set but Changed, Shop, Most and ByHand.
 type Config struct {
 	Store     Store
 	Operators map[string]operator.Operator // by wallet
@@ -59,9 +59,13 @@ type Config struct {
 	Log       *slog.Logger
 	// Changed hears of each attempt that was stored, in its new state. It must not block. nil: nobody does.
 	Changed func(Attempt)
+	// Shop is what the operator calls an attempt's place, for those that were adopted without knowing; nil: nobody knows.
+	Shop func(*Attempt) operator.Shop
 	// Most bounds the charges, and apart from these the other calls, under way towards one operator: one that hangs must
 	// take neither HQ nor the other operators with it. 0: 256.
 	Most int
+	// ByHand: there is no Run. Whoever calls Step does its work, and waits for each call.
+	ByHand bool
 }
 
 // Desk asks operators. It is safe for concurrent use; several Desks may work on one store.
@@ -169,17 +173,12 @@ func (r *Request) attempt(now time.Time) Attempt {
 		Wallet: r.Wallet, Shop: r.Shop, Amount: r.Amount, Reference: r.Reference, Made: now}
 }
 
-// same says whether two attempts of one reference are one.
-func (a *Attempt) same(b *Attempt) bool {
-	return a.Terminal == b.Terminal && a.Payment == b.Payment && a.Amount == b.Amount && a.Wallet == b.Wallet
-}
-
 func (d *Desk) exists(ctx context.Context, a *Attempt) (Attempt, error) {
 	was, err := d.Store.Get(ctx, a.Ref)
 	if err != nil {
 		return Attempt{}, err
 	}
-	if !was.same(a) {
+	if !was.Same(a) {
 		return Attempt{}, ErrOther
 	}
 	return was, nil
@@ -189,8 +188,7 @@ func (d *Desk) exists(ctx context.Context, a *Attempt) (Attempt, error) {
 // tombstone kills the request that may still come. ErrCompleted: it is a refund that is wanted. ErrOther: the reference
 // is another's.
 func (d *Desk) Reverse(ctx context.Context, r Request) (Attempt, error) {
-	tomb := r.attempt(d.now())
-	tomb.State, tomb.Checked, tomb.Said = Closed, true, "reversed before it was asked"
+	tomb := Tombstone(r.attempt(d.now()), false, d.now())
 	a, err := d.once(ctx, &tomb)
 	if err != nil || a.State == Closed {
 		return a, err
@@ -205,7 +203,7 @@ func (d *Desk) Complete(ctx context.Context, r Request) (Attempt, error) {
 	if err != nil {
 		return Attempt{}, err
 	}
-	if now := r.attempt(was.Made); !was.same(&now) {
+	if now := r.attempt(was.Made); !was.Same(&now) {
 		return Attempt{}, ErrOther
 	}
 	return d.apply(ctx, r.Ref, Complete{})

@@ -26,6 +26,9 @@
 //     overtook is never asked. A request that comes later than its lane waits for (Request.NotAfter) isn't either.
 //   - An attempt that was taken back is looked at once more when the operator can't have anything of it on its way any
 //     longer (operator.Rules.AbsentIsFinal): some approve after a cancel.
+//   - What the lane may have taken for paid (Claim) is not given up when the operator does not answer: HQ's books may have
+//     been put back to before it knew, and the goods be gone.
+//   - What is completed is taken back by a void or a person's decision alone (Undo).
 //   - What is paid and of which the lane says nothing is reported, and never taken back on silence alone: the goods may
 //     be gone.
 //

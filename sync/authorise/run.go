@@ -38,6 +38,9 @@ func (d *Desk) Run(ctx context.Context) error {
 	}
 }
 
+// Step does what is due, and says when to look again: what Run does, for who drives a desk by hand.
+func (d *Desk) Step(ctx context.Context) (wait time.Duration, err error) { return d.runOnce(ctx) }
+
 // runOnce begins what is due, and says when to look again.
 func (d *Desk) runOnce(ctx context.Context) (wait time.Duration, err error) {
 	now := d.now()
@@ -88,24 +91,39 @@ func (d *Desk) begin(ctx context.Context, a Attempt) error {
 		return nil // it is read again when one of the others has ended
 	}
 	rules := op.Rules()
+	shop := d.shop(&a)
 	a.Due = d.now().Add(rules.Timeout + slack)
 	if err := d.Store.Save(ctx, &a); err != nil {
 		<-d.calls[a.Wallet]
 		return passed(err)
 	}
-	d.working.Go(func() {
+	work := func() {
 		defer d.Stir()
 		defer func() { <-d.calls[a.Wallet] }()
-		if err := d.call(ctx, op, a, rules.Timeout); err != nil && ctx.Err() == nil {
+		if err := d.call(ctx, op, a, shop, rules.Timeout); err != nil && ctx.Err() == nil {
 			d.Log.Error("an operator's answer is not kept", "ref", string(a.Ref), "error", err.Error())
 		}
-	})
+	}
+	if d.ByHand {
+		work()
+	} else {
+		d.working.Go(work)
+	}
 	return nil
 }
 
-func (d *Desk) call(ctx context.Context, op operator.Operator, a Attempt, within time.Duration) error {
+// shop is what the operator calls the place.
+func (d *Desk) shop(a *Attempt) operator.Shop {
+	if a.Shop == (operator.Shop{}) && d.Shop != nil {
+		return d.Shop(a)
+	}
+	return a.Shop
+}
+
+func (d *Desk) call(ctx context.Context, op operator.Operator, a Attempt, shop operator.Shop, within time.Duration) error {
 	call, end := context.WithTimeout(ctx, within)
 	defer end()
+	a.Shop = shop
 	answer := ask(call, op, &a)
 	if ctx.Err() != nil {
 		return ctx.Err() // the end of this program is no word of the operator's; the call is made again

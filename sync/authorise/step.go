@@ -7,7 +7,8 @@ import (
 	"tilld/sync/operator"
 )
 
-// Event is something that happened to an attempt. Answered, Reverse, Complete, Silent and Cleared are all.
+// Event is something that happened to an attempt. Answered, Reverse, Undo, Complete, Stand, Silent, Doubted and
+// Cleared are all.
 type Event interface{ event() }
 
 // Answered is what the operator said, to a charge (Call is Nothing) or to a call.
@@ -19,23 +20,40 @@ type Answered struct {
 // Reverse is the lane's wish to take the attempt back: it gave up waiting, or the customer went.
 type Reverse struct{}
 
-// Complete is the lane's signed entry: it took the operator's word, and the goods are the customer's.
+// Undo takes an attempt back though the lane has completed it: a void, or the loss that a person decided on. Nobody is
+// to be paid for the charge any more, so the customer must not pay.
+type Undo struct{}
+
+// Complete is the lane's signed entry: it took the operator's word, and the goods are the customer's. Where HQ's own row
+// does not know yet that it was paid, the attempt is claimed, and completed when the operator says so.
 type Complete struct{}
+
+// Stand is a person's word that the charge stands and is the shop's, whatever was thought of it before.
+type Stand struct{}
 
 // Silent says that the lane had its time to complete.
 type Silent struct{}
+
+// Doubted says that HQ may have forgotten what it asked, for its books were put back: what is closed is looked at again.
+type Doubted struct{}
 
 // Cleared is a person's word that the trouble is dealt with: a customer was credited by hand, or there was nothing to do.
 type Cleared struct{}
 
 func (Answered) event() {}
 func (Reverse) event()  {}
+func (Undo) event()     {}
 func (Complete) event() {}
+func (Stand) event()    {}
 func (Silent) event()   {}
+func (Doubted) event()  {}
 func (Cleared) event()  {}
 
-// ErrCompleted refuses to take back what the lane has completed: that is a refund.
+// ErrCompleted refuses to take back what the lane has completed, or claims to: that is a refund.
 var ErrCompleted = errors.New("the payment is completed: it can be refunded, not reversed")
+
+// ErrNotCharged refuses to let a charge stand that is not there, or is being taken back.
+var ErrNotCharged = errors.New("the operator's charge was taken back or never came to be")
 
 // laneHas is how long a lane has for its entry to reach HQ, behind which its silence is reported. Lanes that are online
 // send theirs within a second.
@@ -48,23 +66,35 @@ const overdue = 24 * time.Hour
 const slowest = 15 * time.Minute
 
 // Step is what an event makes of an attempt, by the operator's rules. It does not change a. An error changes nothing
-// and is ErrCompleted.
+// and is ErrCompleted or ErrNotCharged. Only Answered needs rules; where they are not at hand (r is nil), what is to be
+// taken back is asked about first, and the answer decides by them how.
 func Step(a Attempt, e Event, r *operator.Rules, now time.Time) (Attempt, error) {
 	s := step{Attempt: a, r: r, now: now}
 	switch e := e.(type) {
 	case Answered:
 		s.answered(e)
 	case Reverse:
-		if a.State == Completed {
+		if a.State == Completed || a.Claim == Claimed && a.State.waiting() {
 			return a, ErrCompleted
 		}
 		s.reverse()
+	case Undo:
+		s.undoAll()
 	case Complete:
 		s.complete()
+	case Stand:
+		if a.State.Unpaid() || a.State == Reversing {
+			return a, ErrNotCharged
+		}
+		s.stand()
 	case Silent:
 		if a.State == Paid && a.Call == Silence {
 			s.trouble(LaneSilent)
 			s.idle()
+		}
+	case Doubted:
+		if a.State == Closed {
+			s.Checked, s.Call, s.Due = false, Query, now
 		}
 	case Cleared:
 		s.cleared()
@@ -107,6 +137,9 @@ func (s *step) again(c Call) {
 	}
 	pause := s.r.QueryEvery << min(s.Tries/8, 8) // the first minute decides at the lane; then it can wait
 	s.Call, s.Due, s.Tries = c, s.now.Add(min(max(pause, time.Second), slowest)), s.Tries+1
+	if c == Cancel {
+		s.Due = later(s.Due, s.Made.Add(s.r.CancelAfter)) // before its time it would be refused
+	}
 	if s.now.Sub(s.Made) >= overdue {
 		s.trouble(Overdue)
 	}
@@ -116,12 +149,54 @@ func (s *step) again(c Call) {
 func (s *step) reverse() {
 	switch s.State {
 	case Asked, Confirming, Doubtful, Paid:
-		s.enter(Reversing, Cancel, later(s.now, s.Made.Add(s.r.CancelAfter)))
-		if s.tooLate() {
-			s.Call = Query
-		}
+		s.takeBack()
 	case Completed, Declined, Reversing, Closed, Manual: // it is over, or under way
 	}
+}
+
+// undoAll is reverse, of what is completed or claimed too.
+func (s *step) undoAll() {
+	switch s.State {
+	case Asked, Confirming, Doubtful, Paid, Completed:
+		s.Claim = Unclaimed
+		s.takeBack()
+	case Declined, Reversing, Closed, Manual: // nothing is charged, or it is under way, or a person is at it
+	}
+}
+
+func (s *step) takeBack() {
+	if s.Trouble == LaneSilent {
+		s.Trouble = NoTrouble
+	}
+	if s.r == nil {
+		s.enter(Reversing, Query, s.now)
+		return
+	}
+	s.enter(Reversing, Cancel, later(s.now, s.Made.Add(s.r.CancelAfter)))
+	if s.tooLate() {
+		s.Call = Query
+	}
+}
+
+// stand completes what is charged. What is not known to be is claimed: the operator is asked on.
+func (s *step) stand() {
+	switch s.State {
+	case Paid, Manual:
+		s.Trouble = NoTrouble
+		s.end(Completed)
+	case Asked, Confirming, Doubtful:
+		s.claim()
+	case Completed, Declined, Reversing, Closed:
+	}
+}
+
+// claim notes the lane's word, and has the operator asked soon. While the charge itself may be under way, Due is what
+// keeps another from asking.
+func (s *step) claim() {
+	if s.Claim != Claimed && s.State == Doubtful {
+		s.Call, s.Due = Query, s.now
+	}
+	s.Claim = Claimed
 }
 
 func (s *step) cleared() {
@@ -140,8 +215,11 @@ func (s *step) complete() {
 			s.Trouble = NoTrouble
 		}
 	case Completed:
-	case Asked, Confirming, Doubtful, Declined, Reversing, Closed, Manual:
-		// The lane had no such word from us. What becomes of the charge is decided by what it is, and a person is told.
+	case Asked, Confirming, Doubtful:
+		// Either the books were put back, or the lane had no such word from us. The operator knows.
+		s.claim()
+	case Declined, Reversing, Closed, Manual:
+		// What becomes of the charge is decided by what it is, and a person is told.
 		s.trouble(Contradicts)
 	}
 }
@@ -189,21 +267,26 @@ func (s *step) note(a *operator.Answer) {
 func (s *step) charged(e Answered) {
 	switch o := e.Answer.Outcome; o {
 	case operator.Paid:
+		if s.Claim == Claimed {
+			s.end(Completed)
+			return
+		}
 		s.enter(Paid, Silence, s.now.Add(laneHas))
 	case operator.Declined:
 		s.Why = e.Answer.Why
-		s.end(Declined)
+		s.unpaid()
 	case operator.Reversed, operator.Refunded:
 		s.close()
+		s.contradicted()
 	case operator.NotSent:
 		if e.Call == Nothing { // the charge itself, which is sent once
-			s.end(Declined)
+			s.unpaid()
 			return
 		}
 		s.wait(Doubtful)
 	case operator.Absent:
 		if s.settled() {
-			s.end(Declined)
+			s.unpaid()
 			return
 		}
 		s.wait(Doubtful)
@@ -214,10 +297,24 @@ func (s *step) charged(e Answered) {
 	}
 }
 
-// wait asks again, and takes the attempt back when that has lasted too long: the customer is not there any more.
+// unpaid ends an attempt that nobody was charged for.
+func (s *step) unpaid() {
+	s.end(Declined)
+	s.contradicted()
+}
+
+// contradicted tells a person when the lane has let the goods go for what was not paid.
+func (s *step) contradicted() {
+	if s.Claim == Claimed {
+		s.trouble(Contradicts)
+	}
+}
+
+// wait asks again, and takes the attempt back when that has lasted too long: the customer is not there any more, unless
+// the lane may have been told that it is paid.
 func (s *step) wait(in State) {
 	s.State = in
-	if !s.now.Before(s.Made.Add(s.r.GiveUp)) {
+	if s.Claim == Unclaimed && !s.now.Before(s.Made.Add(s.r.GiveUp)) {
 		s.reverse()
 		return
 	}

@@ -19,13 +19,13 @@ type Attempts struct{ s *Store }
 func (s *Store) Attempts() Attempts { return Attempts{s} }
 
 const attemptColumns = `ref, payment, sale, terminal, store, lane, wallet, merchant, shop_store, shop_terminal, amount, currency, reference, made,
-	state, call, due, tries, trouble, no_undo, checked, why, txn, at, said, version`
+	state, call, due, tries, trouble, no_undo, checked, why, txn, at, said, claim, version`
 
 const (
 	insertAttempt = `INSERT INTO attempt (` + attemptColumns + `)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)`
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1)`
 	updateAttempt = `UPDATE attempt SET state = ?, call = ?, due = ?, tries = ?, trouble = ?, no_undo = ?, checked = ?, why = ?, txn = ?, at = ?,
-		said = ?, version = version + 1 WHERE ref = ? AND version = ?`
+		said = ?, claim = ?, version = version + 1 WHERE ref = ? AND version = ?`
 	// Declined and closed ones are over, and nothing of them is the shop's.
 	openAttempt = `SELECT count(*) FROM attempt WHERE payment = ? AND state NOT IN (6, 8)`
 	getAttempt  = `SELECT ` + attemptColumns + ` FROM attempt WHERE ref = ?`
@@ -45,10 +45,7 @@ func (a Attempts) Begin(ctx context.Context, at *authorise.Attempt) error {
 				return orElse(err, authorise.ErrOpen)
 			}
 		}
-		_, err := t.insert(insertAttempt, append([]any{string(at.Ref), at.Payment[:], at.Sale[:], at.Terminal[:], at.Store, at.Lane, at.Wallet,
-			at.Shop.Merchant, at.Shop.Store, at.Shop.Terminal, at.Amount.Minor, string(at.Amount.Currency), at.Reference, at.Made.UnixMilli()},
-			became(at)...)...)
-		return err
+		return t.beginAttempt(at)
 	})
 	if err != nil {
 		return fmt.Errorf("keeping attempt %s: %w", at.Ref, err)
@@ -57,33 +54,75 @@ func (a Attempts) Begin(ctx context.Context, at *authorise.Attempt) error {
 	return nil
 }
 
-// Save keeps what became of an attempt: see authorise.Store.
+// Save keeps what became of an attempt: see authorise.Store. A payment that waits for HQ to know about it is posted with
+// it when the operator has said that it was paid; then a lane's entry is here, and the attempt is Completed, not Paid.
 func (a Attempts) Save(ctx context.Context, at *authorise.Attempt) error {
+	next := *at
 	err := a.s.write(ctx, func(t *tx) error {
-		n, err := t.exec(updateAttempt, append(became(at), string(at.Ref), at.Version)...)
-		if err != nil || n == 1 {
+		next = *at
+		if err := t.decidedByOperator(&next); err != nil {
 			return err
 		}
-		var there int
-		if _, err := t.get("SELECT count(*) FROM attempt WHERE ref = ?", []any{string(at.Ref)}, &there); err != nil {
-			return err
-		}
-		if there == 0 {
-			return authorise.ErrNone
-		}
-		return authorise.ErrMoved
+		return t.saveAttempt(&next)
 	})
 	if err != nil {
 		return fmt.Errorf("keeping attempt %s: %w", at.Ref, err)
 	}
+	*at = next
 	at.Version++
 	return nil
 }
 
-// became is what changes of an attempt, in the order of its columns from state to said.
+// beginAttempt keeps a new attempt, of a reference that is free.
+func (t *tx) beginAttempt(at *authorise.Attempt) error {
+	_, err := t.insert(insertAttempt, append([]any{string(at.Ref), at.Payment[:], at.Sale[:], at.Terminal[:], at.Store, at.Lane, at.Wallet,
+		at.Shop.Merchant, at.Shop.Store, at.Shop.Terminal, at.Amount.Minor, string(at.Amount.Currency), at.Reference, at.Made.UnixMilli()},
+		became(at)...)...)
+	return err
+}
+
+// saveAttempt keeps what became of an attempt, unless somebody else was there before.
+func (t *tx) saveAttempt(at *authorise.Attempt) error {
+	n, err := t.exec(updateAttempt, append(became(at), string(at.Ref), at.Version)...)
+	if err != nil || n == 1 {
+		return err
+	}
+	var there int
+	if _, err := t.get("SELECT count(*) FROM attempt WHERE ref = ?", []any{string(at.Ref)}, &there); err != nil {
+		return err
+	}
+	if there == 0 {
+		return authorise.ErrNone
+	}
+	return authorise.ErrMoved
+}
+
+// attempt finds an attempt by its reference.
+func (t *tx) attempt(ref operator.Ref) (a authorise.Attempt, found bool, err error) {
+	list, err := each(t, scanAttempt, getAttempt, string(ref))
+	if err != nil || len(list) == 0 {
+		return a, false, err
+	}
+	return list[0], true, nil
+}
+
+// step makes a step of an attempt as it is in this transaction, and keeps it.
+func (t *tx) step(a authorise.Attempt, e authorise.Event) (authorise.Attempt, error) {
+	next, err := authorise.Step(a, e, nil, millis(t.now))
+	if err != nil || next == a {
+		return a, err
+	}
+	if err := t.saveAttempt(&next); err != nil {
+		return a, err
+	}
+	next.Version++
+	return next, nil
+}
+
+// became is what changes of an attempt, in the order of its columns from state to claim.
 func became(a *authorise.Attempt) []any {
 	return []any{int64(a.State), int64(a.Call), orNullTime(a.Due), a.Tries, int64(a.Trouble), a.NoUndo, a.Checked, int64(a.Why), a.Transaction,
-		orNullTime(a.At), a.Said}
+		orNullTime(a.At), a.Said, int64(a.Claim)}
 }
 
 func orNullTime(t time.Time) any {
@@ -136,7 +175,7 @@ func scanAttempt(rows *sql.Rows) (a authorise.Attempt, err error) {
 	var due, at sql.NullInt64
 	err = rows.Scan(&a.Ref, &id, &sale, &terminal, &a.Store, &a.Lane, &a.Wallet, &a.Shop.Merchant, &a.Shop.Store, &a.Shop.Terminal,
 		&a.Amount.Minor, &a.Amount.Currency, &a.Reference, &made, &a.State, &a.Call, &due, &a.Tries, &a.Trouble, &a.NoUndo, &a.Checked,
-		&a.Why, &a.Transaction, &at, &a.Said, &a.Version)
+		&a.Why, &a.Transaction, &at, &a.Said, &a.Claim, &a.Version)
 	if err != nil {
 		return a, err
 	}

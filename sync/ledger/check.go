@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"tilld/agent/payment"
+	"tilld/sync/authorise"
+	"tilld/sync/operator"
 	"tilld/sync/settle"
 	"tilld/sync/wire"
 )
@@ -23,6 +25,9 @@ type Report struct {
 	// Awaited counts batch lines whose entries are not here: HQ was restored from a backup, and the lanes have
 	// not sent everything again.
 	Awaited int
+	// Unclaimed are what operators charged, as far as HQ knows, and of which no payment is posted or waits: the lane's
+	// entry has not come, or a person has completed it without one.
+	Unclaimed []Charge
 	// Faults are contradictions of the books with themselves or with the entries. There are none, ever.
 	Faults []string
 }
@@ -55,7 +60,7 @@ func (s *Store) Check(ctx context.Context, since time.Time) (*Report, error) {
 	c := &checker{days: map[Dimension]*LaneDay{}, report: &Report{}}
 	err := s.look(ctx, func(q querier) error {
 		c.q = q
-		var steps = []func(context.Context) error{c.ranges, c.balances, c.states, c.exceptions, c.batches, c.lost}
+		var steps = []func(context.Context) error{c.ranges, c.balances, c.states, c.exceptions, c.charges, c.unclaimed, c.batches, c.lost}
 		if err := c.first(ctx, since); err != nil {
 			return err
 		}
@@ -102,8 +107,8 @@ func (c *checker) first(ctx context.Context, since time.Time) error {
 func (c *checker) entries(ctx context.Context) error {
 	rows, err := c.q.QueryContext(ctx, `SELECT y.payload, t.entity, t.store, t.lane,
 		EXISTS (SELECT 1 FROM exception x WHERE x.entry = y.no AND x.kind = 'malformed') FROM entry y JOIN branch b ON b.no = y.branch
-		JOIN epoch e ON e.no = b.epoch JOIN terminal t ON t.no = e.terminal WHERE y.no >= ? AND y.kind = ? AND y.seq <= b.judged`,
-		c.from, int64(payment.KindApproved))
+		JOIN epoch e ON e.no = b.epoch JOIN terminal t ON t.no = e.terminal WHERE y.no >= ? AND y.kind IN (?, ?) AND y.seq <= b.judged`,
+		c.from, int64(payment.KindApproved), int64(payment.KindAuthorised))
 	if err != nil {
 		return err
 	}
@@ -123,18 +128,29 @@ func (c *checker) entries(ctx context.Context) error {
 			c.fault("an entry that was judged can't be read: %v", err)
 			continue
 		}
-		f, ok := e.Fact.(*payment.Approved)
-		if !ok || e.Training {
+		amount, wallet := approvedBy(e.Fact)
+		if wallet == "" || e.Training {
 			continue
 		}
-		d.Terminal, d.Wallet, d.BusinessDate, d.Currency = e.Terminal, f.Wallet, e.BusinessDate, f.Amount.Currency
+		d.Terminal, d.Wallet, d.BusinessDate, d.Currency = e.Terminal, wallet, e.BusinessDate, amount.Currency
 		if malformed {
 			c.day(d).Rejected++
 			continue
 		}
-		add(&c.day(d).Approved, 1, f.Amount.Minor)
+		add(&c.day(d).Approved, 1, amount.Minor)
 	}
 	return rows.Err()
+}
+
+// approvedBy is what a fact says that a lane took, offline or online; no wallet: it is no approval.
+func approvedBy(f payment.Fact) (amount payment.Money, wallet string) {
+	switch f := f.(type) {
+	case *payment.Approved:
+		return f.Amount, f.Wallet
+	case *payment.Authorised:
+		return f.Amount, f.Wallet
+	}
+	return amount, ""
 }
 
 func add(t *settle.Total, count uint64, sum int64) { t.Count, t.Sum = t.Count+count, t.Sum+sum }
@@ -222,6 +238,32 @@ func (c *checker) compare() {
 func compareDimensions(a, b *Dimension) int {
 	return cmp.Or(cmp.Compare(a.BusinessDate, b.BusinessDate), cmp.Compare(a.Entity, b.Entity), cmp.Compare(a.Store, b.Store),
 		cmp.Compare(a.Lane, b.Lane), slices.Compare(a.Terminal[:], b.Terminal[:]), cmp.Compare(a.Wallet, b.Wallet), cmp.Compare(a.Currency, b.Currency))
+}
+
+// Charge is an operator's charge of a customer.
+type Charge struct {
+	Ref      operator.Ref
+	Terminal payment.ID
+	Wallet   string
+	Amount   payment.Money
+	State    authorise.State
+	Made     time.Time
+}
+
+// unclaimed names the charges that no payment stands for.
+func (c *checker) unclaimed(ctx context.Context) error {
+	rows, err := c.q.QueryContext(ctx, `SELECT a.ref, a.terminal, a.wallet, a.amount, a.currency, a.state, a.made FROM attempt a
+		WHERE a.state IN (4, 5, 9) AND NOT EXISTS (SELECT 1 FROM payment p JOIN dimension d ON d.no = p.dimension
+		WHERE p.state IN ('posted', 'suspense') AND `+itsAttempt+`) ORDER BY a.no`)
+	c.report.Unclaimed, err = collect(rows, err, func(rows *sql.Rows) (h Charge, err error) {
+		var terminal []byte
+		var made int64
+		err = rows.Scan(&h.Ref, &terminal, &h.Wallet, &h.Amount.Minor, &h.Amount.Currency, &h.State, &made)
+		copy(h.Terminal[:], terminal)
+		h.Made = millis(made)
+		return h, err
+	})
+	return err
 }
 
 // lost names what HQ had acknowledged.

@@ -69,6 +69,14 @@ func (c *checker) exceptions(ctx context.Context) error {
 	})
 }
 
+// charges holds posted online payments against what HQ knows of their charges. One that a person has decided on before
+// the operator did, and whom the operator contradicted, is told by the attempt's trouble.
+func (c *checker) charges(ctx context.Context) error {
+	return c.rules(ctx, []rule{{"posted payment of a charge that is not there", `SELECT p.ref FROM payment p JOIN dimension d ON d.no = p.dimension
+		WHERE p.ref IS NOT NULL AND p.state = 'posted' AND NOT EXISTS (SELECT 1 FROM attempt a WHERE ` + itsAttempt + `
+		AND (a.state = 5 OR a.trouble = 4 OR a.claim = 2 AND a.state IN (1, 2, 3)))`}})
+}
+
 // batches holds batches against their lines, and lines against the transfers that they stand for.
 func (c *checker) batches(ctx context.Context) error {
 	err := c.rules(ctx, []rule{

@@ -72,7 +72,9 @@ const (
 // Resolve decides exceptions, all or none, for good. Who decides and why are kept. The same decision again
 // changes nothing. One that does not fit an exception is payment.Invalid, another than was made before is
 // payment.Conflict, an unknown exception payment.NotFound. To charge for a code that has paid elsewhere is a
-// payment.Conflict too, unless the exception itself says so (SpentTwice).
+// payment.Conflict too, unless the exception itself says so (SpentTwice). So is to post an online payment whose charge
+// is posted for another entry, was taken back, or never came to be; and when the last payment of a charge is a loss,
+// the operator is asked to take it back: nobody pays.
 func (s *Store) Resolve(ctx context.Context, ids []payment.ID, to Decision, who, why string) error {
 	const op = "ledger.Resolve"
 	if who == "" || why == "" || len(who) > 64 || len(why) > maxDetail {
@@ -131,7 +133,15 @@ func (t *tx) resolve(op string, id payment.ID, to Decision, who, why string) err
 			return err
 		}
 	}
-	return t.release(no, kind, &p, to, who, why)
+	if to == Receivable {
+		if err := t.claimCharge(op, id, &p); err != nil {
+			return err
+		}
+	}
+	if err := t.release(no, kind, &p, to, who, why); err != nil || to == Receivable {
+		return err
+	}
+	return t.uncharge(&p)
 }
 
 // claimCode makes a payment that is to be charged after all the one that its code paid for. An exception names the

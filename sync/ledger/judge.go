@@ -29,7 +29,12 @@ type Judgement struct {
 	Void     *Void
 	Close    *Close
 	Opened   *Opened
-	NewKey   []byte // of a key change whose proof holds: a COSE_Key
+	// Authorised is an online approval, Reversed gives an attempt at one up, and Asked is the intent, which the books
+	// do something with only when they were put back.
+	Authorised *Authorised
+	Reversed   *Online
+	Asked      *Online
+	NewKey     []byte // of a key change whose proof holds: a COSE_Key
 	// WithoutLeave: of a practice sale, under a policy that allows none. It is told, and the books do nothing with it.
 	WithoutLeave bool
 }
@@ -197,6 +202,12 @@ func (j *judge) entry(w *Judgement) (*Verdict, error) {
 	switch {
 	case w.Approval != nil:
 		kind, err = j.approval(b, w)
+	case w.Authorised != nil:
+		kind, err = j.authorised(b, w)
+	case w.Reversed != nil:
+		kind, err = j.reversed(b, w)
+	case w.Asked != nil:
+		err = j.intended(b, w)
 	case w.Void != nil:
 		kind, err = j.void(b, w)
 	case w.Close != nil:

@@ -5,14 +5,28 @@ import (
 	"math"
 
 	"tilld/agent/payment"
+	"tilld/sync/operator"
 	"tilld/sync/wire"
 )
 
 const addAccountDay = `INSERT INTO account_wallet_day (epoch, business_date, wallet, account, currency, spent, count) VALUES (?, ?, ?, ?, ?, ?, 1)
 	ON CONFLICT DO UPDATE SET spent = spent + excluded.spent, count = count + 1 RETURNING spent, count`
 
-const insertPayment = `INSERT INTO payment (id, sale, entry, dimension, amount, state, policy, account, taken_at)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`
+const insertPayment = `INSERT INTO payment (id, sale, entry, dimension, amount, state, policy, account, taken_at, ref)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+
+// taken is what makes a row of a payment.
+type taken struct {
+	Payment      payment.ID
+	Sale         payment.ID
+	Amount       payment.Money
+	Wallet       string
+	BusinessDate payment.Date
+	Policy       uint64
+	TakenAt      int64
+	account      []byte       // of an offline approval; nil: not known
+	ref          operator.Ref // of an online one; "": it is offline
+}
 
 // approval posts a payment, or lets it wait.
 func (j *judge) approval(b *branchState, w *Judgement) (Kind, error) {
@@ -24,7 +38,9 @@ func (j *judge) approval(b *branchState, w *Judgement) (Kind, error) {
 	if err != nil {
 		return "", err
 	}
-	p, err := j.newPayment(b, w)
+	a := w.Approval
+	p, err := j.newPayment(b, w.Entry.No, Posted, &taken{Payment: a.Payment, Sale: a.Sale, Amount: a.Amount, Wallet: a.Wallet,
+		BusinessDate: a.BusinessDate, Policy: a.Policy, TakenAt: a.TakenAt, account: a.Account})
 	if err != nil {
 		return "", err
 	}
@@ -67,16 +83,21 @@ func (j *judge) approval(b *branchState, w *Judgement) (Kind, error) {
 	return kind, j.setState(p, Suspended, 0)
 }
 
-func (j *judge) newPayment(b *branchState, w *Judgement) (*paymentRow, error) {
-	a, d := w.Approval, b.place
+// newPayment makes the row of a payment. What its state says is still to be posted.
+func (j *judge) newPayment(b *branchState, entry int64, state State, a *taken) (*paymentRow, error) {
+	d := b.place
 	d.Wallet, d.BusinessDate, d.Currency = a.Wallet, a.BusinessDate, a.Amount.Currency
 	dimension, err := j.dimension(d)
 	if err != nil {
 		return nil, err
 	}
-	p := &paymentRow{entry: w.Entry.No, dimension: dimension, amount: a.Amount.Minor, state: Posted}
+	var ref any
+	if a.ref != "" {
+		ref = string(a.ref)
+	}
+	p := &paymentRow{entry: entry, dimension: dimension, amount: a.Amount.Minor, state: state}
 	p.no, err = j.insert(insertPayment, a.Payment[:], orNullID(a.Sale), p.entry, p.dimension, p.amount, string(p.state),
-		int64(a.Policy), a.Account, a.TakenAt)
+		int64(a.Policy), a.account, a.TakenAt, ref)
 	return p, err
 }
 
@@ -92,21 +113,10 @@ func (j *judge) reason(b *branchState, w *Judgement, p *paymentRow, repeated boo
 		return "", err
 	}
 	short := j.share(b, w)
-	held := b.policy
-	if w.Kind == "" {
-		b.policy = max(b.policy, w.Approval.Policy)
+	if kind := b.history(w, w.Approval.Policy); kind != "" {
+		return kind, nil
 	}
-	seq := w.Entry.Name.Seq
 	switch {
-	case w.Kind != "":
-		return w.Kind, nil
-	case b.forkFrom != 0 && seq >= b.forkFrom:
-		return Fork, nil
-	case b.heldFrom != 0 && seq >= b.heldFrom:
-		return TerminalRevoked, nil
-	case w.Approval.Policy < held:
-		w.Detail = fmt.Sprintf("the entry names policy %d behind one of policy %d: no lane goes back", w.Approval.Policy, held)
-		return PolicyUnknown, nil
 	case repeated:
 		return PaymentRepeated, nil
 	case spent != "":
@@ -120,6 +130,27 @@ func (j *judge) reason(b *branchState, w *Judgement, p *paymentRow, repeated boo
 		return OverShare, nil
 	}
 	return "", nil
+}
+
+// history says what an approval's examination found, or else what is wrong with where it stands in its history; and
+// notes its policy.
+func (b *branchState) history(w *Judgement, policy uint64) Kind {
+	held, seq := b.policy, w.Entry.Name.Seq
+	if w.Kind == "" {
+		b.policy = max(b.policy, policy)
+	}
+	switch {
+	case w.Kind != "":
+		return w.Kind
+	case b.forkFrom != 0 && seq >= b.forkFrom:
+		return Fork
+	case b.heldFrom != 0 && seq >= b.heldFrom:
+		return TerminalRevoked
+	case policy < held:
+		w.Detail = fmt.Sprintf("the entry names policy %d behind one of policy %d: no lane goes back", policy, held)
+		return PolicyUnknown
+	}
+	return ""
 }
 
 func orNullID(id payment.ID) any {

@@ -9,6 +9,8 @@ package ledger
 //	   └─────────────────────│───────────────────────────>  │                         │
 //	                         └────────── a void ────────────┴───────────> voided <────┘
 //
+// What waits for a wallet operator's word (AttemptUnknown) is decided as receivable by that word.
+//
 // An approval whose amount or names make no sense is no payment: it is an exception of kind Malformed alone.
 type State string
 

@@ -36,6 +36,7 @@ type paymentRow struct {
 	dimension int64
 	amount    int64
 	state     State
+	online    bool // filled in for voids only
 }
 
 // move is one transfer to be posted.

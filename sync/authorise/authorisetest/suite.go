@@ -26,7 +26,7 @@ func Attempt(payment payment.ID, n int) authorise.Attempt {
 		Ref: ref, Payment: payment, Sale: ID(91), Terminal: ID(92), Store: "S001", Lane: "L1", Wallet: "paypay",
 		Shop: operator.Shop{Merchant: "M-1", Store: "1001", Terminal: "01"}, Amount: yen, Reference: "R-77", Made: noon,
 		State: authorise.Asked, Call: authorise.Query, Due: noon.Add(35 * time.Second), Tries: 3,
-		Trouble: authorise.Overdue, NoUndo: true, Checked: true,
+		Trouble: authorise.Overdue, NoUndo: true, Checked: true, Claim: authorise.Perhaps,
 		Why: operator.NoFunds, Transaction: "04123", At: noon.Add(time.Second), Said: "SUCCESS",
 	}
 }
@@ -83,7 +83,7 @@ func keepsAll(t *testing.T, s authorise.Store) {
 		t.Errorf("kept\n%+v of\n%+v", got, bare)
 	}
 	full.State, full.Call, full.Due, full.Tries, full.Trouble = authorise.Paid, authorise.Silence, noon.Add(time.Hour), 0, authorise.NoTrouble
-	full.NoUndo, full.Checked, full.Why, full.Transaction, full.At, full.Said = false, false, operator.NoReason, "5", time.Time{}, "é"
+	full.NoUndo, full.Checked, full.Claim, full.Why, full.Transaction, full.At, full.Said = false, false, authorise.Claimed, operator.NoReason, "5", time.Time{}, "é"
 	if err := s.Save(t.Context(), &full); err != nil {
 		t.Fatal(err)
 	}

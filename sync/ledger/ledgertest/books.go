@@ -8,6 +8,7 @@ import (
 	"tilld/agent/payment"
 	"tilld/sync/ingest/ingesttest"
 	"tilld/sync/ledger"
+	"tilld/sync/operator"
 	"tilld/sync/settle"
 	"tilld/sync/wire"
 )
@@ -26,6 +27,7 @@ type Ledger interface {
 	Entries(ctx context.Context, branch int64, after uint64, limit int) ([]ledger.Held, error)
 	Entry(context.Context, wire.Name) ([]ledger.Held, error)
 	Judge(context.Context, []ledger.Judgement) ([]ledger.Verdict, error)
+	Attempts() ledger.Attempts
 	Resolve(ctx context.Context, ids []payment.ID, to ledger.Decision, who, why string) error
 	Forget(ctx context.Context, before time.Time, limit int) (int, error)
 	Check(ctx context.Context, since time.Time) (*ledger.Report, error)
@@ -187,6 +189,15 @@ func (b *Bench) Believe(h ledger.Held) ledger.Judgement {
 		if f.AccountCount != nil {
 			j.Approval.AccountMost, j.Approval.AccountUsed = f.AccountCount.Most, f.AccountCount.Used
 		}
+	case *payment.Authorised:
+		j.Authorised = &ledger.Authorised{Online: online(e, f.Ref, f.Amount, f.Wallet, f.At), Transaction: f.Transaction, BusinessDate: e.BusinessDate,
+			Policy: e.Policy, TakenAt: e.Wall}
+	case *payment.Reversed:
+		o := online(e, f.Ref, f.Amount, f.Wallet, 0)
+		j.Reversed = &o
+	case *payment.Asked:
+		o := online(e, f.Ref, f.Amount, f.Wallet, f.NotAfter)
+		j.Asked = &o
 	case *payment.Voided:
 		j.Void = &ledger.Void{Payment: *e.Payment, Amount: f.Amount, Wallet: f.Wallet, Of: f.Of, Acked: f.Acked, BusinessDate: e.BusinessDate}
 	case *payment.DayClosed:
@@ -197,6 +208,14 @@ func (b *Bench) Believe(h ledger.Held) ledger.Judgement {
 		j.NewKey = f.NewKey
 	}
 	return j
+}
+
+func online(e *wire.Entry, ref string, amount payment.Money, wallet string, until int64) ledger.Online {
+	o := ledger.Online{Ref: operator.Ref(ref), Payment: *e.Payment, Sale: *e.Sale, Amount: amount, Wallet: wallet}
+	if until > 0 {
+		o.Until = time.UnixMilli(until)
+	}
+	return o
 }
 
 // Balance wants the books in order and returns what Check found.

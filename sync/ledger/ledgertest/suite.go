@@ -33,6 +33,7 @@ func Run(t *testing.T, open Open) {
 		{"Cut", testCut}, {"CutInParts", testCutInParts}, {"CutTwice", testCutTwice}, {"AfterTheCut", testAfterTheCut},
 		{"AdoptedBatch", testAdoptedBatch}, {"SettledBeforeTheRestore", testSettledBefore}, {"ForkedAfterTheRestore", testForkedAfter}, {"BatchConflicts", testBatchConflicts}, {"Coverage", testCoverage},
 		{"Share", testShare}, {"ShareByArrivals", testShareByArrivals}, {"ShareInAFork", testShareInAFork}, {"ShareAfterTheRestore", testShareRestored},
+		{"Online", testOnline}, {"OnlineUnknown", testOnlineUnknown}, {"OnlineContradicts", testOnlineContradicts}, {"OnlineReversed", testOnlineReversed},
 		{"AnyOrder", testAnyOrder}, {"AnyStory", testAnyStory},
 	} {
 		t.Run(test.name, func(t *testing.T) {
