@@ -43,9 +43,12 @@ type Config struct {
 	// CatchUp brings the books after what has been settled: nothing is judged until it returned nil. It is asked each
 	// time, and costs nothing then. nil: there is nothing to catch up with.
 	CatchUp func(context.Context) error
-	Now     func() time.Time // HQ's clock
-	Random  io.Reader        // crypto/rand.Reader outside tests
-	Log     *slog.Logger
+	// OnAttempts hears that attempts at online payments may have changed in the books (authorise.Desk.Stir). It is called
+	// often, and must not block. nil: nobody does.
+	OnAttempts func()
+	Now        func() time.Time // HQ's clock
+	Random     io.Reader        // crypto/rand.Reader outside tests
+	Log        *slog.Logger
 
 	Workers int // verifiers, and examiners of evidence; 0: as many as processors
 	Queue   int // messages waiting at each verifier, and verified ones at the writer; 0: 256

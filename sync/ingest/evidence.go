@@ -155,7 +155,8 @@ func (x *approvalCheck) place(context.Context) (ledger.Kind, string, error) {
 	v := x.seen
 	switch {
 	case x.e.Store != x.at.store || x.e.Lane != x.at.lane:
-		return ledger.WrongPlace, fmt.Sprintf("the entry is of %s/%s, its terminal of %s/%s", x.e.Store, x.e.Lane, x.at.store, x.at.lane), nil
+		kind, detail := elsewhere(x.e, x.at)
+		return kind, detail, nil
 	case v.Store != "" && v.Store != x.at.store, v.Lane != "" && v.Lane != x.at.lane:
 		return ledger.OtherPlace, fmt.Sprintf("the code was made for %s/%s", v.Store, v.Lane), nil
 	}

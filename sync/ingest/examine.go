@@ -30,6 +30,12 @@ func (g *Ingest) examine(ctx context.Context, h *ledger.Held, at place) (ledger.
 	switch f := e.Fact.(type) {
 	case *payment.Approved:
 		err = g.approval(ctx, &j, e, f, at)
+	case *payment.Authorised:
+		err = g.authorised(ctx, &j, e, f, at)
+	case *payment.Reversed:
+		reversed(&j, e, f)
+	case *payment.Asked:
+		asked(&j, e, f)
 	case *payment.Voided:
 		j.Void = &ledger.Void{Amount: f.Amount, Wallet: f.Wallet, Of: f.Of, Acked: f.Acked, BusinessDate: e.BusinessDate}
 		if e.Payment != nil {
@@ -100,14 +106,20 @@ func sense(e *wire.Entry, f *payment.Approved) error {
 		return errors.New("the approval names no payment")
 	case f.Replay.Counter > 1<<62:
 		return errors.New("the code's counter is out of range")
-	case e.Policy > 1<<62:
-		return errors.New("the policy's version is out of range")
 	}
 	if err := f.Amount.Validate(); err != nil {
 		return err
 	}
 	if err := wire.CheckName("wallet", f.Wallet); err != nil {
 		return err
+	}
+	return senseOfTerms(e)
+}
+
+// senseOfTerms is sense, of what an approval says about the terms that it was decided by.
+func senseOfTerms(e *wire.Entry) error {
+	if e.Policy > 1<<62 {
+		return errors.New("the policy's version is out of range")
 	}
 	if err := e.BusinessDate.Validate(); err != nil {
 		return fmt.Errorf("business date: %w", err)

@@ -217,6 +217,7 @@ func (g *Ingest) judge(ctx context.Context, work []ledger.Judgement) ([]ledger.V
 		g.count.judged.Add(uint64(len(work)))
 		g.count.exceptions.Add(uint64(len(verdicts)))
 		g.tellPractice(ctx, work)
+		g.tellAttempts(work)
 		return verdicts, nil
 	case !errors.Is(err, ledger.ErrRefused):
 		return nil, err

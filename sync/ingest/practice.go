@@ -15,7 +15,9 @@ import (
 // a policy that can't be read now says nothing, and holds nothing up. A sale during which the switch was turned off is
 // told too.
 func (g *Ingest) withoutLeave(ctx context.Context, e *wire.Entry) bool {
-	if e.Kind != payment.KindSaleOpened && e.Kind != payment.KindApproved {
+	switch e.Kind {
+	case payment.KindSaleOpened, payment.KindApproved, payment.KindAsked, payment.KindAuthorised:
+	default:
 		return false
 	}
 	if e.Policy > 1<<62 {

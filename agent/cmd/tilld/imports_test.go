@@ -54,7 +54,7 @@ var table = []rule{
 	{"sync/relay", "agent/payment sync/wire", "carries entries and doesn't judge them"},
 	{"sync/settle", "agent/payment sync/wire", "pure: the ledger knows settle, never the other way"},
 	{"sync/ledger", "agent/payment agent/policy agent/paycode/signed sync/wire sync/settle sync/authorise sync/operator", "downward only: ingest, ledger, settle; it keeps attempts and does not ask"},
-	{"sync/ingest", "agent/payment agent/policy agent/paycode/signed sync/wire sync/ledger sync/settle", "downward only: ingest, ledger, settle"},
+	{"sync/ingest", "agent/payment agent/policy agent/paycode/signed sync/wire sync/ledger sync/settle sync/operator", "downward only: ingest, ledger, settle; an entry names an operator's reference"},
 	{"sync/operator", "agent/payment agent/policy agent/paycode/signed sync/wire", "what HQ knows comes in by interface"},
 	{"sync/authorise", "agent/payment sync/wire sync/operator", "an attempt's life: pure steps, and a desk that asks; who keeps it comes in by interface"},
 	{"sync/operator/*", "agent/payment sync/operator", "one operator each, or all of them played: none knows another"},
