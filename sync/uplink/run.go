@@ -77,7 +77,21 @@ func (u *Uplink) LinkDown(reason error) {
 
 // Message takes a downward message. When too many wait it is dropped: each can be asked for again.
 func (u *Uplink) Message(payload []byte) {
+	if u.cfg.OnOther != nil && isOther(payload) {
+		u.cfg.OnOther(payload)
+		return
+	}
 	u.offer(func(ctx context.Context) error { return u.message(ctx, payload) })
+}
+
+// isOther says whether a message calls itself an answer about a payment, or a pong.
+func isOther(payload []byte) bool {
+	sealed, err := wire.UnframeSigned(payload)
+	if err != nil {
+		return false
+	}
+	typ, err := wire.Peek(sealed)
+	return err == nil && (typ == wire.TypAnswer || typ == wire.TypPong)
 }
 
 // Appended says that the journal has grown, or that somebody wants it sent now.

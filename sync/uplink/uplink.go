@@ -13,6 +13,23 @@
 // nothing.
 //
 // An epoch that HQ holds in another version (a fork) does not hold up the others: each has its own window.
+//
+// An Asker shares the link, and nothing else, with the Uplink: it asks HQ about online payments, each again until there
+// is an answer, by the second road too when the first is not there or silent for a second. The customer's code is in it
+// sealed only, and only until HQ has said anything about the attempt.
+//
+//	charging ──first answer──> watching ──PAID, NOT PAID──> forgotten
+//	    └────────── Reverse ───────┴──> reversing ──NOT PAID, or PAID to this very wish──┘
+//
+// That HQ is away it believes of probes alone, for an operator may take its time over an attempt:
+//
+//	up ──a probe that is unanswered on both roads for 3 s──> down
+//	down ──two fresh answers, the second to a question put behind the first──> up
+//
+// Coming back takes two answers and no waiting: the second question leaves when the first answer is there, so a sound
+// road is believed one round trip later, while one that lets a message through now and then is not. A pause instead would
+// keep every customer of a recovered HQ waiting, and would still flip on a bad line, only slower. What was asked before
+// the fall, or ten seconds ago, proves nothing: brokers deliver late. Before anything is known one answer is enough.
 package uplink
 
 import (
@@ -92,6 +109,9 @@ type Config struct {
 	OnContact func(ctx context.Context, c Contact) error
 	// OnAck is told of each acknowledgement that was taken, after the cursor moved.
 	OnAck func(ctx context.Context, ack *wire.Ack)
+	// OnOther takes the downward messages that are the Asker's, unverified, at once and whatever waits here: a customer
+	// stands there. It is called by whoever calls Message, and must not block. nil: they are refused.
+	OnOther func(payload []byte)
 	// OnForked is called, perhaps repeatedly, when HQ holds another history of the epoch.
 	OnForked func(ctx context.Context, epoch uint64) error
 
