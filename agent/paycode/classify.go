@@ -70,7 +70,7 @@ type Classification struct {
 	Kind       Kind
 	Format     Format
 	Candidates []Candidate
-	Fields     map[string]string // what may be shown of the content; numbers are masked
+	Fields     map[string]string // what may be shown of the content; numbers are masked. What stands in an EMVCo or JPQR code only Explainer tells
 	Warnings   []string          // deviations that don't stop a payment, "name" or "name:detail"
 	Err        error             // set exactly when Kind is Unknown or Invalid: a *Fault, or an error of package signed
 	Signed     *signed.Code      // set exactly when Kind is Payment and Format is Signed; its signatures are not checked

@@ -8,6 +8,8 @@
 //
 // What a reader would get wrong: a payment code need not be digits, its case matters, and one text can fit
 // two wallets. So the answer is an ordered list of candidates, and the text goes on to the wallet's operator
-// byte for byte as it was scanned. A code is money until it expires: no error, field or warning of this
-// package holds more of one than its first two or last four characters.
+// byte for byte as it was scanned. A code is money until it expires: no error, field or warning of Classify
+// holds more of one than its first two or last four characters. Explainer, which a person asks who has the code
+// before him, tells what stands in an EMVCo, JPQR or merchant's code, tag by tag, but of an account number only
+// the last four unless it is told to reveal it.
 package paycode

@@ -2,8 +2,6 @@ package paycode
 
 import (
 	"bytes"
-	"encoding/hex"
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -31,7 +29,7 @@ func readEMVCo(text string, o *Options) *Classification {
 	}
 	chosen := 0
 	for i := range apps {
-		apps[i].rows = o.match(&subject{EMVCoCPM, strings.ToUpper(hex.EncodeToString(apps[i].aid)), apps[i].pan})
+		apps[i].rows = o.match(&subject{EMVCoCPM, upperHex(apps[i].aid), apps[i].pan})
 	}
 	if i := slices.IndexFunc(apps, func(a application) bool { return a.enabled(o) }); i > 0 {
 		chosen = i
@@ -39,7 +37,7 @@ func readEMVCo(text string, o *Options) *Classification {
 	if fault := t.duplicates(apps, chosen); fault != nil {
 		return invalid(EMVCoCPM, fault)
 	}
-	c := &Classification{Kind: Payment, Format: EMVCoCPM, Fields: t.fields(apps)}
+	c := &Classification{Kind: Payment, Format: EMVCoCPM}
 	rows := slices.Clone(apps[chosen].rows)
 	for i := range apps {
 		if i != chosen {
@@ -60,7 +58,7 @@ func (a *application) enabled(o *Options) bool {
 func (t *templates) usable() (apps []application) {
 	for _, objects := range t.applications {
 		aid, ok := find(objects, tagAID)
-		if !ok || len(aid) < 5 || len(aid) > 16 {
+		if !ok || len(aid) < minAID || len(aid) > maxAID {
 			t.warn("template_skipped", tagName(tagAID))
 			continue
 		}
@@ -71,7 +69,7 @@ func (t *templates) usable() (apps []application) {
 		apps = append(apps, a)
 	}
 	for _, o := range slices.Concat(append(slices.Clone(t.applications), t.common)...) {
-		if !slices.Contains(listed, o.tag) {
+		if !dictionary[o.tag].poi {
 			t.warn("unknown_tag", o.name())
 		}
 	}
@@ -80,20 +78,17 @@ func (t *templates) usable() (apps []application) {
 
 // number is the account number in 57 or else 5A.
 func (t *templates) number(objects []object) string {
-	for _, tag := range []uint32{tagTrack2, tagPAN} {
-		value, ok := find(objects, tag)
-		if !ok {
-			continue
+	if value, ok := find(objects, tagTrack2); ok {
+		if track, _ := splitTrack2(value); track.pan != "" {
+			return track.pan
 		}
-		digits := strings.ToLower(hex.EncodeToString(value))
-		if tag == tagTrack2 {
-			// On nibbles: with 19 digits the separator is the low half of a byte.
-			digits, _, _ = strings.Cut(digits, "d")
+		t.warn("not_an_account_number", tagName(tagTrack2))
+	}
+	if value, ok := find(objects, tagPAN); ok {
+		if pan, ok := accountNumber(value); ok {
+			return pan
 		}
-		if digits = strings.TrimRight(digits, "f"); isDigits(digits) && len(digits) <= 19 {
-			return digits
-		}
-		t.warn("not_an_account_number", tagName(tag))
+		t.warn("not_an_account_number", tagName(tagPAN))
 	}
 	return ""
 }
@@ -109,38 +104,12 @@ func (t *templates) duplicates(apps []application, chosen int) *Fault {
 				continue
 			}
 			if i == chosen {
-				return &Fault{FaultDuplicateData, o.name()}
+				return (&Fault{Name: FaultDuplicateData, Tag: o.name()}).from(o.start())
 			}
 			t.warn(string(FaultDuplicateData), o.name())
 		}
 	}
 	return nil
-}
-
-// fields is what may be shown.
-func (t *templates) fields(apps []application) map[string]string {
-	f := map[string]string{"payload_format": t.format}
-	for i := range apps {
-		a, prefix := &apps[i], fmt.Sprintf("application.%d.", i+1)
-		f[prefix+"aid"] = strings.ToUpper(hex.EncodeToString(a.aid))
-		if a.pan != "" {
-			f[prefix+"pan"] = mask(a.pan)
-		}
-		for tag, name := range map[uint32]string{tagLabel: "label", tagLanguage: "language", tagLastFour: "last_four"} {
-			if value, ok := find(slices.Concat(a.objects, t.common), tag); ok {
-				f[prefix+name] = show(tag, value)
-			}
-		}
-	}
-	return f
-}
-
-// show writes a value as its form is: text, or two bytes of digits.
-func show(tag uint32, value []byte) string {
-	if tag == tagLastFour {
-		return hex.EncodeToString(value[:min(len(value), 2)])
-	}
-	return printable(value)
 }
 
 // readSuspectEMVCo names the fault of what has not EMVCo's head but must have been meant as such a code: base

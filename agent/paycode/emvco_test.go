@@ -130,16 +130,17 @@ func TestEMVCoFields(t *testing.T) {
 	text := b64(emvHead,
 		tlv("61", aidOne, tlv("57", raw("6212345678901234567d30122010000001ff")), tlv("50", "Un\x1b[0m"), tlv("9f25", raw("9876"))),
 		tlv("61", aidTwo, tlv("5a", raw("9360012345678901234fff")), tlv("9f25", "")))
+	wantFields(t, explained(text, false).Fields, map[string]string{
+		"85": "CPV01", "61.4F": "A0000003330102", "61.57": "***************4567D30122010000001FF", "61.57.pan": "***************4567",
+		"61.57.expiry_yymm": "3012", "61.57.service_code": "201", "61.57.discretionary": "0000001",
+		"61.50": "556E1B5B306D", "61.9F25": "9876",
+		"61[2].4F": "A0000006022020", "61[2].5A": "***************1234FFF", "61[2].5A.pan": "***************1234",
+	})
+	wantFields(t, explained(text, true).Fields, map[string]string{
+		"61.57": "6212345678901234567D30122010000001FF", "61.57.pan": "6212345678901234567",
+		"61[2].5A": "9360012345678901234FFF", "61[2].5A.pan": "9360012345678901234",
+	})
 	c := classify(text)
-	for name, want := range map[string]string{
-		"payload_format": "CPV01", "application.1.aid": "A0000003330102", "application.1.pan": "***************4567",
-		"application.1.label": "Un?[0m", "application.1.last_four": "9876",
-		"application.2.aid": "A0000006022020", "application.2.pan": "***************1234", "application.2.last_four": "",
-	} {
-		if got := c.Fields[name]; got != want {
-			t.Errorf("%s = %q, want %q", name, got, want)
-		}
-	}
 	if !slices.Equal(wallets(&c), []string{"unionpay", "qris"}) {
 		t.Errorf("wallets %q", wallets(&c))
 	}
@@ -155,12 +156,13 @@ func TestEMVCoFields(t *testing.T) {
 
 func TestJPQR(t *testing.T) {
 	app := tlv("61", tlv("4f", "12345678"), tlv("57", "9876543210123456"), tlv("99", `{"k":1}`))
-	c := classify(b64(jpqrHead, app))
-	for name, want := range map[string]string{
-		"operator_code": "12345678", "payment_id": "************3456", "free_area_length": "7", "payload_format": "JPQR1",
-	} {
-		if c.Fields[name] != want {
-			t.Errorf("%s = %q, want %q", name, c.Fields[name], want)
+	for reveal, number := range map[bool]string{false: "************3456", true: "9876543210123456"} {
+		e := explained(b64(jpqrHead, app), reveal)
+		wantFields(t, e.Fields, map[string]string{
+			"85": "JPQR1", "61.4F": "12345678", "61.57": number, "61.99": `{"k":1}`, "61.57.pan": "",
+		})
+		if len(e.Warnings) != 0 {
+			t.Errorf("warnings %q", e.Warnings)
 		}
 	}
 	table := &paycode.Table{Rows: []paycode.Row{{

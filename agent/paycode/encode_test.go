@@ -112,3 +112,20 @@ func houseCode(tb testing.TB) string {
 func classify(text string) paycode.Classification {
 	return paycode.Classify(text, paycode.Options{Table: paycode.DefaultTable(), On: 20261122})
 }
+
+// explained is what is told of a text in no market at noon.
+func explained(text string, reveal bool) paycode.Explanation {
+	return paycode.Explainer{Table: paycode.DefaultTable(), Now: noon, Reveal: reveal}.Explain(text)
+}
+
+// wantFields compares the fields whose paths are given; an empty value stands for a path that isn't there.
+func wantFields(tb testing.TB, got paycode.Fields, want map[string]string) {
+	tb.Helper()
+	for path, value := range want {
+		if v, ok := got.Get(path); v != value || ok != (value != "") {
+			tb.Errorf("%s = %q, %v; want %q", path, v, ok, value)
+		}
+	}
+}
+
+func hexOf(s string) string { return hex.EncodeToString([]byte(s)) }

@@ -14,26 +14,38 @@ import (
 
 // Explanation is what a support person is told about a code, on the screen or as JSON.
 type Explanation struct {
-	Kind       Kind              `json:"kind"`
-	Format     Format            `json:"format"`
-	Candidates []Candidate       `json:"candidates"`
-	Fields     map[string]string `json:"fields"`
-	Warnings   []string          `json:"warnings"`
-	Error      string            `json:"error"`  // begins with the fault's name; empty: none
-	Reason     payment.Reason    `json:"reason"` // why it can't start a payment, or "none"
+	Kind       Kind           `json:"kind"`
+	Format     Format         `json:"format"`
+	Candidates []Candidate    `json:"candidates"`
+	Fields     Fields         `json:"fields"`
+	Warnings   []string       `json:"warnings"`
+	Error      string         `json:"error"`  // begins with the fault's name; empty: none
+	Reason     payment.Reason `json:"reason"` // why it can't start a payment, or "none"
 }
 
-// Explain classifies a text on the day of now, in a market or, without one, anywhere. An AIM identifier in front and line ends behind
-// it, as they come when a raw scan is pasted, are taken off. A signed code's signatures are not checked: there are
-// no keys here.
-func Explain(text string, table *Table, market string, now time.Time) Explanation {
+// Explainer explains codes to people.
+type Explainer struct {
+	Table  *Table    // nil: no wallet is known
+	Market string    // two capitals; empty: the wallets of every market are named
+	Now    time.Time // rows hold on its day
+	Reveal bool      // show account numbers, and the numbers of payments, and not only their last four
+}
+
+// Explain classifies a text and, where it has a structure, tells everything that stands in it. An AIM identifier in
+// front and line ends behind it, as they come when a raw scan is pasted, are taken off. A signed code's signatures
+// are not checked: there are no keys here.
+func (x Explainer) Explain(text string) Explanation {
 	aim, text := SplitAIM(strings.TrimRight(text, "\r\n"))
-	c := Classify(text, Options{AIM: aim, Table: table, On: payment.DateOf(now), Market: market, Anywhere: true})
+	c := Classify(text, Options{AIM: aim, Table: x.Table, On: payment.DateOf(x.Now), Market: x.Market, Anywhere: true})
 	e := Explanation{
-		Kind: c.Kind, Format: c.Format, Fields: c.Fields, Reason: c.Reason(),
+		Kind: c.Kind, Format: c.Format, Reason: c.Reason(),
 		Candidates: append([]Candidate{}, c.Candidates...),
 		Warnings:   append([]string{}, c.Warnings...),
 	}
+	for _, name := range slices.Sorted(maps.Keys(c.Fields)) {
+		e.Fields = append(e.Fields, Field{Path: name, Value: c.Fields[name]})
+	}
+	x.read(&e, c.Text)
 	if aim != "" {
 		e.Warnings = append(e.Warnings, "aim_identifier:"+aim)
 	}
@@ -42,9 +54,29 @@ func Explain(text string, table *Table, market string, now time.Time) Explanatio
 	}
 	if c.Signed != nil {
 		e.Warnings = append(e.Warnings, "signature_not_checked")
-		e.Warnings = append(e.Warnings, signedTimes(&c, now)...)
+		e.Warnings = append(e.Warnings, signedTimes(&c, x.Now)...)
 	}
 	return e
+}
+
+// read takes the text apart by its format.
+func (x Explainer) read(e *Explanation, text string) {
+	switch e.Format {
+	case EMVCoCPM, JPQRCPM:
+		c := readContent(text, e.Format, x.Reveal)
+		e.Fields = append(e.Fields, c.fields...)
+		for _, w := range c.warnings {
+			if !slices.Contains(e.Warnings, w) {
+				e.Warnings = append(e.Warnings, w)
+			}
+		}
+	case EMVCoMPM:
+		e.Fields = append(e.Fields, readMerchant(text, x.Reveal)...)
+	case Numeric:
+		if slices.ContainsFunc(e.Candidates, func(c Candidate) bool { return c.Wallet == alipayPlus }) {
+			e.Fields = append(e.Fields, readAlipayPlus(text, x.Reveal)...)
+		}
+	}
 }
 
 // signedTimes tells which times of a signed code are past or to come.
@@ -78,8 +110,8 @@ func (e Explanation) WriteHuman(w io.Writer) error {
 		}
 		line(map[bool]string{true: "wallet"}[i == 0], fmt.Sprintf("%s (%s, %s)", c.Wallet, where, c.Confidence))
 	}
-	for _, name := range slices.Sorted(maps.Keys(e.Fields)) {
-		line("field", name+" = "+strconv.Quote(e.Fields[name]))
+	for _, f := range e.Fields {
+		line("field", f.label()+" = "+strconv.Quote(f.Value))
 	}
 	for _, warning := range e.Warnings {
 		line("warning", warning)

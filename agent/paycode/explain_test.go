@@ -23,7 +23,7 @@ func TestExplainJSON(t *testing.T) {
 		"/ABCD12": `{"kind":"unknown","format":"text","candidates":[],"fields":{"begins":"/A","length":"7"},"warnings":[],` +
 			`"error":"not_a_carrier_and_not_a_payment_code (begins like an invoice carrier and is none, nor a payment code)","reason":"unknown_code"}`,
 	} {
-		got, err := json.Marshal(paycode.Explain(text, paycode.DefaultTable(), "", noon))
+		got, err := json.Marshal(explained(text, false))
 		if err != nil || string(got) != want {
 			t.Errorf("%q:\ngot  %s\nwant %s", text, got, want)
 		}
@@ -52,7 +52,7 @@ func TestExplainMarket(t *testing.T) {
 		{"9527", "JP", paycode.Unknown, "", ""},
 		{"9527", "", paycode.NotPayment, "", "only_in_market:TW"},
 	} {
-		e := paycode.Explain(tt.text, paycode.DefaultTable(), tt.market, noon)
+		e := paycode.Explainer{Table: paycode.DefaultTable(), Market: tt.market, Now: noon}.Explain(tt.text)
 		var list []string
 		for _, c := range e.Candidates {
 			list = append(list, c.Wallet+" "+c.Market)
@@ -73,18 +73,14 @@ func TestExplainSigned(t *testing.T) {
 		{noon.Add(23 * time.Hour), "signature_not_checked certificate_expired"},
 		{noon.Add(-2 * time.Hour), "signature_not_checked certificate_not_yet_valid"},
 	} {
-		e := paycode.Explain(text, paycode.DefaultTable(), "", tt.now)
+		e := paycode.Explainer{Table: paycode.DefaultTable(), Now: tt.now}.Explain(text)
 		if got := strings.Join(e.Warnings, " "); got != tt.want || !e.Chargeable() {
 			t.Errorf("%v: %s, warnings %q, want %q", tt.now, e.Kind, got, tt.want)
 		}
-		for name, want := range map[string]string{
+		wantFields(t, e.Fields, map[string]string{
 			"store": "0231", "lane": "3", "counter": "7", "time": "2026-11-22T03:00:00Z", "expiry": "2026-11-23T02:00:00Z",
 			"not_before": "2026-11-22T02:00:00Z", "cap": "10000 JPY", "issuer": signer(t, "issuer").Public().KID().String(),
-		} {
-			if e.Fields[name] != want {
-				t.Errorf("%s = %q, want %q", name, e.Fields[name], want)
-			}
-		}
+		})
 		if !slices.Equal(e.Candidates, []paycode.Candidate{{Wallet: "house", Confidence: "verified", Enabled: true, Source: "paycode/signed/FORMAT.md"}}) {
 			t.Errorf("candidates %+v", e.Candidates)
 		}
@@ -111,12 +107,12 @@ reason      unknown_code
 	}
 	for text, want := range tests {
 		var b strings.Builder
-		if err := paycode.Explain(text, paycode.DefaultTable(), "", noon).WriteHuman(&b); err != nil || b.String() != want {
+		if err := explained(text, false).WriteHuman(&b); err != nil || b.String() != want {
 			t.Errorf("%v\ngot:\n%s\nwant:\n%s", err, b.String(), want)
 		}
 	}
 	broken := errors.New("no paper")
-	if err := paycode.Explain("1", nil, "", noon).WriteHuman(failing{broken}); !errors.Is(err, broken) {
+	if err := explained("1", false).WriteHuman(failing{broken}); !errors.Is(err, broken) {
 		t.Errorf("a writer that fails: %v", err)
 	}
 }
@@ -156,7 +152,7 @@ func FuzzClassify(f *testing.F) {
 		if again := paycode.Classify(text, o); again.Kind != c.Kind || again.Format != c.Format || !slices.Equal(wallets(&again), wallets(&c)) {
 			t.Errorf("%q is first %s, then %s", text, c.Kind, again.Kind)
 		}
-		if _, err := json.Marshal(paycode.Explain(text, table, market, noon)); err != nil {
+		if _, err := json.Marshal(paycode.Explainer{Table: table, Market: market, Now: noon}.Explain(text)); err != nil {
 			t.Error(err)
 		}
 	})

@@ -1,5 +1,7 @@
 package paycode
 
+import "strconv"
+
 // FaultName says what is wrong with a text, for programs; the names stay as they are.
 type FaultName string
 
@@ -51,6 +53,13 @@ var faultText = map[FaultName]string{
 type Fault struct {
 	Name FaultName
 	Tag  string // the data object or field, when there is one
+	At   int    // where it begins: the byte of the decoded code, or the character of a merchant's, counted from 1; 0: not told
+}
+
+// from tells a fault of what begins at an offset.
+func (f *Fault) from(offset int) *Fault {
+	f.At = offset + 1
+	return f
 }
 
 // String is the name, with the tag behind a colon when there is one.
@@ -61,8 +70,14 @@ func (f *Fault) String() string {
 	return string(f.Name) + ":" + f.Tag
 }
 
-// Error is the name and a sentence.
-func (f *Fault) Error() string { return f.String() + " (" + faultText[f.Name] + ")" }
+// Error is the name and a sentence, with the place when it is known.
+func (f *Fault) Error() string {
+	text := faultText[f.Name]
+	if f.At > 0 {
+		text += ", at " + strconv.Itoa(f.At)
+	}
+	return f.String() + " (" + text + ")"
+}
 
 // Is compares names, so that errors.Is works with a Fault that has no tag.
 func (f *Fault) Is(target error) bool {

@@ -1,9 +1,6 @@
 package paycode
 
-import (
-	"strconv"
-	"strings"
-)
+import "strings"
 
 // readJPQR reads what begins like a JPQR code, where 4F, 57 and 99 are text: the operator's code, the payment's
 // number, and a free area that is the operator's own.
@@ -19,14 +16,8 @@ func readJPQR(text string, o *Options) *Classification {
 		return invalid(JPQRCPM, fault)
 	}
 	operator, _ := find(t.applications[0], tagAID)
-	number, _ := find(t.applications[0], tagTrack2)
-	free, _ := find(t.applications[0], tagJPQRFreeArea)
 	c := &Classification{Kind: Payment, Format: JPQRCPM, Warnings: t.warnings}
 	c.Candidates = o.candidates(o.match(&subject{format: JPQRCPM, key: string(operator)}))
-	c.Fields = map[string]string{
-		"payload_format": t.format, "operator_code": printable(operator), "payment_id": mask(printable(number)),
-		"free_area_length": strconv.Itoa(len(free)),
-	}
 	if len(operator) == 0 {
 		c.Warnings = append(c.Warnings, "no_operator_code:"+tagName(tagAID))
 	}

@@ -5,7 +5,8 @@ import (
 	"strconv"
 )
 
-// The data objects that routing looks at (EMVCo CPM 1.0, table 6.1).
+// The data objects that something is done with (EMVCo CPM 1.0, tables 3.1 and 6.1; the two other tracks: EMV Book 3 and
+// the contactless kernels).
 const (
 	tagPayloadFormat = 0x85
 	tagApplication   = 0x61
@@ -14,19 +15,22 @@ const (
 	tagCommonOpaque  = 0x64
 	tagAID           = 0x4f
 	tagLabel         = 0x50
+	tagTrack1        = 0x56
 	tagTrack2        = 0x57
+	tagOtherTrack2   = 0x9f6b
 	tagPAN           = 0x5a
+	tagHolder        = 0x5f20
 	tagLanguage      = 0x5f2d
+	tagIssuerURL     = 0x5f50
 	tagLastFour      = 0x9f25
 	tagJPQRFreeArea  = 0x99
 )
 
-// listed are the other objects of the specification's table for 61 and 62; any further one is let pass with
-// a warning, since real codes have them.
-var listed = []uint32{
-	tagOwnOpaque, tagCommonOpaque, tagAID, tagLabel, tagTrack2, tagPAN, tagLanguage, tagLastFour,
-	0x5f20, 0x5f50, 0x9f08, 0x9f19, 0x9f24,
-}
+// The shortest and the longest name of an application, in bytes; one with another is skipped.
+const (
+	minAID = 5
+	maxAID = 16
+)
 
 // The heads: what the first object, 85, looks like in base 64.
 const (
@@ -54,7 +58,7 @@ func parseTemplates(text, format string) (*templates, *Fault) {
 	if !ok {
 		return nil, &Fault{Name: FaultNotEMVCo}
 	}
-	top, fault := parseTLV(raw)
+	top, fault := parseTLV(raw, 0)
 	if fault != nil {
 		return nil, fault
 	}
@@ -83,9 +87,9 @@ func parseTemplates(text, format string) (*templates, *Fault) {
 func (t *templates) add(o object) *Fault {
 	switch o.tag {
 	case tagPayloadFormat:
-		return &Fault{FaultDuplicateData, o.name()}
+		return (&Fault{Name: FaultDuplicateData, Tag: o.name()}).from(o.start())
 	case tagApplication, tagCommon:
-		inner, fault := parseTLV(o.value)
+		inner, fault := parseTLV(o.value, o.at)
 		if fault != nil {
 			return fault
 		}

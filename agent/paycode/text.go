@@ -108,7 +108,7 @@ func mask(number string) string {
 	return strings.Repeat("*", len(number)-shown) + number[len(number)-shown:]
 }
 
-// printable is a short text of the code for a screen: ASCII, with ? for all else.
+// printable is a short text for a screen: ASCII, with ? for all else.
 func printable(b []byte) string {
 	s := strings.Map(func(r rune) rune {
 		if r < 0x20 || r > 0x7e {

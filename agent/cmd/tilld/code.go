@@ -13,13 +13,14 @@ import (
 )
 
 type codeCmd struct {
-	Explain codeExplainCmd `cmd:"" help:"Say what a scanned text is: whose payment code, or what else."`
+	Explain codeExplainCmd `cmd:"" help:"Say what a scanned text is, whose payment code or what else, and what stands in it."`
 }
 
 type codeExplainCmd struct {
 	JSON   bool   `name:"json" help:"Print one JSON object."`
 	Policy string `type:"path" placeholder:"FILE" help:"Wallet table of a policy as HQ writes it (TOML). Default: the one that tilld ships with."`
 	Market string `placeholder:"XX" help:"The store's country, two capitals of ISO 3166 such as JP. Default: the policy's; without one, the wallets of every market are named."`
+	Reveal bool   `help:"Show account numbers and payment numbers in full, not only their last four: a card's number is nobody's business but its owner's."`
 	Code   string `arg:"" help:"The text as it was scanned, behind -- when it begins with a dash; - reads standard input, which keeps a live code out of the shell's history."`
 }
 
@@ -51,7 +52,7 @@ func (c codeExplainCmd) Run(std streams) error {
 		}
 		text = string(b)
 	}
-	e := paycode.Explain(text, table, market, time.Now())
+	e := paycode.Explainer{Table: table, Market: market, Now: time.Now(), Reveal: c.Reveal}.Explain(text)
 	write := e.WriteHuman
 	if c.JSON {
 		write = func(w io.Writer) error { return json.NewEncoder(w).Encode(e) }

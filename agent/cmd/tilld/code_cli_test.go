@@ -5,11 +5,14 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -56,6 +59,19 @@ func signedCode(t *testing.T) string {
 	return text
 }
 
+// wantInOrder demands texts in an answer, one behind the other.
+func wantInOrder(t *testing.T, out string, want []string) {
+	t.Helper()
+	rest := out
+	for _, w := range want {
+		_, after, ok := strings.Cut(rest, w)
+		if !ok {
+			t.Fatalf("%s is not, or not there, in\n%s", w, out)
+		}
+		rest = after
+	}
+}
+
 func TestCodeExplain(t *testing.T) {
 	house := signedCode(t)
 	tests := []struct {
@@ -91,14 +107,7 @@ func TestCodeExplain(t *testing.T) {
 			if code != tt.code || errs != "" {
 				t.Errorf("exit %d, err %q; want exit %d", code, errs, tt.code)
 			}
-			rest := out
-			for _, want := range tt.want {
-				_, after, ok := strings.Cut(rest, want)
-				if !ok {
-					t.Fatalf("%q is not, or not there, in\n%s", want, out)
-				}
-				rest = after
-			}
+			wantInOrder(t, out, tt.want)
 			if strings.Contains(out, house[40:80]) || strings.ContainsAny(out, "\x00\x1b") || !utf8.ValidString(out) {
 				t.Errorf("the code itself, or what steers a terminal, is in the answer:\n%q", out)
 			}
@@ -135,6 +144,69 @@ func TestCodeExplainJSON(t *testing.T) {
 		}
 		if want.wallet != "" && a.Candidates[0].Wallet != want.wallet {
 			t.Errorf("%q: %s", text, out)
+		}
+	}
+}
+
+// emvcoCode is a customer's QR code in EMVCo's format: one application, the account number in track 2.
+func emvcoCode(pan string) string {
+	track := []byte("\x57\x10")
+	digits, _ := hex.DecodeString(pan + "d3012201000000ff") // of constants
+	application := slices.Concat([]byte("\x4f\x07\xa0\x00\x00\x03\x33\x01\x02\x50\x08UnionPay"), track, digits, []byte("\x63\x05\x9f\x36\x02\x00\x07"))
+	return base64.StdEncoding.EncodeToString(slices.Concat([]byte("\x85\x05CPV01\x61"), []byte{byte(len(application))}, application))
+}
+
+// What stands in a code is told by tags, an account number only when it is asked for.
+func TestCodeExplainReveal(t *testing.T) {
+	const pan = "6212345678901234"
+	code := emvcoCode(pan)
+	for name, tt := range map[string]struct {
+		args []string
+		want []string // in this order
+		pan  bool
+	}{
+		"for reading": {nil, []string{
+			`field       85 (payload format) = "CPV01"`, `field       61.4F (application name) = "A0000003330102"`, `field       61.50 (application label) = "UnionPay"`,
+			`field       61.57 (track 2) = "************1234D3012201000000FF"`, `field       61.57.pan (account number) = "************1234"`,
+			`field       61.57.expiry_yymm (expiry, year and month) = "3012"`, `field       61.63 (application's transparent data) = "9F36020007"`,
+			`field       61.63.9F36 (transaction counter) = "0007"`,
+		}, false},
+		"as JSON": {[]string{"--json"}, []string{
+			`"fields":{"85":"CPV01","61.4F":"A0000003330102","61.50":"UnionPay","61.57":"************1234D3012201000000FF","61.57.pan":"************1234"`,
+		}, false},
+		"for reading, revealed": {[]string{"--reveal"}, []string{`61.57 (track 2) = "6212345678901234D3012201000000FF"`, `(account number) = "6212345678901234"`}, true},
+		"as JSON, revealed":     {[]string{"--reveal", "--json"}, []string{`"61.57.pan":"6212345678901234"`}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			exit, out, errs := tilldIn(t, strings.NewReader(code+"\r\n"), append(append([]string{"code", "explain"}, tt.args...), "-")...)
+			if exit != 0 || errs != "" || strings.Contains(out, pan) != tt.pan {
+				t.Errorf("exit %d, err %q, %s", exit, errs, out)
+			}
+			wantInOrder(t, out, tt.want)
+		})
+	}
+}
+
+// A code that is refused is told with the place, and without its numbers.
+func TestCodeExplainRefusals(t *testing.T) {
+	whole, err := base64.StdEncoding.DecodeString(emvcoCode("6212345678901234"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for want, b := range map[string][]byte{
+		"value_overruns_buffer:61 (a data object is longer than what is there: half a code, at 8)": whole[:30],
+		"ber_length_invalid:61 (a data object's length is not valid, at 8)":                        slices.Concat(whole[:8], []byte{0x93}, whole[9:]),
+		"missing_application_template": whole[:7],
+		"duplicate_poi_data:57":        slices.Concat(whole, []byte("\x62\x12"), whole[28:46]),
+	} {
+		for _, args := range [][]string{nil, {"--json"}, {"--reveal"}} {
+			exit, out, errs := tilldIn(t, strings.NewReader(base64.StdEncoding.EncodeToString(b)), append(append([]string{"code", "explain"}, args...), "-")...)
+			if exit != 1 || errs != "" || !strings.Contains(out, want) {
+				t.Errorf("exit %d, err %q, want %s in %s", exit, errs, want, out)
+			}
+			if len(args) == 0 && strings.Contains(out, "6212345678901234") {
+				t.Errorf("the number is in %s", out)
+			}
 		}
 	}
 }
