@@ -29,6 +29,7 @@ func TestEMVCoFraming(t *testing.T) {
 		{"an unlisted template", b64(emvHead, app, tlv("65", "")), "", []string{"unknown_tag:65"}},
 		{"common data before the application", b64(emvHead, tlv("62", ""), app), "", []string{"template_order:61"}},
 		{"an application after common data", b64(emvHead, tlv("62", track2), tlv("61", aidOne)), "", []string{"template_order:61"}},
+		{"another template before the application", b64(emvHead, tlv("65", ""), app), "", []string{"unknown_tag:65", "template_order:61"}},
 		{"three applications", b64(emvHead, app, tlv("61", aidTwo), tlv("61", aidTwo)), "", []string{"applications:3"}},
 		{"an application without name is skipped", b64(emvHead, tlv("61", track2), app), "", []string{"template_skipped:4F"}},
 		{"an account number in letters", b64(emvHead, tlv("61", aidOne, tlv("5a", "0110704000"))), "", []string{"not_an_account_number:5A"}},

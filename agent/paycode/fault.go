@@ -74,9 +74,17 @@ func (f *Fault) String() string {
 func (f *Fault) Error() string {
 	text := faultText[f.Name]
 	if f.At > 0 {
-		text += ", at " + strconv.Itoa(f.At)
+		text += ", at " + f.unit() + " " + strconv.Itoa(f.At)
 	}
 	return f.String() + " (" + text + ")"
+}
+
+// unit is what At counts.
+func (f *Fault) unit() string {
+	if f.Name == FaultMPM || f.Name == FaultDuplicateTag {
+		return "character"
+	}
+	return "byte"
 }
 
 // Is compares names, so that errors.Is works with a Fault that has no tag.

@@ -13,7 +13,7 @@ var merchantFields = map[string]string{
 	"62": "additional data", mpmCRC: "check sum", "64": "name in another language",
 }
 
-// merchantTemplates says which fields are made of fields: the accounts from 26, additional data, the other language,
+// merchantTemplate says which fields are made of fields: the accounts from 26, additional data, the other language,
 // and what schemes add from 80.
 func merchantTemplate(tag string) bool {
 	return "26" <= tag && tag <= "51" || tag == "62" || tag == "64" || "80" <= tag

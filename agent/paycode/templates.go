@@ -49,6 +49,7 @@ type templates struct {
 	format       string
 	applications [][]object
 	common       []object
+	others       bool // an object of another kind was seen: applications and common data should come before
 	warnings     []string
 }
 
@@ -93,10 +94,10 @@ func (t *templates) add(o object) *Fault {
 		if fault != nil {
 			return fault
 		}
+		if t.others || o.tag == tagApplication && t.common != nil {
+			t.warn("template_order", o.name())
+		}
 		if o.tag == tagApplication {
-			if t.common != nil {
-				t.warn("template_order", o.name())
-			}
 			t.applications = append(t.applications, inner)
 			return nil
 		}
@@ -105,8 +106,10 @@ func (t *templates) add(o object) *Fault {
 		}
 		t.common = append(append([]object{}, t.common...), inner...)
 	case tagOwnOpaque, tagCommonOpaque:
+		t.others = true
 		t.warn("template_outside", o.name())
 	default:
+		t.others = true
 		t.warn("unknown_tag", o.name())
 	}
 	return nil

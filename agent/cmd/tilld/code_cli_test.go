@@ -194,8 +194,8 @@ func TestCodeExplainRefusals(t *testing.T) {
 		t.Fatal(err)
 	}
 	for want, b := range map[string][]byte{
-		"value_overruns_buffer:61 (a data object is longer than what is there: half a code, at 8)": whole[:30],
-		"ber_length_invalid:61 (a data object's length is not valid, at 8)":                        slices.Concat(whole[:8], []byte{0x93}, whole[9:]),
+		"value_overruns_buffer:61 (a data object is longer than what is there: half a code, at byte 8)": whole[:30],
+		"ber_length_invalid:61 (a data object's length is not valid, at byte 8)":                        slices.Concat(whole[:8], []byte{0x93}, whole[9:]),
 		"missing_application_template": whole[:7],
 		"duplicate_poi_data:57":        slices.Concat(whole, []byte("\x62\x12"), whole[28:46]),
 	} {
