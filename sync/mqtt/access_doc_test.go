@@ -54,10 +54,12 @@ func TestDocumentedAccess(t *testing.T) {
 			as := func(user, id string, subs ...Subscription) *party {
 				return join(t, url, Config{ClientID: id, Username: user, Password: "secret", Subscriptions: subs}).waitUp(t)
 			}
-			hq := as("hq", "hq-1", Subscription{tilldwire.UpFilter(-1), 1})
+			hq := as("hq", "hq-1", Subscription{tilldwire.UpFilter(-1), 1}, Subscription{tilldwire.AskFilter(-1), 0})
 			lane := as(one.String(), "lane-"+one.String(), Subscription{tilldwire.DownTopic(one), 0}, Subscription{tilldwire.AllTopic, 0})
 			lane.say(t, tilldwire.UpTopic(one), 1, "sale")
 			hq.hear(t, tilldwire.UpTopic(one), "sale")
+			lane.say(t, tilldwire.AskTopic(one), 0, "ask")
+			hq.hear(t, tilldwire.AskTopic(one), "ask")
 			hq.say(t, tilldwire.DownTopic(one), 0, "word")
 			lane.hear(t, tilldwire.DownTopic(one), "word")
 			hq.say(t, tilldwire.AllTopic, 1, "hello")
@@ -65,13 +67,16 @@ func TestDocumentedAccess(t *testing.T) {
 
 			thief := as(two.String(), "thief")
 			_ = thief.Publish(t.Context(), tilldwire.UpTopic(one), 1, []byte("in another's name")) // acknowledged, or thrown out
+			_ = thief.Publish(t.Context(), tilldwire.AskTopic(one), 1, []byte("in another's name"))
 			_ = thief.Publish(t.Context(), tilldwire.DownTopic(one), 1, []byte("in HQ's name"))
 			_ = thief.Publish(t.Context(), tilldwire.AllTopic, 1, []byte("in HQ's name"))
 			spy := join(t, url, Config{ClientID: "spy", Username: two.String(), Password: "secret",
-				Subscriptions: []Subscription{{tilldwire.DownTopic(one), 0}, {tilldwire.UpFilter(-1), 0}}})
+				Subscriptions: []Subscription{{tilldwire.DownTopic(one), 0}, {tilldwire.UpFilter(-1), 0}, {tilldwire.AskFilter(-1), 0}}})
 			spy.next(t) // refused, or granted and deaf
 			lane.say(t, tilldwire.UpTopic(one), 1, "sale 2")
 			hq.hear(t, tilldwire.UpTopic(one), "sale 2")
+			lane.say(t, tilldwire.AskTopic(one), 0, "ask 2")
+			hq.hear(t, tilldwire.AskTopic(one), "ask 2")
 			hq.say(t, tilldwire.DownTopic(one), 0, "word 2")
 			lane.hear(t, tilldwire.DownTopic(one), "word 2")
 			spy.hearNothing(t)

@@ -13,7 +13,7 @@ func brokerUsers(list []mqtt.Credential) []mqtt.User {
 	for _, c := range list {
 		rights := anyLane
 		if terminal, err := payment.ParseID(c.Name); err == nil {
-			rights = mqtt.Rights{Publish: []string{wire.UpTopic(terminal)}, Subscribe: []string{wire.DownTopic(terminal), wire.AllTopic}}
+			rights = mqtt.Rights{Publish: []string{wire.UpTopic(terminal), wire.AskTopic(terminal)}, Subscribe: []string{wire.DownTopic(terminal), wire.AllTopic}}
 		}
 		users = append(users, mqtt.User{Credential: c, Rights: rights})
 	}
@@ -22,4 +22,4 @@ func brokerUsers(list []mqtt.Credential) []mqtt.User {
 
 // anyLane is what a lane needs of whose terminal the broker knows nothing. What it says is not believed for
 // that: HQ goes by signatures.
-var anyLane = mqtt.Rights{Publish: []string{wire.UpFilter(-1)}, Subscribe: []string{wire.DownFilter, wire.AllTopic}}
+var anyLane = mqtt.Rights{Publish: []string{wire.UpFilter(-1), wire.AskFilter(-1)}, Subscribe: []string{wire.DownFilter, wire.AllTopic}}

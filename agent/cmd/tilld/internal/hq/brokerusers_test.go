@@ -55,8 +55,62 @@ func TestLanesHaveTheirTopics(t *testing.T) {
 	}
 }
 
+// TestLanesAskInTheirOwnName: at a real HQ, what a terminal says on another's asking topic does not reach HQ.
+func TestLanesAskInTheirOwnName(t *testing.T) {
+	one, two := payment.ID{1}, payment.ID{2}
+	names := filepath.Join(t.TempDir(), "names")
+	if err := os.WriteFile(names, []byte(one.String()+":first\nlanes:third\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	n, addr := runHQWithNames(t, names)
+	heard := make(chan string, 16)
+	connect := func(c mqtt.Config) *mqtt.Client {
+		up := make(chan struct{}, 8)
+		c.Brokers, c.OnState = []string{"mqtt://" + addr}, func(is bool, _ error) {
+			if is {
+				up <- struct{}{}
+			}
+		}
+		client, err := mqtt.NewClient(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		(&running{T: t, log: &lockedBuffer{}}).run(client.Run)
+		<-up
+		return client
+	}
+	owner, secret := n.broker.Owner()
+	connect(mqtt.Config{ClientID: "hears", Username: owner, Password: secret, Subscriptions: []mqtt.Subscription{{Filter: wire.AskFilter(-1)}},
+		OnMessage: func(topic string, _ []byte) { heard <- topic }})
+	for _, tt := range []struct {
+		user, password string
+		want           []string
+	}{
+		{one.String(), "first", []string{wire.AskTopic(one)}},
+		{"lanes", "third", []string{wire.AskTopic(two), wire.AskTopic(one)}},
+	} {
+		c := connect(mqtt.Config{ClientID: "says-" + tt.user, Username: tt.user, Password: tt.password})
+		for _, id := range []payment.ID{two, one} {
+			if err := c.Publish(t.Context(), wire.AskTopic(id), 1, []byte("rubbish")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, want := range tt.want {
+			if got := <-heard; got != want {
+				t.Errorf("%s: HQ hears %s, want %s", tt.user, got, want)
+			}
+		}
+	}
+}
+
 // hqWithNames runs an HQ on loopback and returns its broker's address.
 func hqWithNames(t *testing.T, names string) string {
+	t.Helper()
+	_, addr := runHQWithNames(t, names)
+	return addr
+}
+
+func runHQWithNames(t *testing.T, names string) (*Node, string) {
 	t.Helper()
 	dir := t.TempDir()
 	if err := Init(t.Context(), dir, "kita", "JPY", "Asia/Tokyo", time.Now); err != nil {
@@ -72,7 +126,8 @@ func hqWithNames(t *testing.T, names string) string {
 	}
 	r := &running{T: t, Node: n, log: log}
 	r.run(n.Run)
-	return n.BrokerAddr()
+	r.until("HQ listens", func() bool { return n.asks.client.Stats().Up })
+	return n, n.BrokerAddr()
 }
 
 // subscribe says why a client does not come up with the subscription; nil: it does.

@@ -45,6 +45,7 @@ type Node struct {
 	release  func() error // of the directory\'s lock
 	link     link
 	room     room
+	asks     asks
 }
 
 // Open opens HQ: its books, its broker and its addresses. Nothing runs before Run.
@@ -70,7 +71,7 @@ func Open(ctx context.Context, cfg *config.HQ, version string, log *slog.Logger)
 	if err := n.sayLost(ctx, log); err != nil {
 		return nil, err
 	}
-	if err := n.openBroker(); err != nil {
+	if err := n.openBroker(ctx); err != nil {
 		return nil, err
 	}
 	n.ingest, err = ingest.New(ctx, ingest.Config{
@@ -88,7 +89,7 @@ func Open(ctx context.Context, cfg *config.HQ, version string, log *slog.Logger)
 	return n, n.openAPI(version)
 }
 
-func (n *Node) openBroker() error {
+func (n *Node) openBroker(ctx context.Context) error {
 	mc := mqtt.Config{
 		ClientID: "hq-" + rand.Text()[:12], Log: n.log,
 		Subscriptions: []mqtt.Subscription{{Filter: wire.UpFilter(-1), QoS: 1}},
@@ -103,8 +104,10 @@ func (n *Node) openBroker() error {
 	if err != nil {
 		return err
 	}
-	n.client, err = mqtt.NewClient(mc)
-	return err
+	if n.client, err = mqtt.NewClient(mc); err != nil {
+		return err
+	}
+	return n.openAsks(ctx, mc)
 }
 
 // outsideBroker makes the client one of somebody else's broker.
@@ -165,7 +168,8 @@ func (n *Node) openSettler() (err error) {
 	return nil
 }
 
-// schedules settles every wallet that the policy lets stores take without asking; none while there is no room.
+// schedules settles every wallet that the policy lets stores take without asking, or that HQ asks an operator for; none
+// while there is no room.
 func (n *Node) schedules(ctx context.Context, zone *time.Location, after time.Duration) ([]settle.Schedule, error) {
 	if err := n.room.lacks(); err != nil {
 		return nil, payment.Errorf(payment.Retry, "hq.settle", "HQ's disk has no room for a batch: %w", err)
@@ -183,6 +187,9 @@ func (n *Node) schedules(ctx context.Context, zone *time.Location, after time.Du
 		if r.Wallet != "" {
 			wallets[r.Wallet] = true
 		}
+	}
+	for _, w := range n.cfg.Wallets() {
+		wallets[w] = true
 	}
 	var list []settle.Schedule
 	for _, w := range doc.Wallets {
@@ -263,6 +270,7 @@ func (n *Node) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return n.ingest.Run(ctx) })
 	group.Go(func() error { return ended(ctx, n.client.Run(ctx)) })
+	group.Go(func() error { return n.runAsks(ctx) })
 	group.Go(func() error { return n.settler.Run(ctx) })
 	group.Go(func() error { return n.watch(ctx) })
 	group.Go(func() error { return ended(ctx, n.serve(ctx)) })
@@ -314,6 +322,7 @@ func (n *Node) serve(ctx context.Context) error {
 	for _, path := range []string{"/v1/", "/openapi.json", "/metrics", "/healthz"} {
 		mux.Handle(path, n.api)
 	}
+	mux.HandleFunc("POST /v1/ask", n.askRoad)
 	if n.site != nil {
 		mux.Handle("/", n.site)
 	}
