@@ -1,0 +1,329 @@
+package ledgertest
+
+import (
+	"time"
+
+	"tilld/agent/payment"
+	"tilld/sync/authorise"
+	"tilld/sync/ingest/ingesttest"
+	"tilld/sync/ledger"
+	"tilld/sync/operator"
+	"tilld/sync/wire"
+)
+
+// testOnlineForked: a till's disk was copied between the intent and the approval, and both say that the one attempt was
+// paid. The operator charged once: whichever is decided for, the other can't be, and the charge stands while one of the
+// two may be posted.
+func testOnlineForked(b *Bench) {
+	for _, keep := range []bool{true, false} {
+		l := b.Lane("s1", "1")
+		t := l.Ask(500)
+		b.Paid(l, t)
+		at, twin := l.Last(), l.Clone()
+		one := l.Authorise(t)
+		twin.Sell(b.Chain.Phone(), 1)
+		two := twin.Authorise(t)
+		b.flow(l, 0)
+		b.WantState(one.Sold, ledger.Posted)
+		b.flow(twin, at)
+		var ids []payment.ID
+		for _, x := range b.OpenExceptions() {
+			if x.Payment == t.Payment {
+				ids = append(ids, x.ID)
+			}
+		}
+		if len(ids) != 2 || one.Seq == two.Seq {
+			b.Fatalf("%d exceptions of two entries", len(ids))
+		}
+		b.WantAttempt(t.Ref, authorise.Completed)
+		to := ledger.LossTaken
+		if keep {
+			to = ledger.Receivable
+		}
+		b.Must(b.Resolve(b.Ctx, ids[:1], to, "ops", "this one"))
+		b.WantAttempt(t.Ref, authorise.Completed)
+		if keep {
+			b.wantCode(b.Resolve(b.Ctx, ids[1:], ledger.Receivable, "ops", "and this"), payment.Conflict)
+		}
+		b.Must(b.Resolve(b.Ctx, ids[1:], ledger.LossTaken, "ops", "the other"))
+		if keep {
+			b.WantAttempt(t.Ref, authorise.Completed)
+		} else {
+			b.WantAttempt(t.Ref, authorise.Reversing) // nobody is paid for it, so nobody pays
+		}
+		b.Balance()
+	}
+}
+
+// testOnlineTwice: two journals of a lane, of different epochs, hold the approval of one attempt. One is posted, in either
+// order, and whoever voids the other takes nothing back.
+func testOnlineTwice(b *Bench) {
+	for _, begun := range []bool{true, false} {
+		l := b.Lane("s1", "1")
+		t := l.Ask(500)
+		twin := l.Clone()
+		l.NewEpoch(payment.CauseRestore)
+		twin.NewEpoch(payment.CauseRestore)
+		one, two := l.Authorise(t), twin.Authorise(t)
+		if begun {
+			b.Paid(l, t)
+		}
+		b.flow(l, 0)
+		twin.VoidOnline(two)
+		b.flow(twin, 0)
+		if !begun {
+			b.WantAttempt(t.Ref, authorise.Doubtful)
+			b.Happens(t.Ref, Says(operator.Paid))
+		}
+		b.WantAttempt(t.Ref, authorise.Completed)
+		list, err := b.Payment(b.Ctx, t.Payment)
+		b.Must(err)
+		if len(list) != 2 || list[0].State != ledger.Posted || list[1].State != ledger.Voided || list[0].Entry.Seq != one.Seq {
+			b.Errorf("begun %v: payments %+v", begun, list)
+		}
+		b.Balance()
+		void := l.VoidOnline(one)
+		b.Send(l, void, void)
+		b.JudgeAll()
+		b.WantState(one.Sold, ledger.Voided)
+		b.WantAttempt(t.Ref, authorise.Reversing)
+		b.Balance()
+	}
+}
+
+// testOnlineForkMeanwhile: the fork is found while a payment waits for its operator's word. That word posts nothing that
+// stands in one of two histories.
+func testOnlineForkMeanwhile(b *Bench) {
+	l := b.Lane("s1", "1")
+	at, twin := l.Last(), l.Clone()
+	t := l.Authorise(l.Ask(500))
+	twin.Sell(b.Chain.Phone(), 1)
+	b.flow(l, 0)
+	b.flow(twin, at)
+	b.Happens(t.Ref, Says(operator.Paid))
+	b.WantState(t.Sold, ledger.Suspended)
+	b.WantAttempt(t.Ref, authorise.Completed)
+	var fork []payment.ID
+	for _, x := range b.OpenExceptions() {
+		if x.Payment == t.Payment && x.Kind == ledger.Fork {
+			fork = append(fork, x.ID)
+		}
+	}
+	b.WantNet(ledger.WalletReceivable, 0)
+	b.Balance()
+	b.Must(b.Resolve(b.Ctx, fork, ledger.Receivable, "ops", "the right one"))
+	b.WantState(t.Sold, ledger.Posted)
+	b.Balance()
+}
+
+// testOnlineRevoked: what a revoked terminal completes waits; the attempt is completed all the same, and taken back when
+// nobody is to be paid. A void of what waits has it taken back too.
+func testOnlineRevoked(b *Bench) {
+	l := b.Lane("s1", "1")
+	lost, gone, unknown := l.Ask(500), l.Ask(70), l.Ask(9)
+	b.Paid(l, lost)
+	b.Paid(l, gone)
+	b.SendAll(l, 0)
+	b.Must(b.RevokeTerminal(b.Ctx, l.ID, "ops", "stolen"))
+	from := l.Last()
+	lost, gone, unknown = l.Authorise(lost), l.Authorise(gone), l.Authorise(unknown)
+	l.VoidOnline(gone)
+	l.VoidOnline(unknown)
+	b.flow(l, from)
+	b.WantAttempt(lost.Ref, authorise.Completed)
+	b.WantAttempt(gone.Ref, authorise.Reversing)
+	b.WantAttempt(unknown.Ref, authorise.Reversing)
+	x := b.one(ledger.TerminalRevoked)
+	b.Must(b.Resolve(b.Ctx, []payment.ID{x.ID}, ledger.LossTaken, "ops", "stolen goods"))
+	b.WantAttempt(lost.Ref, authorise.Reversing)
+	for _, row := range ledger.Chart() {
+		want := map[ledger.Account]int64{ledger.LossUnverified: 500, ledger.StorePayable: 500}[row.Account]
+		b.WantNet(row.Account, want)
+	}
+	b.Balance()
+}
+
+// testOnlinePutBack: HQ's books are put back to before an attempt, to behind it and before the operator's word, and to
+// behind that; and what was settled then is in the archive or not. In the end the payment is posted once.
+func testOnlinePutBack(b *Bench) {
+	for _, has := range []authorise.State{0, authorise.Asked, authorise.Paid} {
+		for _, settled := range []bool{false, true} {
+			l := b.Lane("s1", "1")
+			t := l.Ask(500)
+			before := b.another()
+			before.Enrol(l)
+			before.Paid(l, t)
+			t = l.Authorise(t)
+			before.flow(l, 0)
+			batch := before.closeOnline(ingesttest.Today)
+			before.wantBatch(batch, 1, 500)
+
+			from := b.another()
+			from.Enrol(l)
+			if has != 0 {
+				from.Begun(l, t)
+			}
+			if has == authorise.Paid {
+				from.Happens(t.Ref, Says(operator.Paid))
+			}
+			_, err := from.Restored(from.Ctx)
+			b.Must(err)
+			if has == authorise.Asked { // HQ does not give it up though the operator is out of reach
+				b.Chain.Now = b.Chain.Now.Add(time.Hour)
+				if a := from.Happens(t.Ref, Says(operator.Unknown)); a.State != authorise.Doubtful || a.Claim != authorise.Perhaps {
+					b.Errorf("behind the restore: %+v", a)
+				}
+			}
+			if settled {
+				b.Must(from.CommitBatch(from.Ctx, batch))
+			}
+			from.flow(l, 0)
+			if !settled && has != authorise.Paid {
+				from.WantState(t.Sold, ledger.Suspended)
+				from.one(ledger.AttemptUnknown)
+				from.Happens(t.Ref, Says(operator.Paid))
+			}
+			from.WantState(t.Sold, ledger.Posted)
+			from.WantAttempt(t.Ref, authorise.Completed)
+			if open := from.OpenExceptions(); len(open) != 0 {
+				b.Errorf("exceptions %+v", open)
+			}
+			next := from.closeOnline(ingesttest.Today + 1)
+			if settled {
+				from.wantBatch(next, 0, 0)
+			} else if next.Sum != 500 {
+				b.Errorf("batch %+v", next.Manifest)
+			}
+			from.WantNet(ledger.StorePayable, 0)
+			from.WantNet(ledger.SettlementPayable, 500)
+			if r := from.Balance(); r.Awaited != 0 || len(r.Unclaimed) != 0 {
+				b.Errorf("awaited %d, unclaimed %+v", r.Awaited, r.Unclaimed)
+			}
+			if b.Failed() {
+				b.Fatalf("put back to %s, settled %v", has, settled)
+			}
+		}
+	}
+}
+
+// testOnlineSettledTwin: of two entries of one attempt the first was settled; HQ is restored and hears of the other one
+// first. The store is paid once, as it was.
+func testOnlineSettledTwin(b *Bench) {
+	for _, begun := range []bool{false, true} {
+		l := b.Lane("s1", "1")
+		t := l.Ask(500)
+		twin := l.Clone()
+		l.NewEpoch(payment.CauseRestore)
+		twin.NewEpoch(payment.CauseRestore)
+		one := l.Authorise(t)
+		twin.Authorise(t)
+		before := b.another()
+		before.Enrol(l)
+		before.Paid(l, t)
+		before.flow(l, 0)
+		batch := before.closeOnline(ingesttest.Today)
+
+		after := b.another()
+		after.Enrol(l)
+		if begun {
+			after.Paid(l, t)
+		}
+		_, err := after.Restored(after.Ctx)
+		b.Must(err)
+		b.Must(after.CommitBatch(after.Ctx, batch))
+		after.flow(twin, 0)
+		after.flow(l, 0)
+		if !begun {
+			if a, err := after.Attempts().Get(b.Ctx, t.Ref); err != nil || a.State != authorise.Completed {
+				b.Errorf("%+v, %v", a, err)
+			}
+		}
+		list, err := after.Payment(b.Ctx, t.Payment)
+		b.Must(err)
+		for _, p := range list {
+			want := ledger.Suspended
+			if string(p.EntryHash[:]) == string(l.Hash(one.Seq)) {
+				want = ledger.Posted
+			}
+			if p.State != want {
+				b.Errorf("begun %v: payment of entry %s is %s, want %s", begun, p.Entry, p.State, want)
+			}
+		}
+		var open []payment.ID
+		for _, x := range after.OpenExceptions() {
+			if !x.Payment.IsZero() {
+				open = append(open, x.ID)
+			}
+		}
+		b.wantCode(after.Resolve(b.Ctx, open, ledger.Receivable, "ops", "this too"), payment.Conflict)
+		if next := after.closeOnline(ingesttest.Today + 1); next.Sum != 0 {
+			b.Errorf("begun %v: the next batch is of %d", begun, next.Sum)
+		}
+		after.WantNet(ledger.SettlementPayable, 500)
+		after.WantNet(ledger.StorePayable, 0)
+		if r := after.Balance(); r.Awaited != 0 {
+			b.Errorf("awaited %d", r.Awaited)
+		}
+	}
+}
+
+// testOnlineForgotten: HQ's books were put back to before an attempt that nobody completed. What the operator may have
+// charged is found out: by the lane's reversal, by its intent alone, and by a reversal that had left a tombstone.
+func testOnlineForgotten(b *Bench) {
+	l := b.Lane("s1", "1")
+	given, silent, declined, live := l.Ask(1), l.Ask(2), l.Ask(3), l.Ask(4)
+	tomb := l.Ask(5)
+	l.GiveUp(given)
+	l.GiveUp(tomb)
+	l.Decline(declined)
+	last := l.Last()
+	b.Chain.Now = b.Chain.Now.Add(time.Minute)
+	_, err := b.Restored(b.Ctx)
+	b.Must(err)
+	buried := authorise.Tombstone(authorise.Attempt{Ref: tomb.Ref, Payment: tomb.Payment, Terminal: l.ID, Store: "s1", Lane: "1", Wallet: tomb.Wallet,
+		Amount: payment.Of(5, "JPY"), Made: b.Chain.Now.UTC().Truncate(time.Millisecond)}, false, b.Chain.Now)
+	b.Must(b.Attempts().Begin(b.Ctx, &buried)) // of a request that came by the quick road, behind the restore
+	b.SendAll(l, 0)
+	b.JudgeAll()
+	if a := b.WantAttempt(given.Ref, authorise.Reversing); a.Call != authorise.Query {
+		b.Errorf("%+v", a)
+	}
+	if a := b.WantAttempt(tomb.Ref, authorise.Closed); a.Checked || a.Call != authorise.Query || a.Due.IsZero() {
+		b.Errorf("the tombstone: %+v", a)
+	}
+	for _, t := range []ingesttest.Tried{silent, declined, live} {
+		if a := b.WantAttempt(t.Ref, authorise.Doubtful); a.Claim != authorise.Perhaps {
+			b.Errorf("%+v", a)
+		}
+	}
+	b.Happens(silent.Ref, Says(operator.Paid))
+	b.WantAttempt(silent.Ref, authorise.Paid)
+	b.Happens(tomb.Ref, Says(operator.Paid))
+	b.WantAttempt(tomb.Ref, authorise.Reversing)
+	if r := b.Balance(); len(r.Unclaimed) != 1 || r.Unclaimed[0].Ref != silent.Ref {
+		b.Errorf("charges of no entry: %+v", r.Unclaimed)
+	}
+
+	// What is asked now is the desk's, and what is given up a day later has a plain tombstone.
+	now := l.Ask(6)
+	b.Send(l, last+1, l.Last())
+	b.JudgeAll()
+	if _, err := b.Attempts().Get(b.Ctx, now.Ref); err == nil {
+		b.Error("an intent that HQ may still be asked about was adopted")
+	}
+	b.Chain.Now = b.Chain.Now.Add(25 * time.Hour)
+	epoch, err := b.HQEpoch(b.Ctx)
+	b.Must(err)
+	_, _, err = b.Record(b.Ctx, nil, []*wire.Beat{{Terminal: l.ID, Epoch: l.Epoch, Count: 1, Last: l.Last(), Acked: l.Last(), Head: l.Head(), HQEpoch: epoch}})
+	b.Must(err)
+	last = l.Last()
+	for range 8 { // what may still rest on an older word
+		l.Add(&payment.SaleCompleted{}, ingesttest.Extra{})
+	}
+	late := l.Ask(7)
+	l.GiveUp(late)
+	b.flow(l, last)
+	if a := b.WantAttempt(late.Ref, authorise.Closed); !a.Checked {
+		b.Errorf("the tombstone: %+v", a)
+	}
+}
