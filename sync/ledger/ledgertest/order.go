@@ -12,22 +12,24 @@ import (
 )
 
 // testAnyOrder: the postings are a function of the entries' set. Whatever way the batches come, cut, repeated,
-// mixed among lanes, and whenever they are judged, what does not conflict is posted the same; what does sums to
+// mixed among lanes, and whenever they are judged, and whatever HQ's own attempts know by then, what does not conflict is posted the same; what does sums to
 // the same.
 func testAnyOrder(b *Bench) {
-	lanes, conflicting := b.story()
+	lanes, conflicting, online := b.story()
 	var want string
 	rapid.Check(b.T, func(t *rapid.T) {
 		at := &Bench{T: b.T, Ledger: b.Again(), Chain: b.Chain, Ctx: b.Ctx}
 		for _, l := range lanes {
 			at.Enrol(l)
 		}
+		at.operators(t, online)
 		at.deliver(t, lanes)
 		at.JudgeAll()
+		at.answered(t, online)
 		if r := at.Balance(); len(r.Missing) > 0 || len(r.Waiting) > 0 {
 			t.Fatalf("missing %v, waiting %v", r.Missing, r.Waiting)
 		}
-		got := at.picture(conflicting)
+		got := at.picture(conflicting) + at.charges(online)
 		if want == "" {
 			want = got
 		}
@@ -37,8 +39,8 @@ func testAnyOrder(b *Bench) {
 	})
 }
 
-// story is four lanes with sales, voids, a change of key, closed days, and one code that paid at three of them.
-func (b *Bench) story() (lanes []*ingesttest.Lane, conflicting []ingesttest.Sold) {
+// story is four lanes with sales, online payments, voids, a change of key, closed days, and one code that paid at three of them.
+func (b *Bench) story() (lanes []*ingesttest.Lane, conflicting []ingesttest.Sold, online []tried) {
 	shared := b.Chain.Phone()
 	code := shared.Code("", "")
 	for i := range 4 {
@@ -50,7 +52,13 @@ func (b *Bench) story() (lanes []*ingesttest.Lane, conflicting []ingesttest.Sold
 			conflicting = append(conflicting, l.SellWith(shared, int64(7*i), ingesttest.Change{Code: code}))
 		}
 		l.Void(gone)
+		online = append(online, tried{l.Authorise(l.Ask(int64(40 + i))), l, completed})
+		back := tried{l.Authorise(l.Ask(600)), l, voided}
+		l.VoidOnline(back.Tried)
 		l.ChangeKey()
+		given := tried{l.Ask(9), l, givenUp}
+		l.GiveUp(given.Tried)
+		online = append(online, back, given)
 		l.Sell(p, 5000)
 		l.CloseDay()
 		l.OpenDay(ingesttest.Today + 1)
@@ -58,7 +66,7 @@ func (b *Bench) story() (lanes []*ingesttest.Lane, conflicting []ingesttest.Sold
 		l.Sell(p, 20)
 		lanes = append(lanes, l)
 	}
-	return lanes, conflicting
+	return lanes, conflicting, online
 }
 
 // deliver brings everything to the ledger on a road of the test's choice.
