@@ -26,7 +26,7 @@ type counter struct {
 	key      *wire.ConfidantKey
 	epoch    uint64
 	mu       sync.Mutex
-	link     [][]byte // sent by the link and not yet looked at
+	link     []posted // sent by the link and not yet looked at
 	linkErr  error
 	jammed   bool                          // a send finds no place
 	road     func(m *mail) ([]byte, error) // nil: refused
@@ -34,6 +34,12 @@ type counter struct {
 	together map[string]int                // calls under way, by reference
 	most     int                           // of them at once
 	asked    []*mail                       // everything that came by the link or the road
+}
+
+// posted is a message, and when it was sent.
+type posted struct {
+	payload []byte
+	at      time.Time
 }
 
 // mail is a message of the lane's, opened.
@@ -82,7 +88,7 @@ func (c *counter) Send(ctx context.Context, topic string, qos byte, payload []by
 	if topic != wire.AskTopic(asker1) || qos != 0 {
 		return fmt.Errorf("to %s with QoS %d", topic, qos)
 	}
-	c.link = append(c.link, bytes.Clone(payload))
+	c.link = append(c.link, posted{bytes.Clone(payload), time.Now()})
 	return nil
 }
 
@@ -117,8 +123,10 @@ func (c *counter) take() []*mail {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var list []*mail
-	for _, b := range c.link {
-		list = append(list, c.open(b))
+	for _, p := range c.link {
+		m := c.open(p.payload)
+		m.at = p.at
+		list = append(list, m)
 	}
 	c.asked, c.link = append(c.asked, list...), nil
 	return list

@@ -10,11 +10,10 @@ import (
 )
 
 const (
-	probeWithin = 3 * time.Second  // a probe without an answer on either road says that HQ is away
-	probeAgain  = time.Second      // and is sent again meanwhile
-	probeQuiet  = time.Minute      // between probes when nothing else was heard
-	freshFor    = 10 * time.Second // an answer to an older question proves nothing about now
-	maxProbes   = 4                // probes that may still be answered
+	probeWithin = 3 * time.Second // a probe without an answer on either road says that HQ is away
+	probeAgain  = time.Second     // and is sent again meanwhile
+	probeQuiet  = time.Minute     // between probes when nothing else was heard
+	maxProbes   = 4               // probes that may still be answered
 )
 
 // reach is whether HQ answers, by the evidence of probes. It belongs to the goroutine of Run.
@@ -104,9 +103,6 @@ func (a *Asker) unanswered(now time.Time) {
 // heard is evidence that HQ answered a question of ours that was put at sent.
 func (a *Asker) heard(sent, now time.Time) {
 	r := &a.reach
-	if now.Sub(sent) > freshFor {
-		return
-	}
 	if r.known && !r.up && sent.Before(r.fell) { // too late for its probe, but somebody is there
 		r.begin(now)
 		return
@@ -114,7 +110,9 @@ func (a *Asker) heard(sent, now time.Time) {
 	if r.probe != nil && !sent.Before(r.probe.began) {
 		r.probe = nil
 	}
-	r.next = now.Add(a.jittered(probeQuiet))
+	if quiet := sent.Add(a.jittered(probeQuiet)); quiet.After(r.next) { // it was there then, however late we hear of it
+		r.next = quiet
+	}
 	switch {
 	case r.up:
 	case !r.known, !r.first.IsZero() && !sent.Before(r.first):
@@ -148,7 +146,7 @@ func (a *Asker) pong(sealed []byte) {
 	sent, now, r := a.reach.last[i].sent, a.cfg.Now(), &a.reach
 	r.last = slices.Delete(r.last, i, i+1) // once, whichever road it comes by
 	was, wasUp := r.down, r.up
-	if !sent.Before(r.downAsOf) && now.Sub(sent) <= freshFor {
+	if !sent.Before(r.downAsOf) {
 		r.downAsOf, r.down = sent, p.Down
 	}
 	a.heard(sent, now)

@@ -167,6 +167,14 @@ func TestLateDeliveryProvesNothing(t *testing.T) {
 				l.a.Message(l.hq.pong(m.probe))
 			}
 		}
+		for range 20 { // from now on it delivers everything, 15 s late
+			l.a.Probe()
+			late := l.passed(15 * time.Second)
+			for _, m := range held {
+				l.a.Message(l.hq.pong(m.probe))
+			}
+			held = late
+		}
 		l.wantReach("up", "down")
 	})
 }

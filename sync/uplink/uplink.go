@@ -28,8 +28,9 @@
 //
 // Coming back takes two answers and no waiting: the second question leaves when the first answer is there, so a sound
 // road is believed one round trip later, while one that lets a message through now and then is not. A pause instead would
-// keep every customer of a recovered HQ waiting, and would still flip on a bad line, only slower. What was asked before
-// the fall, or ten seconds ago, proves nothing: brokers deliver late. Before anything is known one answer is enough.
+// keep every customer of a recovered HQ waiting, and would still flip on a bad line, only slower. An answer to what was
+// asked before the fall proves nothing, for brokers deliver late: it only has the question put again. Before anything is
+// known one answer is enough.
 package uplink
 
 import (
