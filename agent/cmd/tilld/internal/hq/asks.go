@@ -55,6 +55,10 @@ func (n *Node) openAsks(ctx context.Context, mc mqtt.Config) (err error) {
 	a.desk = authorise.New(authorise.Config{
 		Store: roomy{n.Books.Attempts(), n.room.lacks}, Operators: all, Now: n.now, Log: n.log, Most: chargesEach,
 		Changed: func(at authorise.Attempt) { a.server.Tell(at) },
+		Shop: func(at *authorise.Attempt) operator.Shop {
+			shop, _ := a.shopOf(at.Wallet, &authorise.Terminal{Store: at.Store, Lane: at.Lane})
+			return shop
+		},
 	})
 	mc.ClientID = "hqask-" + rand.Text()[:12]
 	mc.Subscriptions = []mqtt.Subscription{{Filter: wire.AskFilter(-1), QoS: 0}}

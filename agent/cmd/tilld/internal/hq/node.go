@@ -76,9 +76,10 @@ func Open(ctx context.Context, cfg *config.HQ, version string, log *slog.Logger)
 	}
 	n.ingest, err = ingest.New(ctx, ingest.Config{
 		Ledger: gated{n.Books, n.room.lacks}, Publish: n.client, Linked: func() bool { return n.client.Stats().Up }, Root: n.Keys.Root, Signer: func() *wire.Signer { return n.Keys.Ack },
-		Unseal:  func(id wire.KID) *wire.ConfidantKey { return n.Keys.Seal[id] },
-		CatchUp: func(ctx context.Context) error { return n.settler.CatchUp(ctx) },
-		Now:     time.Now, Random: rand.Reader, Log: log,
+		Unseal:     func(id wire.KID) *wire.ConfidantKey { return n.Keys.Seal[id] },
+		CatchUp:    func(ctx context.Context) error { return n.settler.CatchUp(ctx) },
+		OnAttempts: func() { n.asks.desk.Stir() },
+		Now:        time.Now, Random: rand.Reader, Log: log,
 	})
 	if err != nil {
 		return nil, err
