@@ -68,6 +68,9 @@ type stage struct {
 	outside  bool          // commands run as processes of their own: the data lies on a disk that this one serves
 	road     road          // brokers beside HQ; the zero one is HQ's own, behind line
 	patience time.Duration // where it has to be more than usual
+
+	first, more string // of HQ's configuration: what comes before its sections, and sections
+	secondRoad  bool   // lanes have HQ's own address
 }
 
 // shown are the codes that phones have shown.
@@ -284,7 +287,7 @@ func (s *stage) hqConfig(data string) (conf, broker string) {
 	if s.road.outside() {
 		way = s.road.table(0)
 	}
-	conf = s.file("hq.toml", fmt.Sprintf("data = %q\n%s[serve]\naddress = %q\n[settle]\nzone = \"Asia/Tokyo\"\n[log]\nlevel = %q\n", data, way, api, cmp.Or(s.level, "warn")))
+	conf = s.file("hq.toml", fmt.Sprintf("data = %q\n%s%s[serve]\naddress = %q\n[settle]\nzone = \"Asia/Tokyo\"\n[log]\nlevel = %q\n%s", data, s.first, way, api, cmp.Or(s.level, "warn"), s.more))
 	return conf, broker
 }
 
@@ -324,6 +327,9 @@ func (s *stage) laneConfig(l *laneProcess) (conf string) {
 	way := fmt.Sprintf("[broker]\naddresses = [%q]\nkeep_alive = %q\n", "mqtt://"+s.line.Addr(), s.road.keepAlive)
 	if s.road.outside() {
 		way = s.road.table(len(s.lanes) - 1)
+	}
+	if s.secondRoad {
+		way += fmt.Sprintf("[hq]\nurl = %q\n", s.hqURL)
 	}
 	return s.file(l.name+".toml", fmt.Sprintf("data = %q\n[scanner]\npath = %q\nprofile = %q\nlocks = %q\n%s[listen]\npages = %q\npos = %q\n[log]\nlevel = %q\n",
 		l.dir, link, s.profile, s.dir, way, l.pages, l.pos, cmp.Or(s.level, "warn")))

@@ -17,7 +17,7 @@ import (
 func (c *Lane) check() Faults {
 	return slices.Concat(
 		gather(checkDir("data", c.Data), checkPath("second", c.Second), checkLanguage(c.Language)),
-		checkScanner(c.Scanner), checkBroker(c.Broker), checkLog(c.Log),
+		checkScanner(c.Scanner), checkBroker(c.Broker), checkDirect(c.HQ), checkLog(c.Log),
 		gather(checkLoopback("listen.pages", c.Listen.Pages), checkLoopback("listen.pos", c.Listen.POS)),
 	)
 }
@@ -185,6 +185,21 @@ func checkBrokers(addresses []string) *Error {
 		}
 	}
 	return nil
+}
+
+func checkDirect(d Direct) Faults {
+	faults := checkTLS("hq.tls", d.TLS)
+	if d.URL == "" {
+		return faults
+	}
+	u, err := url.Parse(d.URL)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.User != nil:
+		return append(faults, &Error{Key: "hq.url", Msg: fmt.Sprintf("%q: want https://host[:port]", d.URL)})
+	case u.Scheme == "http" && !isLoopback(u.Hostname()):
+		return append(faults, &Error{Key: "hq.url", Msg: fmt.Sprintf("%q: without TLS only on loopback; another machine's is https://", d.URL)})
+	}
+	return faults
 }
 
 func checkKeepAlive(text string) *Error {

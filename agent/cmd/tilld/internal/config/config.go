@@ -48,6 +48,12 @@ func (b Broker) KeepAliveTime() time.Duration {
 	return d
 }
 
+// Direct is HQ's own address, for online payments when the broker is slow or away.
+type Direct struct {
+	URL string `toml:"url"` // https://host[:port]; http:// on loopback only; empty: there is no second road
+	TLS TLS    `toml:"tls"`
+}
+
 // Log is how the program speaks to its operators, on standard error.
 type Log struct {
 	Level  string `toml:"level"`  // debug, info, warn, error; empty: info
@@ -83,6 +89,7 @@ type Lane struct {
 	Language string  `toml:"language"`
 	Scanner  Scanner `toml:"scanner"`
 	Broker   Broker  `toml:"broker"`
+	HQ       Direct  `toml:"hq"`
 	Listen   Listen  `toml:"listen"`
 	Log      Log     `toml:"log"`
 

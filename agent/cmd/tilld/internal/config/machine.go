@@ -5,6 +5,7 @@ package config
 func (c *Lane) Files() Faults {
 	l := looker{from: c.from}
 	l.tls("broker.tls", c.Broker.TLS, false)
+	l.tls("hq.tls", c.HQ.TLS, false)
 	l.credentials("broker.credentials_file", c.Broker.CredentialsFile, false)
 	l.profile("scanner.profile", c.Scanner)
 	l.second("second", c.Second)

@@ -37,6 +37,11 @@ func (n *Node) metrics() *prometheus.Registry {
 	gauge("hq_lost", "1 while HQ lacks entries that it had acknowledged.", func() float64 { return flag(n.uplink.Status().Lost) })
 	gauge("journal_twice", "1 while HQ says that this lane's journal exists twice.", func() float64 { return flag(n.lane.View().Twice) })
 	gauge("broker_up", "1 while a broker is connected.", func() float64 { return flag(n.uplink.Status().Link) })
+	gauge("hq_answers", "1 while HQ answers what this lane asks about online payments.", func() float64 { return flag(n.asker.Status().Up) })
+	gauge("attempts_open", "Online payments that HQ is asked about.", func() float64 { return float64(n.asker.Status().Open) })
+	gauge("sales_parked", "Sales put aside until it is known whether they are paid.", func() float64 { return float64(len(n.lane.View().Parked)) })
+	counter("questions_asked_total", "Questions about online payments, probes among them, that were signed.", func() float64 { return float64(n.asker.Status().Asked) })
+	counter("second_road_calls_total", "Of these, sent to HQ's own address.", func() float64 { return float64(n.asker.Status().Road) })
 	gauge("hq_contact_age_seconds", "Age of HQ's last signed time.", func() float64 { return n.lane.View().LastContact.Seconds() })
 	gauge("policy_version", "Version of the policy in force.", func() float64 { return float64(n.lane.View().Policy) })
 	gauge("sales_not_completed", "Sales paid, of which the POS never had the outcome; training left out.", func() float64 {

@@ -54,6 +54,7 @@ type Node struct {
 	clock   *clock.Clock
 	lane    *lane.Lane
 	uplink  *uplink.Uplink
+	asker   *uplink.Asker
 	client  *mqtt.Client
 	scanner *scanner.Scanner
 	pages   net.Listener
@@ -153,9 +154,12 @@ func (n *Node) openLane(ctx context.Context, software string) error {
 	}
 	n.clock = clock.New(src, saved)
 	n.ids = payment.NewIDs(n.clock.Wall, rand.Reader)
+	if err := n.openAsker(); err != nil {
+		return err
+	}
 	n.lane, err = lane.New(ctx, lane.Config{
 		Journal: n.journal, Clock: n.clock, Place: place, Bundle: bundle, Log: n.log,
-		HashKey: n.join.HashKeys[len(n.join.HashKeys)-1], IDs: n.ids,
+		HashKey: n.join.HashKeys[len(n.join.HashKeys)-1], IDs: n.ids, Asker: asker{n.asker},
 	})
 	return err
 }
@@ -225,6 +229,7 @@ func (n *Node) openUplink(software string) error {
 		OnState: func(up bool, reason error) {
 			if up {
 				n.uplink.LinkUp()
+				n.asker.LinkUp()
 			} else {
 				n.uplink.LinkDown(reason)
 			}
@@ -251,7 +256,7 @@ func (n *Node) openUplink(software string) error {
 		Trust:     n.trustVersion,
 		OnPolicy:  func(ctx context.Context, _ wire.Typ, sealed []byte) error { return n.lane.Policy(ctx, sealed) },
 		OnContact: func(ctx context.Context, c uplink.Contact) error { return n.lane.Contact(ctx, c.HQTime, c.Sent) },
-		OnAck:     n.lane.Acked, OnForked: n.lane.Forked, Elsewhere: n.client.Elsewhere,
+		OnAck:     n.lane.Acked, OnForked: n.lane.Forked, OnOther: n.asker.Message, Elsewhere: n.client.Elsewhere,
 		Now: time.Now, Boot: n.clock.Boot, Jitter: mathrand.Float64, Log: n.log,
 		Random: func(b []byte) { _, _ = rand.Read(b) }, // crypto/rand.Read never fails
 	})
@@ -287,7 +292,7 @@ func (n *Node) Run(ctx context.Context) error {
 	}
 	group.Go(func() error { doors.Wait(); stop(); return nil })
 	for _, part := range []func(context.Context) error{
-		n.lane.Run, n.runUplink, n.client.Run, n.watch, n.prune,
+		n.lane.Run, n.runUplink, n.asker.Run, n.client.Run, n.watch, n.prune,
 		func(ctx context.Context) error {
 			return n.scanner.Run(ctx, func(e scanner.Event) { n.lane.Scanned(ctx, e) })
 		},
