@@ -179,26 +179,38 @@ func (t *tx) claimCode(op string, exception payment.ID, p *paymentRow) error {
 
 // release takes a payment out of suspense.
 func (t *tx) release(no int64, kind Kind, p *paymentRow, to Decision, who, why string) error {
-	m := move{amount: p.amount, dimension: p.dimension, cause: causeDecided, payment: p.no, entry: p.entry, exception: no}
 	var loss Account
-	state := Posted
-	var pairs [][2]Account // debit, credit
+	state, err := Posted, error(nil)
 	if to == Receivable {
-		pairs = [][2]Account{{SuspenseHeld, SuspenseClaims}, {WalletReceivable, StorePayable}}
+		err = t.receive(no, p)
 	} else {
 		loss, state = kind.Loss(), Lost
-		pairs = [][2]Account{{loss, SuspenseClaims}, {SuspenseHeld, payee(loss)}}
+		err = t.unhold(no, p, [2]Account{loss, SuspenseClaims}, [2]Account{SuspenseHeld, payee(loss)})
 	}
-	for _, pair := range pairs {
-		m.debit, m.credit = pair[0], pair[1]
-		if err := t.post(m); err != nil {
-			return err
-		}
+	if err != nil {
+		return err
 	}
 	if err := t.setState(p, state, 0); err != nil {
 		return err
 	}
 	return t.decided(no, to, loss, who, why)
+}
+
+// receive posts what is held of a payment as if nothing had been wrong.
+func (t *tx) receive(exception int64, p *paymentRow) error {
+	return t.unhold(exception, p, [2]Account{SuspenseHeld, SuspenseClaims}, [2]Account{WalletReceivable, StorePayable})
+}
+
+// unhold posts a decision: pairs of debit and credit.
+func (t *tx) unhold(exception int64, p *paymentRow, pairs ...[2]Account) error {
+	for _, pair := range pairs {
+		err := t.post(move{debit: pair[0], credit: pair[1], amount: p.amount, dimension: p.dimension, cause: causeDecided, payment: p.no,
+			entry: p.entry, exception: exception})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // payee is where the store's side of a loss goes: outside the policy the store bears it, else it is paid.

@@ -51,13 +51,15 @@ func (j *judge) authorised(b *branchState, w *Judgement) (Kind, error) {
 	if err != nil {
 		return "", err
 	}
-	var was standing
-	if kind != "" {
-		if was, err = j.standing(w.Entry.Hash[:]); err != nil {
-			return "", err
-		}
+	was, err := j.standing(w.Entry.Hash[:])
+	if err != nil {
+		return "", err
 	}
-	if was.stands && (kind == AttemptUnknown || kind == PaymentRepeated) {
+	before, err := j.confirmedBefore(w)
+	if err != nil {
+		return "", err
+	}
+	if kind == AttemptUnknown && (was.stands || before) || kind == PaymentRepeated && was.stands {
 		took, err := j.takeCharge(at, was)
 		if err != nil {
 			return "", err
@@ -75,7 +77,10 @@ func (j *judge) authorised(b *branchState, w *Judgement) (Kind, error) {
 	if err != nil {
 		return "", err
 	}
-	if kind == "" || was.settled {
+	switch {
+	case before:
+		err = j.confirmAgain(b, w, p)
+	case kind == "", was.settled:
 		err = j.post(move{debit: WalletReceivable, credit: StorePayable, amount: p.amount, dimension: p.dimension,
 			cause: causeApproved, payment: p.no, entry: p.entry})
 	}
@@ -86,12 +91,36 @@ func (j *judge) authorised(b *branchState, w *Judgement) (Kind, error) {
 	if err != nil {
 		return "", err
 	}
-	if was.settled {
+	if was.settled || before {
 		if err := j.reverse(p, causeSuspense, p.entry, x); err != nil {
 			return "", err
 		}
 	}
 	return kind, j.hold(p, x)
+}
+
+// confirmedBefore says whether a batch holds the payment of an entry that had waited for its operator's word: then it
+// was posted by that word, and not by the entry.
+func (j *judge) confirmedBefore(w *Judgement) (bool, error) {
+	id := ExceptionID(AttemptUnknown, w.Entry.Name, w.Entry.Hash)
+	var n int
+	_, err := j.get("SELECT count(*) FROM batch_line WHERE entry = ? AND kind = 'adjustment' AND decision = ? AND back = 0", []any{w.Entry.Hash[:], id[:]}, &n)
+	return n > 0, err
+}
+
+// confirmAgain posts a payment as the operator's word did then, so that its line is the one that is settled.
+func (j *judge) confirmAgain(b *branchState, w *Judgement, p *paymentRow) error {
+	x, err := j.except(b, w, AttemptUnknown, p.no)
+	if err == nil {
+		err = j.hold(p, x)
+	}
+	if err == nil {
+		err = j.receive(x, p)
+	}
+	if err != nil {
+		return err
+	}
+	return j.decided(x, Receivable, 0, "tilld", "the operator confirmed it, and it was settled, before the books were put back")
 }
 
 // onlineReason says why an online payment has to wait; empty: it doesn't. That the lane has completed its attempt is

@@ -147,14 +147,19 @@ func testOnlineRevoked(b *Bench) {
 // behind that; and what was settled then is in the archive or not. In the end the payment is posted once.
 func testOnlinePutBack(b *Bench) {
 	for _, has := range []authorise.State{0, authorise.Asked, authorise.Paid} {
-		for _, settled := range []bool{false, true} {
+		for _, settled := range []string{"", "at once", "when its operator had answered"} {
 			l := b.Lane("s1", "1")
 			t := l.Ask(500)
 			before := b.another()
 			before.Enrol(l)
-			before.Paid(l, t)
+			if settled != "when its operator had answered" {
+				before.Paid(l, t)
+			}
 			t = l.Authorise(t)
 			before.flow(l, 0)
+			if a, err := before.Attempts().Get(b.Ctx, t.Ref); err == nil && a.State == authorise.Doubtful {
+				before.Happens(t.Ref, Says(operator.Paid))
+			}
 			batch := before.closeOnline(ingesttest.Today)
 			before.wantBatch(batch, 1, 500)
 
@@ -174,11 +179,11 @@ func testOnlinePutBack(b *Bench) {
 					b.Errorf("behind the restore: %+v", a)
 				}
 			}
-			if settled {
+			if settled != "" {
 				b.Must(from.CommitBatch(from.Ctx, batch))
 			}
 			from.flow(l, 0)
-			if !settled && has != authorise.Paid {
+			if settled == "" && has != authorise.Paid {
 				from.WantState(t.Sold, ledger.Suspended)
 				from.one(ledger.AttemptUnknown)
 				from.Happens(t.Ref, Says(operator.Paid))
@@ -189,7 +194,7 @@ func testOnlinePutBack(b *Bench) {
 				b.Errorf("exceptions %+v", open)
 			}
 			next := from.closeOnline(ingesttest.Today + 1)
-			if settled {
+			if settled != "" {
 				from.wantBatch(next, 0, 0)
 			} else if next.Sum != 500 {
 				b.Errorf("batch %+v", next.Manifest)
@@ -200,9 +205,40 @@ func testOnlinePutBack(b *Bench) {
 				b.Errorf("awaited %d, unclaimed %+v", r.Awaited, r.Unclaimed)
 			}
 			if b.Failed() {
-				b.Fatalf("put back to %s, settled %v", has, settled)
+				b.Fatalf("put back to %s, settled %q", has, settled)
 			}
 		}
+	}
+}
+
+// testOnlineConfirmedFork: a payment waited for its operator, was confirmed and settled. Behind a restore the fork in which
+// it stands is found first. It waits, the store gives back what it got, and gets it when that is decided.
+func testOnlineConfirmedFork(b *Bench) {
+	l := b.Lane("s1", "1")
+	at, twin := l.Last(), l.Clone()
+	t := l.Authorise(l.Ask(500))
+	twin.Sell(b.Chain.Phone(), 1)
+	before := b.another()
+	before.Enrol(l)
+	before.flow(l, 0)
+	before.Happens(t.Ref, Says(operator.Paid))
+	batch := before.closeOnline(ingesttest.Today)
+	before.wantBatch(batch, 1, 500)
+	after := b.restored(batch, l)
+	after.SendAll(l, 0)
+	after.flow(twin, at)
+	after.WantState(t.Sold, ledger.Suspended)
+	after.wantBatch(after.closeOnline(ingesttest.Today+1), 1, -500)
+	for _, x := range after.OpenExceptions() {
+		if x.Payment == t.Payment {
+			b.Must(after.Resolve(b.Ctx, []payment.ID{x.ID}, ledger.Receivable, "ops", "the right one"))
+		}
+	}
+	after.wantBatch(after.closeOnline(ingesttest.Today+2), 1, 500)
+	after.WantNet(ledger.SettlementPayable, 500)
+	after.WantNet(ledger.StorePayable, 0)
+	if r := after.Balance(); r.Awaited != 0 {
+		b.Errorf("awaited %d", r.Awaited)
 	}
 }
 
