@@ -12,6 +12,9 @@
 //	                 │
 //	                 └─▶ Declined
 //
+// Undo (a void, or a loss that a person decided on) leads from Completed to Reversing. A lane's Complete that comes when
+// HQ does not know yet that it was paid makes the attempt claimed; the operator's word then leads to Completed at once.
+//
 // Step is pure: an attempt, an event and the time come in, the attempt as it is now comes out, and with it what is to
 // be done next and when (Call, Due). A Desk writes that down, and only then does it: behind a crash the row says what
 // may have been asked, and the Desk finds out. So the same code runs a payment that takes a second and one that takes

@@ -33,7 +33,8 @@ const (
 		ORDER BY due, no LIMIT ?`
 )
 
-// Begin keeps a new attempt: see authorise.Store.
+// Begin keeps a new attempt: see authorise.Store. In the first hour of books that were put back it keeps one that HQ
+// declines as too late as Doubtful.
 func (a Attempts) Begin(ctx context.Context, at *authorise.Attempt) error {
 	err := a.s.write(ctx, func(t *tx) error {
 		var n int
@@ -45,6 +46,9 @@ func (a Attempts) Begin(ctx context.Context, at *authorise.Attempt) error {
 				return orElse(err, authorise.ErrOpen)
 			}
 		}
+		if err := t.perhapsAsked(at); err != nil {
+			return err
+		}
 		return t.beginAttempt(at)
 	})
 	if err != nil {
@@ -52,6 +56,21 @@ func (a Attempts) Begin(ctx context.Context, at *authorise.Attempt) error {
 	}
 	at.Version = 1
 	return nil
+}
+
+// perhapsAsked asks the operator about a request that came too late, when the books were put back within the hour: it may
+// be the repeat of one that was in time, and charged. Nobody says that it was not paid before the operator does.
+func (t *tx) perhapsAsked(at *authorise.Attempt) error {
+	if at.State != authorise.Declined || at.Why != operator.Late {
+		return nil
+	}
+	var young bool
+	_, err := t.get("SELECT count(*) > 1 AND max(epoch) > ? FROM hq_epoch", []any{t.now - time.Hour.Milliseconds()}, &young)
+	if young {
+		at.Why = operator.NoReason
+		*at = authorise.Adopt(*at, authorise.Perhaps, millis(t.now))
+	}
+	return err
 }
 
 // Save keeps what became of an attempt: see authorise.Store. A payment that waits for HQ to know about it is posted with

@@ -14,6 +14,7 @@ import (
 	"github.com/pressly/goose/v3"
 
 	"tilld/agent/payment"
+	"tilld/sync/authorise"
 	"tilld/sync/ledger"
 )
 
@@ -150,5 +151,68 @@ func TestUpgradeFromBeforeTheWallet(t *testing.T) {
 	b.Must(err)
 	if got := column(t, db, "SELECT account FROM account_wallet_day UNION ALL SELECT account FROM account_day"); len(got) != 0 {
 		t.Errorf("%d accounts are not forgotten", len(got))
+	}
+}
+
+// TestUpgradeFromBeforeOnline: books without online payments take some, and what a release that knows of none writes into
+// them afterwards is read as what it is.
+func TestUpgradeFromBeforeOnline(t *testing.T) {
+	b, path := written(t)
+	old := asBefore(t, path, 10)
+	db := raw(t, old)
+	if _, err := db.Exec(`INSERT INTO attempt (ref, payment, sale, terminal, store, lane, wallet, merchant, shop_store, shop_terminal, amount, currency,
+		reference, made, state, call, tries, trouble, no_undo, checked, why, txn, said, version)
+		VALUES ('A1', zeroblob(16), zeroblob(16), zeroblob(16), 's1', '1', 'paypay', '', '', '', 5, 'JPY', '', 1, 3, 1, 0, 0, 0, 0, 0, '', '', 1)`); err != nil {
+		t.Fatal(err)
+	}
+	s := openAt(t, old, func() time.Time { return b.Chain.Now })
+	if a, err := s.Attempts().Get(b.Ctx, "A1"); err != nil || a.Claim != authorise.Unclaimed || a.State != authorise.Doubtful {
+		t.Errorf("%+v, %v", a, err)
+	}
+	now := b
+	now.Ledger = s
+	l := now.Lane("s1", "9")
+	a := l.Ask(500)
+	now.Paid(l, a)
+	a = l.Authorise(a)
+	now.SendAll(l, 0)
+	now.JudgeAll()
+	now.WantState(a.Sold, ledger.Posted)
+	if got := column(t, db, "SELECT count(*) || ' ' || count(ref) FROM payment"); got[0] != "4 1" {
+		t.Errorf("payments, and online ones: %s", got)
+	}
+	now.Balance()
+}
+
+// TestOnlineSchemaRefuses: a shell makes no second posted payment of one charge, and moves none to another attempt.
+func TestOnlineSchemaRefuses(t *testing.T) {
+	b, path := written(t)
+	l := b.Lane("s1", "9")
+	a := l.Ask(500)
+	b.Paid(l, a)
+	l.AuthoriseWith(a, nil, nil)
+	twin := l.Clone()
+	twin.NewEpoch(payment.CauseRestore)
+	twin.Authorise(a)
+	b.SendAll(l, 0)
+	b.JudgeAll()
+	b.SendAll(twin, 0)
+	b.JudgeAll()
+	db := raw(t, path)
+	for _, stmt := range []string{
+		"UPDATE payment SET state = 'posted' WHERE ref IS NOT NULL", "UPDATE payment SET ref = NULL", "UPDATE payment SET ref = 'x' WHERE ref IS NOT NULL",
+		"UPDATE attempt SET claim = 3, version = version + 1", "UPDATE attempt SET claim = -1, version = version + 1",
+		"INSERT INTO payment (id, entry, dimension, amount, state, policy, taken_at, ref) SELECT id, 1, dimension, 5, 'suspense', 1, 0, '' FROM payment LIMIT 1",
+		"INSERT INTO payment (id, entry, dimension, amount, state, policy, taken_at, ref, account) SELECT id, 1, dimension, 5, 'suspense', 1, 0, 'x', zeroblob(16) FROM payment LIMIT 1",
+	} {
+		if _, err := db.Exec(stmt); err == nil {
+			t.Errorf("done: %s", stmt)
+		}
+	}
+	if _, err := db.Exec("UPDATE attempt SET state = 8, version = version + 1"); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := b.Check(b.Ctx, time.Time{}); err != nil || len(r.Faults) != 1 || !strings.Contains(r.Faults[0], string(a.Ref)) {
+		t.Errorf("a charge that was taken back is posted, and the check says %v, %v", r.Faults, err)
 	}
 }

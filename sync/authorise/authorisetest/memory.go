@@ -39,6 +39,14 @@ func (m *Memory) Begin(_ context.Context, a *authorise.Attempt) error {
 	return nil
 }
 
+// Put keeps an attempt, whatever was there of its reference and its payment: as who keeps the books does.
+func (m *Memory) Put(a authorise.Attempt) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	a.Version++
+	m.all[a.Ref] = a
+}
+
 // Save is authorise.Store's.
 func (m *Memory) Save(_ context.Context, a *authorise.Attempt) error {
 	m.mu.Lock()

@@ -211,34 +211,43 @@ func testOnlinePutBack(b *Bench) {
 	}
 }
 
-// testOnlineConfirmedFork: a payment waited for its operator, was confirmed and settled. Behind a restore the fork in which
-// it stands is found first. It waits, the store gives back what it got, and gets it when that is decided.
-func testOnlineConfirmedFork(b *Bench) {
-	l := b.Lane("s1", "1")
-	at, twin := l.Last(), l.Clone()
-	t := l.Authorise(l.Ask(500))
-	twin.Sell(b.Chain.Phone(), 1)
-	before := b.another()
-	before.Enrol(l)
-	before.flow(l, 0)
-	before.Happens(t.Ref, Says(operator.Paid))
-	batch := before.closeOnline(ingesttest.Today)
-	before.wantBatch(batch, 1, 500)
-	after := b.restored(batch, l)
-	after.SendAll(l, 0)
-	after.flow(twin, at)
-	after.WantState(t.Sold, ledger.Suspended)
-	after.wantBatch(after.closeOnline(ingesttest.Today+1), 1, -500)
-	for _, x := range after.OpenExceptions() {
-		if x.Payment == t.Payment {
-			b.Must(after.Resolve(b.Ctx, []payment.ID{x.ID}, ledger.Receivable, "ops", "the right one"))
+// testOnlineSettledFork: a payment was settled, at once or when its operator had confirmed it. Behind a restore the fork in
+// which it stands is found first. It waits, the store gives back what it got, and gets it when that is decided.
+func testOnlineSettledFork(b *Bench) {
+	for _, atOnce := range []bool{true, false} {
+		l := b.Lane("s1", "1")
+		at, twin := l.Last(), l.Clone()
+		t := l.Ask(500)
+		before := b.another()
+		before.Enrol(l)
+		if atOnce {
+			before.Paid(l, t)
 		}
-	}
-	after.wantBatch(after.closeOnline(ingesttest.Today+2), 1, 500)
-	after.WantNet(ledger.SettlementPayable, 500)
-	after.WantNet(ledger.StorePayable, 0)
-	if r := after.Balance(); r.Awaited != 0 {
-		b.Errorf("awaited %d", r.Awaited)
+		t = l.Authorise(t)
+		twin.Sell(b.Chain.Phone(), 1)
+		before.flow(l, 0)
+		if !atOnce {
+			before.Happens(t.Ref, Says(operator.Paid))
+		}
+		batch := before.closeOnline(ingesttest.Today)
+		before.wantBatch(batch, 1, 500)
+		after := b.restored(batch, l)
+		after.SendAll(l, 0)
+		after.flow(twin, at)
+		after.WantState(t.Sold, ledger.Suspended)
+		after.Balance()
+		after.wantBatch(after.closeOnline(ingesttest.Today+1), 1, -500)
+		for _, x := range after.OpenExceptions() {
+			if x.Payment == t.Payment {
+				b.Must(after.Resolve(b.Ctx, []payment.ID{x.ID}, ledger.Receivable, "ops", "the right one"))
+			}
+		}
+		after.wantBatch(after.closeOnline(ingesttest.Today+2), 1, 500)
+		after.WantNet(ledger.SettlementPayable, 500)
+		after.WantNet(ledger.StorePayable, 0)
+		if r := after.Balance(); r.Awaited != 0 {
+			b.Errorf("awaited %d", r.Awaited)
+		}
 	}
 }
 
@@ -340,6 +349,19 @@ func testOnlineForgotten(b *Bench) {
 		b.Errorf("charges of no entry: %+v", r.Unclaimed)
 	}
 
+	// A request that comes too late may be the repeat of one that was in time.
+	late := authorise.Attempt{Ref: "LATE", Payment: b.Chain.ID(), Terminal: l.ID, Wallet: ingesttest.OnlineWallet, Amount: payment.Of(8, "JPY"),
+		Made: b.Chain.Now.UTC(), State: authorise.Declined, Why: operator.Late}
+	other := late
+	b.Must(b.Attempts().Begin(b.Ctx, &late))
+	if late.State != authorise.Doubtful || late.Why != operator.NoReason || late != b.WantAttempt("LATE", authorise.Doubtful) {
+		b.Errorf("%+v", late)
+	}
+	b.Chain.Now = b.Chain.Now.Add(2 * time.Hour)
+	other.Ref, other.Payment = "LATER", b.Chain.ID()
+	b.Must(b.Attempts().Begin(b.Ctx, &other))
+	b.WantAttempt("LATER", authorise.Declined)
+
 	// What is asked now is the desk's, and what is given up a day later has a plain tombstone.
 	now := l.Ask(6)
 	b.Send(l, last+1, l.Last())
@@ -347,7 +369,6 @@ func testOnlineForgotten(b *Bench) {
 	if _, err := b.Attempts().Get(b.Ctx, now.Ref); err == nil {
 		b.Error("an intent that HQ may still be asked about was adopted")
 	}
-	b.Chain.Now = b.Chain.Now.Add(25 * time.Hour)
 	epoch, err := b.HQEpoch(b.Ctx)
 	b.Must(err)
 	_, _, err = b.Record(b.Ctx, nil, []*wire.Beat{{Terminal: l.ID, Epoch: l.Epoch, Count: 1, Last: l.Last(), Acked: l.Last(), Head: l.Head(), HQEpoch: epoch}})
@@ -356,10 +377,14 @@ func testOnlineForgotten(b *Bench) {
 	for range 8 { // what may still rest on an older word
 		l.Add(&payment.SaleCompleted{}, ingesttest.Extra{})
 	}
-	late := l.Ask(7)
-	l.GiveUp(late)
-	b.flow(l, last)
-	if a := b.WantAttempt(late.Ref, authorise.Closed); !a.Checked {
-		b.Errorf("the tombstone: %+v", a)
+	for _, sure := range []bool{false, true} {
+		t := l.Ask(7)
+		l.GiveUp(t)
+		b.flow(l, last)
+		last = l.Last()
+		if a := b.WantAttempt(t.Ref, authorise.Closed); a.Checked != sure {
+			b.Errorf("the tombstone: %+v, want %v", a, sure)
+		}
+		b.Chain.Now = b.Chain.Now.Add(25 * time.Hour)
 	}
 }
