@@ -20,8 +20,10 @@ import (
 	"testing"
 	"time"
 
+	"tilld/sync/authorise"
 	"tilld/sync/ingest/ingesttest"
 	"tilld/sync/ledger"
+	"tilld/sync/operator"
 	"tilld/sync/wire"
 )
 
@@ -143,8 +145,14 @@ func TestKill(t *testing.T) {
 	b := benchAt(t, k.chain, k.path)
 	b.WantNet(ledger.WalletReceivable, k.sum)
 	b.wantKind("")
-	if r := b.Balance(); len(r.Missing) != 0 || len(r.Waiting) != 0 || len(r.Days) != len(k.lanes) {
+	if r := b.Balance(); len(r.Missing) != 0 || len(r.Waiting) != 0 || len(r.Days) != 2*len(k.lanes) || len(r.Unclaimed) != 0 {
 		t.Errorf("%+v", r)
+	}
+	for _, ref := range k.kept {
+		b.WantAttempt(ref, authorise.Completed)
+	}
+	for _, ref := range k.back {
+		b.WantAttempt(ref, authorise.Reversing)
 	}
 	for _, l := range k.lanes {
 		places, err := b.Places(b.Ctx, l.ID, l.Epoch)
@@ -161,6 +169,8 @@ type killTest struct {
 	path  string
 	lanes []*ingesttest.Lane
 	sum   int64
+	kept  []operator.Ref    // attempts that are to be completed
+	back  []operator.Ref    // and that are to be taken back
 	acked map[string]uint64 // by topic; what HQ has acknowledged to the lane, in any session
 	count uint64
 }
@@ -177,13 +187,34 @@ func newKillTest(t *testing.T, sales int) *killTest {
 	}
 	c.Ack = ack
 	c.Trust = c.NewTrust(1)
+	c.Doc.Wallets = append(c.Doc.Wallets, ingesttest.OnlineWallet)
 	k := &killTest{T: t, chain: c, path: filepath.Join(t.TempDir(), "hq.db"), acked: map[string]uint64{}}
 	b := benchAt(t, c, k.path)
 	k.lanes, k.sum = b.lanes(4, sales)
+	for _, l := range k.lanes {
+		k.online(b, l)
+	}
 	if err := b.store.Close(); err != nil {
 		t.Fatal(err)
 	}
 	return k
+}
+
+// online has a lane sell online, with HQ's own attempts as the desk has left them.
+func (k *killTest) online(b *bench, l *ingesttest.Lane) {
+	l.OpenDay(l.Date + 1)
+	for n := range 10 {
+		kept, back, given := l.Ask(int64(1000+n)), l.Ask(50), l.Ask(60)
+		for _, a := range []ingesttest.Tried{kept, back, given} {
+			b.Paid(l, a)
+		}
+		l.Authorise(kept)
+		l.VoidOnline(l.Authorise(back))
+		l.GiveUp(given)
+		k.sum += int64(1000 + n)
+		k.kept, k.back = append(k.kept, kept.Ref), append(k.back, back.Ref, given.Ref)
+	}
+	l.CloseDay()
 }
 
 func (k *killTest) done() bool {
