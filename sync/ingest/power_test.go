@@ -59,6 +59,7 @@ func newStory(t testing.TB) (file string, sum int64) {
 		t.Fatal(err)
 	}
 	c.Trust, c.Doc.Version = c.NewTrust(1), 1
+	c.Doc.Wallets = append(c.Doc.Wallets, ingesttest.OnlineWallet)
 	s := powerStory{Root: c.Root.Public().Bytes(), Policy: c.SignedPolicy(), Trust: c.SignedTrust()}
 	for i := range 2 {
 		l := c.Lane("s1", fmt.Sprint(i))
@@ -68,6 +69,8 @@ func newStory(t testing.TB) (file string, sum int64) {
 			sum += int64(100 + n)
 		}
 		l.Void(l.Sell(p, 77))
+		online := sellOnline(&s, l)
+		sum += online
 		l.ChangeKey()
 		l.CloseDay()
 		pl := powerLane{Terminal: ledgertest.TerminalOf(l), Key: l.Key.Public().Bytes(), Epoch: l.Epoch}
@@ -89,6 +92,28 @@ func newStory(t testing.TB) (file string, sum int64) {
 		t.Fatal(err)
 	}
 	return file, sum
+}
+
+// sellOnline has a lane sell online. Of some attempts HQ knew that they are paid when the entry came, of some it asks then.
+func sellOnline(s *powerStory, l *ingesttest.Lane) (sum int64) {
+	for n, known := range []bool{true, false, true, false, true, false} {
+		a := l.Ask(int64(1000 + n))
+		if known {
+			s.Asked = append(s.Asked, powerTried{a.Ref, a.Payment, a.Sale, l.ID, l.Store, l.Name, a.Amount})
+		}
+		switch n / 2 {
+		case 0:
+			l.Authorise(a)
+			s.Kept, sum = append(s.Kept, a.Ref), sum+a.Amount
+		case 1:
+			l.VoidOnline(l.Authorise(a))
+			s.Back = append(s.Back, a.Ref)
+		case 2:
+			l.GiveUp(a)
+			s.Back = append(s.Back, a.Ref)
+		}
+	}
+	return sum
 }
 
 func newOffice(t testing.TB, rng *mathrand.Rand, story string) *office {

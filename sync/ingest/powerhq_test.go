@@ -5,15 +5,20 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
+	"tilld/agent/payment"
+	"tilld/sync/authorise"
 	"tilld/sync/ingest/ingesttest"
 	"tilld/sync/ledger"
+	"tilld/sync/operator"
 	"tilld/sync/settle"
 	"tilld/sync/wire"
 )
@@ -26,9 +31,19 @@ const (
 
 // powerStory is all that reaches an HQ from outside.
 type powerStory struct {
+	Asked         []powerTried   // and paid, when any entry comes
+	Kept          []operator.Ref // whose charges stand in the end
+	Back          []operator.Ref // and do not
 	Root          []byte
 	Policy, Trust []byte
 	Lanes         []powerLane
+}
+
+type powerTried struct {
+	Ref                     operator.Ref
+	Payment, Sale, Terminal payment.ID
+	Store, Lane             string
+	Minor                   int64
 }
 
 type powerLane struct {
@@ -59,7 +74,7 @@ func powerChild(dir string) error {
 	if err := json.Unmarshal(raw, &h.story); err != nil {
 		return err
 	}
-	for _, step := range []func() error{func() error { return h.open(dir) }, h.have, h.enrol, h.ingest, h.closeDay, h.finish} {
+	for _, step := range []func() error{func() error { return h.open(dir) }, h.have, h.enrol, h.asked, h.ingest, h.closeDay, h.finish} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -77,8 +92,10 @@ func (h *powerHQ) open(dir string) (err error) {
 		return err
 	}
 	account := settle.Schedule{Account: settle.Account{Wallet: ingesttest.Wallet, Currency: "JPY"}, Zone: time.FixedZone("JST", 9*60*60), After: 28 * time.Hour}
+	online := account
+	online.Wallet = ingesttest.OnlineWallet
 	h.settler = &settle.Settler{Store: h.store, Archive: archive, Now: now, Log: slog.New(slog.DiscardHandler),
-		Schedules: func(context.Context) ([]settle.Schedule, error) { return []settle.Schedule{account}, nil }}
+		Schedules: func(context.Context) ([]settle.Schedule, error) { return []settle.Schedule{account, online}, nil }}
 	root, err := wire.ParsePublicKey(h.story.Root)
 	if err != nil {
 		return err
@@ -201,6 +218,50 @@ func (h *powerHQ) enrol() error {
 	return nil
 }
 
+// asked writes down what the desk knew before any entry came.
+func (h *powerHQ) asked() error {
+	for _, t := range h.story.Asked {
+		a := authorise.Attempt{Ref: t.Ref, Payment: t.Payment, Sale: t.Sale, Terminal: t.Terminal, Store: t.Store, Lane: t.Lane,
+			Wallet: ingesttest.OnlineWallet, Amount: payment.Of(t.Minor, "JPY"), Made: ingesttest.Noon, State: authorise.Paid}
+		if err := h.store.Attempts().Begin(h.ctx, &a); err != nil && !errors.Is(err, authorise.ErrExists) {
+			return err
+		}
+	}
+	return nil
+}
+
+// desk has the operator say of all that is open that it was paid.
+func (h *powerHQ) desk() error {
+	due, err := h.store.Attempts().Due(h.ctx, h.now.AddDate(1, 0, 0), 100, nil)
+	for i := range due {
+		if due[i].State != authorise.Doubtful {
+			continue
+		}
+		a, err := authorise.Step(due[i], authorise.Answered{Call: authorise.Query, Answer: operator.Answer{Outcome: operator.Paid}}, &operator.Rules{}, h.now)
+		if err == nil {
+			err = h.store.Attempts().Save(h.ctx, &a)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// charges wants each charge to be what the lanes said of it.
+func (h *powerHQ) charges() error {
+	for _, ref := range slices.Concat(h.story.Kept, h.story.Back) {
+		a, err := h.store.Attempts().Get(h.ctx, ref)
+		if err != nil {
+			return err
+		}
+		if stands := a.State == authorise.Completed; stands != slices.Contains(h.story.Kept, ref) {
+			return fmt.Errorf("attempt %s is %s", ref, a.State)
+		}
+	}
+	return nil
+}
+
 // ingest takes all of the lanes' messages in turn, judges, and cuts a batch now and then.
 func (h *powerHQ) ingest() error {
 	for n := 0; ; n++ {
@@ -222,6 +283,9 @@ func (h *powerHQ) ingest() error {
 			return nil
 		}
 		if err := h.judge(); err != nil {
+			return err
+		}
+		if err := h.desk(); err != nil {
 			return err
 		}
 		if n%3 == 2 {
@@ -260,6 +324,9 @@ func (h *powerHQ) finish() error {
 	}
 	if len(report.Faults)+len(report.Missing)+len(report.Waiting) > 0 {
 		return fmt.Errorf("at the end: %+v", report)
+	}
+	if err := h.charges(); err != nil {
+		return err
 	}
 	var posted, settled int64
 	for _, d := range report.Days {
