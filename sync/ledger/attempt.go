@@ -75,6 +75,7 @@ func (t *tx) perhapsAsked(at *authorise.Attempt) error {
 
 // Save keeps what became of an attempt: see authorise.Store. A payment that waits for HQ to know about it is posted with
 // it when the operator has said that it was paid; then a lane's entry is here, and the attempt is Completed, not Paid.
+// authorise.ErrCompleted: it was to be taken back while its payment is posted.
 func (a Attempts) Save(ctx context.Context, at *authorise.Attempt) error {
 	next := *at
 	err := a.s.write(ctx, func(t *tx) error {

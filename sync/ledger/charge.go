@@ -114,7 +114,11 @@ func (t *tx) decidedByOperator(a *authorise.Attempt) error {
 	switch a.State {
 	case authorise.Asked, authorise.Confirming, authorise.Doubtful:
 		return nil
-	case authorise.Paid, authorise.Completed, authorise.Declined, authorise.Reversing, authorise.Closed, authorise.Manual:
+	case authorise.Declined, authorise.Reversing, authorise.Closed, authorise.Manual:
+		if err := t.staysCharged(a); err != nil {
+			return err
+		}
+	case authorise.Paid, authorise.Completed:
 	}
 	list, err := each(t, scanCharged, chargedFrom+` JOIN dimension d ON d.no = p.dimension JOIN attempt a ON `+itsAttempt+`
 		WHERE p.ref = ? AND p.state = 'suspense' ORDER BY p.no`, string(a.Ref))
@@ -132,6 +136,18 @@ func (t *tx) decidedByOperator(a *authorise.Attempt) error {
 		return t.confirmed(c, a)
 	}
 	return nil
+}
+
+// staysCharged refuses to take a completed attempt back whose payment is posted, with authorise.ErrCompleted: only the
+// books do that, in the transaction that reverses the posting.
+func (t *tx) staysCharged(a *authorise.Attempt) error {
+	var posted bool
+	_, err := t.get(`SELECT EXISTS (SELECT 1 FROM payment p JOIN dimension d ON d.no = p.dimension JOIN attempt a ON `+itsAttempt+`
+		WHERE p.ref = ? AND p.state = 'posted' AND a.state = 5)`, []any{string(a.Ref)}, &posted)
+	if err == nil && posted {
+		err = authorise.ErrCompleted
+	}
+	return err
 }
 
 // confirmed posts a payment that waited for its operator's word.

@@ -1,6 +1,7 @@
 package ledgertest
 
 import (
+	"errors"
 	"time"
 
 	"tilld/agent/payment"
@@ -386,5 +387,43 @@ func testOnlineForgotten(b *Bench) {
 			b.Errorf("the tombstone: %+v, want %v", a, sure)
 		}
 		b.Chain.Now = b.Chain.Now.Add(25 * time.Hour)
+	}
+}
+
+// testOnlineRaces: the desk and the judge work on one attempt at once. Whoever is second sees what the first has done; and
+// no desk takes a charge back whose payment is posted.
+func testOnlineRaces(b *Bench) {
+	l := b.Lane("s1", "1")
+	first, second, stale := l.Ask(1), l.Ask(2), l.Ask(3)
+	for _, t := range []ingesttest.Tried{first, second, stale} {
+		b.Paid(l, t)
+	}
+	old := b.WantAttempt(stale.Ref, authorise.Paid)
+	b.Happens(first.Ref, authorise.Complete{}) // by the quick road
+	first, second, stale = l.Authorise(first), l.Authorise(second), l.Authorise(stale)
+	if r := b.Balance(); len(r.Unclaimed) != 3 {
+		b.Errorf("charges of no entry: %+v", r.Unclaimed)
+	}
+	if v := b.flow(l, 0); len(v) != 0 {
+		b.Fatalf("verdicts %+v", v)
+	}
+	b.Happens(second.Ref, authorise.Complete{})
+	late, err := authorise.Step(old, authorise.Reverse{}, &rulesOf, b.Chain.Now) // by what the desk read before
+	b.Must(err)
+	if err := b.Attempts().Save(b.Ctx, &late); !errors.Is(err, authorise.ErrMoved) && !errors.Is(err, authorise.ErrCompleted) {
+		b.Errorf("saved: %v", err)
+	}
+	now := b.WantAttempt(stale.Ref, authorise.Completed)
+	undone, err := authorise.Step(now, authorise.Undo{}, &rulesOf, b.Chain.Now)
+	b.Must(err)
+	if err := b.Attempts().Save(b.Ctx, &undone); !errors.Is(err, authorise.ErrCompleted) {
+		b.Errorf("a posted payment's charge is taken back: %v", err)
+	}
+	for _, t := range []ingesttest.Tried{first, second, stale} {
+		b.WantState(t.Sold, ledger.Posted)
+		b.WantAttempt(t.Ref, authorise.Completed)
+	}
+	if r := b.Balance(); len(r.Unclaimed) != 0 {
+		b.Errorf("charges of no entry: %+v", r.Unclaimed)
 	}
 }
