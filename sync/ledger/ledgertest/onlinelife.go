@@ -427,3 +427,16 @@ func testOnlineRaces(b *Bench) {
 		b.Errorf("charges of no entry: %+v", r.Unclaimed)
 	}
 }
+
+// testOnlineShare: an online payment is of no offline share, so voiding one gives a lane none back.
+func testOnlineShare(b *Bench) {
+	l := b.Lane("s1", "1")
+	p := b.Chain.Phone()
+	l.Sell(p, 100)
+	t := l.Ask(500)
+	b.Paid(l, t)
+	l.VoidOnline(l.Authorise(t))
+	more := l.SellWith(p, 40, ingesttest.Change{Fact: lie})
+	b.wantVerdict(b.flow(l, 0), more.Seq, ledger.OverShare)
+	b.Balance()
+}

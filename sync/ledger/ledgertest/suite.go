@@ -35,7 +35,7 @@ func Run(t *testing.T, open Open) {
 		{"Share", testShare}, {"ShareByArrivals", testShareByArrivals}, {"ShareInAFork", testShareInAFork}, {"ShareAfterTheRestore", testShareRestored},
 		{"Online", testOnline}, {"OnlineUnknown", testOnlineUnknown}, {"OnlineContradicts", testOnlineContradicts}, {"OnlineReversed", testOnlineReversed},
 		{"OnlineForked", testOnlineForked}, {"OnlineTwice", testOnlineTwice}, {"OnlineForkMeanwhile", testOnlineForkMeanwhile}, {"OnlineRevoked", testOnlineRevoked},
-		{"OnlinePutBack", testOnlinePutBack}, {"OnlineSettledFork", testOnlineSettledFork}, {"OnlineSettledTwin", testOnlineSettledTwin}, {"OnlineForgotten", testOnlineForgotten}, {"OnlineRaces", testOnlineRaces},
+		{"OnlinePutBack", testOnlinePutBack}, {"OnlineSettledFork", testOnlineSettledFork}, {"OnlineSettledTwin", testOnlineSettledTwin}, {"OnlineForgotten", testOnlineForgotten}, {"OnlineRaces", testOnlineRaces}, {"OnlineShare", testOnlineShare},
 		{"AnyOrder", testAnyOrder}, {"AnyStory", testAnyStory},
 	} {
 		t.Run(test.name, func(t *testing.T) {
