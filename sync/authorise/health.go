@@ -123,3 +123,11 @@ func (d *Desk) Counts() map[Count]uint64 {
 	defer d.counts.mu.Unlock()
 	return maps.Clone(d.counts.all)
 }
+
+// Troubles are all that an attempt can have, but NoTrouble.
+func Troubles() (list []Trouble) {
+	for t := NoTrouble + 1; t < troubleEnd; t++ {
+		list = append(list, t)
+	}
+	return list
+}

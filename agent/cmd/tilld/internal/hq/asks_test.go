@@ -459,3 +459,32 @@ func TestNoRoomNoCharge(t *testing.T) {
 	at.State = authorise.Declined
 	h.must(store.Save(t.Context(), &at)) // what came of it is kept while that is possible
 }
+
+// TestMetricsOfOnlinePayments: what lanes asked for is counted, and who does not answer.
+func TestMetricsOfOnlinePayments(t *testing.T) {
+	h := newHall(t)
+	h.start()
+	ask := h.ask("paypay", h.customer(withPayPay, false))
+	var a wire.Answer
+	h.posted(wire.TypAsk, ask, &a)
+	h.post([]byte("rubbish"))
+	h.posted(wire.TypAsk, h.ask("made-up", "x"), &a)
+	h.must(h.op.Behave(withMerpay, emulate.Behaviour{Fault: emulate.CutBefore}))
+	h.posted(wire.TypAsk, h.ask("merpay", h.customer(withMerpay, false)), &a)
+	h.wait("the operator counts as silent", func() bool { return len(h.asks.desk.Down()) > 0 })
+	resp, err := http.Get("http://" + h.Addr() + "/metrics")
+	h.must(err)
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	h.must(err)
+	for _, want := range []string{
+		`tilld_authorise_attempts_total{state="paid",wallet="paypay"} 1`, `tilld_authorise_attempts_total{state="declined",wallet=""} 1`,
+		`tilld_authorise_attempts_open{state="paid",wallet="paypay"} 1`, `tilld_authorise_attempts_open{state="doubtful",wallet="merpay"} 1`,
+		`tilld_authorise_operator_silent{wallet="merpay"} 1`, `tilld_authorise_operator_silent{wallet="paypay"} 0`,
+		`tilld_authorise_requests_lost_total{cause="refused"} 1`, `tilld_authorise_attempts_trouble{trouble="lane_silent"} 0`,
+	} {
+		if !strings.Contains(string(text), want+"\n") {
+			t.Errorf("not there: %s", want)
+		}
+	}
+}

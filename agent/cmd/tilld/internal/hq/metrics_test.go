@@ -21,7 +21,8 @@ func TestMetricsAreNamedAsPrometheusWants(t *testing.T) {
 		r.must(err)
 		r.must(resp.Body.Close())
 	}
-	for _, name := range []string{"tilld_hq_api_requests_total", "tilld_ingest_messages_total", "tilld_hq_healthy", "tilld_hq_exceptions_open"} {
+	for _, name := range []string{"tilld_hq_api_requests_total", "tilld_ingest_messages_total", "tilld_hq_healthy", "tilld_hq_exceptions_open",
+		"tilld_authorise_requests_lost_total", "tilld_authorise_attempts_trouble", "tilld_authorise_answers_unsent_total"} {
 		if !strings.Contains(string(text), "# TYPE "+name+" ") {
 			t.Errorf("%s is not there:\n%s", name, text)
 		}

@@ -214,7 +214,7 @@ func (n *Node) openAPI(version string) (err error) {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	n.addMetrics(registry)
 	n.addHealthMetrics(registry)
-	registry.MustRegister(exceptionGauge{n.Books})
+	registry.MustRegister(exceptionGauge{n.Books}, askMetrics{n})
 	n.api, err = hqapi.New(hqapi.Config{
 		Books: n.Books, Archive: n.archive, Cutter: n.settler, Now: time.Now, Log: n.log, Registry: registry, Version: version,
 		Health: n.health,
