@@ -23,9 +23,20 @@ import (
 // read begin the count anew.
 //
 // A ledger that was restored from a backup may have acknowledged, in the life that is gone, what it is sent once more
-// now. Nothing is held against an epoch of a lane until a beat has said that the lane rests on the word of this life,
-// and then only what was written behind that beat: taking that word has put everything back on the lane's exposure
-// that this life does not hold. A lane that lies and never names this life stays unchecked after a restore.
+// now. Nothing is held against an epoch of a lane until beats have said that the lane rests on the word of this life,
+// and then only what was written behind them: taking that word has put everything back on the lane's exposure that this
+// life does not hold. A lane that lies and never names this life stays unchecked after a restore.
+//
+// A beat speaks for one journal. A terminal whose disk was copied has two, and the other may have heard of nothing yet. So
+// a beat counts only
+//
+//   - with a head, and one that HQ holds: without, it is about an epoch that its journal has left, and in which the copy
+//     may go on; with another, it is about another history;
+//   - behind a beat of this life that ended earlier: a journal that heard this life's word and wrote on has entries that no
+//     copy made before has. At the first such beat the two may still be the same to the last entry.
+//
+// With three journals of one epoch a story is left in which one is held to another's word: the second beat is of a copy
+// that has only just heard, and of which the third was copied behind its very last entry.
 //
 // An arrival is a boundary that a lane chooses: one that lies and drains its outbox one entry at a time shows HQ
 // nothing that differs from selling live. As with the code that was spent twice, what is a function of the entries' set
@@ -58,17 +69,38 @@ const afterWord = 8
 const words = `CASE WHEN (SELECT count(*) FROM hq_epoch) = 1 THEN 1
 	WHEN e.word_in = (SELECT max(epoch) FROM hq_epoch) THEN e.word_from ELSE 9223372036854775807 END`
 
-// heard notes that a lane rests on the word of this life of the ledger, once for each epoch of its journal.
+// heard notes that a journal which writes the epoch rests on the word of this life of the ledger, once for each epoch
+// and life. It comes before told, so that a beat does not follow itself.
 func (t *tx) heard(e *epochRow, b *wire.Beat) error {
-	if e.no == 0 || b.HQEpoch == e.wordIn {
+	if e.no == 0 || b.HQEpoch == e.wordIn || b.Last > math.MaxInt64-afterWord-1 {
 		return nil
 	}
 	hq, err := t.hqEpoch()
-	if err != nil || b.HQEpoch != hq || b.Last > math.MaxInt64-afterWord-1 {
+	if err != nil || b.HQEpoch != hq {
 		return err
 	}
-	_, err = t.exec("UPDATE epoch SET word_in = ?, word_from = ? WHERE no = ?", int64(hq), int64(b.Last+1+afterWord), e.no)
+	if held, err := t.holdsHead(e, b); err != nil || !held {
+		return err
+	}
+	from := int64(b.Last + 1 + afterWord)
+	_, err = t.exec("UPDATE epoch SET word_in = ?2, word_from = ?3 WHERE no = ?1 AND told_in = ?2 AND told_from < ?3", e.no, int64(hq), from)
 	return err
+}
+
+// holdsHead says whether a history has the very entry that a beat names as the last one of the epoch it writes.
+func (t *tx) holdsHead(e *epochRow, b *wire.Beat) (held bool, err error) {
+	if len(b.Head) == 0 || b.Last == 0 {
+		return false, nil
+	}
+	for _, h := range e.branches {
+		if b.Last > h.head {
+			continue
+		}
+		if held, err = t.holds(h, b.Last, b.Head); held || err != nil {
+			return held, err
+		}
+	}
+	return false, nil
 }
 
 // share adds an approval to the run, and says when the lane stated less than that.

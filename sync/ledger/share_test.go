@@ -209,6 +209,9 @@ func (r *road) Beat(*rapid.T) {
 		if e.Acked == 0 {
 			b.HQEpoch = st.HQEpoch
 		}
+		if e.Epoch == st.Current.Epoch {
+			b.Head = st.Current.Head
+		}
 		_, answers, err := r.books.Record(context.Background(), nil, []*wire.Beat{b})
 		r.must(err)
 		r.answer(e.Epoch, answers[0].Places)
@@ -222,13 +225,18 @@ func (r *road) NewEpoch(*rapid.T) {
 	r.sold = nil
 }
 
-// Restart closes the journal and opens it again, on its own disk, or on that as it was once.
+// Restart closes the journal and opens it again, on its own disk, or on that as it was once; or the other till of which
+// that is the disk goes on, and this one rests.
 func (r *road) Restart(t *rapid.T) {
 	r.must(r.j.Close())
-	what := rapid.SampledFrom([]string{"go on", "copy", "put back"}).Draw(t, "disk")
+	what := rapid.SampledFrom([]string{"go on", "copy", "put back", "other till"}).Draw(t, "disk")
 	if what == "put back" && r.old != "" {
 		r.must(os.RemoveAll(r.cfg.Dir))
 		r.must(os.CopyFS(r.cfg.Dir, os.DirFS(r.old)))
+		r.sold = nil
+	}
+	if what == "other till" && r.old != "" {
+		r.cfg.Dir, r.old = r.old, r.cfg.Dir
 		r.sold = nil
 	}
 	if what == "copy" {

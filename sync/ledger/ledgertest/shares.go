@@ -99,7 +99,8 @@ func testShareInAFork(b *Bench) {
 }
 
 // testShareRestored: a ledger that was put back can't know what it had acknowledged. It holds nothing against a lane
-// before the lane has said that it rests on this ledger's word, and from then on it does.
+// before the lane has said that it rests on this ledger's word, and has said it again behind what it wrote then; from
+// then on it does.
 func testShareRestored(b *Bench) {
 	l, p := b.Lane("s1", "1"), b.Chain.Phone()
 	hq, err := b.Restored(b.Ctx)
@@ -115,6 +116,7 @@ func testShareRestored(b *Bench) {
 		b.beat(l, word, func(beat *wire.Beat) { beat.Last, beat.Acked, beat.HQEpoch = l.Last(), 1, word })
 	}
 	say(hq - 1)
+	say(hq)
 	l.Acked()
 	for range 8 { // what was being decided
 		l.SellWith(p, 1, ingesttest.Change{Fact: lie})
@@ -135,5 +137,78 @@ func testShareRestored(b *Bench) {
 	b.SendAll(l, sent)
 	b.wantVerdict(b.JudgeAll(), last.Seq, ledger.OverShare)
 	say(hq + math.MaxInt32) // of a ledger that this one has never been
+	b.Balance()
+}
+
+// testShareOfATwin: a terminal's disk was copied, and the ledger put back to before the copy sold anything. The other
+// till has heard of it, and says so of the epoch: it has left that one, or stands there and sells nothing. What the copy
+// wrote before it heard of anything is not held against it. What it writes behind its own word is.
+func testShareOfATwin(b *Bench) {
+	for _, tt := range []struct {
+		name string
+		edit func(*wire.Beat)
+	}{
+		{"left", func(beat *wire.Beat) { beat.Head = nil }},
+		{"idle", func(*wire.Beat) {}},
+	} {
+		at := b.another()
+		l, p := at.Lane("s1", "1"), b.Chain.Phone()
+		l.Sell(p, 300)
+		at.SendAll(l, 0)
+		twin, shared := l.Clone(), l.Last()
+		hq, err := at.Restored(b.Ctx)
+		b.Must(err)
+		beats := uint64(0)
+		say := func(l *ingesttest.Lane, edit func(*wire.Beat)) {
+			beats++
+			at.beat(l, beats, func(beat *wire.Beat) { beat.Acked, beat.HQEpoch = 1, hq; edit(beat) })
+		}
+		say(l, tt.edit)
+		say(l, tt.edit)
+		for range 12 { // each acknowledged by the life that is gone
+			twin.SellWith(p, 1, ingesttest.Change{Fact: lie})
+		}
+		at.SendAll(twin, shared)
+		if v := at.JudgeAll(); len(v) != 0 {
+			b.Errorf("%s: verdicts %+v", tt.name, v)
+		}
+		say(twin, func(*wire.Beat) {})
+		sent := twin.Last()
+		for range 9 {
+			twin.SellWith(p, 1, ingesttest.Change{Fact: lie})
+		}
+		at.SendAll(twin, sent)
+		at.wantVerdict(at.JudgeAll(), twin.Last(), ledger.OverShare)
+		at.Balance()
+	}
+}
+
+// testShareOfUnknownHeads: a beat about entries that HQ does not hold, or holds in another version, says nothing of those
+// that it does.
+func testShareOfUnknownHeads(b *Bench) {
+	l, p := b.Lane("s1", "1"), b.Chain.Phone()
+	l.Sell(p, 300)
+	b.SendAll(l, 0)
+	twin, shared := l.Clone(), l.Last()
+	hq, err := b.Restored(b.Ctx)
+	b.Must(err)
+	beats := uint64(0)
+	say := func(l *ingesttest.Lane) {
+		beats++
+		b.beat(l, beats, func(beat *wire.Beat) { beat.Acked, beat.HQEpoch = 1, hq })
+	}
+	for range 14 {
+		twin.SellWith(p, 1, ingesttest.Change{Fact: lie})
+	}
+	b.Send(twin, shared+1, shared+4)
+	say(l)
+	for range 6 { // the first of them HQ holds in the twin's version
+		l.Sell(p, 1)
+		say(l)
+	}
+	b.SendAll(twin, shared+4)
+	if v := b.JudgeAll(); len(v) != 0 {
+		b.Errorf("verdicts %+v", v)
+	}
 	b.Balance()
 }

@@ -36,6 +36,7 @@ func Run(t *testing.T, open Open) {
 		{"Online", testOnline}, {"OnlineUnknown", testOnlineUnknown}, {"OnlineContradicts", testOnlineContradicts}, {"OnlineReversed", testOnlineReversed},
 		{"OnlineForked", testOnlineForked}, {"OnlineTwice", testOnlineTwice}, {"OnlineForkMeanwhile", testOnlineForkMeanwhile}, {"OnlineRevoked", testOnlineRevoked},
 		{"OnlinePutBack", testOnlinePutBack}, {"OnlineSettledFork", testOnlineSettledFork}, {"OnlineSettledTwin", testOnlineSettledTwin}, {"OnlineForgotten", testOnlineForgotten}, {"OnlineRaces", testOnlineRaces}, {"OnlineShare", testOnlineShare},
+		{"ShareOfATwin", testShareOfATwin}, {"ShareOfUnknownHeads", testShareOfUnknownHeads},
 		{"AnyOrder", testAnyOrder}, {"AnyStory", testAnyStory},
 	} {
 		t.Run(test.name, func(t *testing.T) {
