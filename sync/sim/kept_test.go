@@ -64,6 +64,13 @@ var kept = []struct {
 			{At: 155 * time.Minute, Kind: LineDown, For: 40 * time.Minute}, {At: 5 * time.Hour, Kind: HQPutBack},
 		},
 	},
+	{
+		"a disk is copied; one of the two tills leaves the epoch, and tells a restored HQ where it left, ahead of the other", []uint64{24, 36}, 0,
+		[]Incident{
+			{At: 30 * time.Minute, Kind: HQBackup}, {At: time.Hour, Kind: LaneCloned}, {At: 4 * time.Hour, Kind: HQPutBack},
+			{At: 5 * time.Hour, Kind: HQPutBack},
+		},
+	},
 }
 
 func TestKept(t *testing.T) {
