@@ -11,10 +11,15 @@ import (
 )
 
 // faulty is a lane with everything wrong at once that can be: the line down and the scanner out for days, the share used
-// up, the journal there twice, HQ's books lost, and sales that the till left behind.
+// up, the journal there twice, HQ's books lost, sales that the till left behind, operators that do not answer, and sales put
+// aside.
 func faulty(v View, scanner Scanner) View {
 	v.Online, v.HQSince, v.Scanner, v.ScannerSince = false, noon.AddDate(0, 0, -12), scanner, noon.AddDate(0, 0, -12)
 	v.Works, v.Risk, v.Unsent, v.Uncompleted, v.Twice, v.Lost = None, Gone, 1234, 123, true, true
+	v.Asks, v.Down = true, []string{"paypay", "linepay", longName}
+	if v.Parked == nil {
+		v.Parked = parked()[:3]
+	}
 	return v
 }
 
@@ -32,6 +37,10 @@ const broken = `(() => {
     const r = box(e);
     if (r.left < 0 || r.right > innerWidth || e.scrollWidth > e.clientWidth + 1 && e.clientWidth) wrong.push(text(e) + " is cut off");
   }
+  const list = document.querySelector(".parked"), rows = [...list.querySelectorAll("li")];
+  if (rows.length <= 3 && !list.innerText.includes("32-") && list.scrollHeight > list.clientHeight) wrong.push("the list is " + (list.scrollHeight - list.clientHeight) + " too high");
+  for (const e of list.querySelectorAll("h2, .bar > *, p, button")) if (box(e).right > box(list).right || box(e).left < box(list).left) wrong.push(text(e) + " sticks out of the list");
+  parts.push(list);
   const answer = document.querySelector(".answer"), over = answer.scrollHeight - answer.clientHeight;
   if (over > 1) wrong.push("the answer is " + over + " too high");
   parts.push(answer);

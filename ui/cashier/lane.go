@@ -23,6 +23,10 @@ const (
 	Paid    State = "paid"    // the last sale was paid
 	Refused State = "refused" // the last code was not taken; the sale is open still
 	Stopped State = "stopped" // nothing is sold
+	Asking  State = "asking"  // HQ is asking the wallet's operator to charge the customer
+	Pending State = "pending" // the customer is confirming on the phone
+	Unknown State = "unknown" // it is not known whether the customer was charged
+	Same    State = "same"    // a code was scanned for an amount that may be charged already; it was not looked at
 )
 
 // Scanner is the state of the lane's scanner.
@@ -66,18 +70,19 @@ type View struct {
 	Training     bool // the sale on the screen is practice
 	Starting     bool // the lane is not open yet: only its place, State and Reason are known
 
-	State     State
-	Sale      payment.ID
-	Reference string // of the shop's POS
-	FromPOS   bool
-	Amount    payment.Money
-	Wallet    string
-	Payment   payment.ID
-	Reason    payment.Reason // of a refusal, or of a stop
-	Already   bool           // the code shown again had paid for this sale
-	Surplus   bool           // another code was shown after this sale was paid, and was not charged
-	Notice    string         // a passing remark: badread, tworeads, goods, nosale, used; empty: none
-	NoticeNo  uint64         // rises with every remark, so that the same one twice is heard twice
+	State      State
+	Sale       payment.ID
+	Reference  string // of the shop's POS
+	FromPOS    bool
+	Amount     payment.Money
+	Wallet     string
+	Payment    payment.ID
+	Reason     payment.Reason // of a refusal, or of a stop
+	Already    bool           // the code shown again had paid for this sale
+	Authorised bool           // of Paid: the wallet's operator confirmed it, and not the code's signature alone
+	Surplus    bool           // another code was shown after this sale was paid, and was not charged
+	Notice     string         // a passing remark: badread, tworeads, goods, nosale, used, underway; empty: none
+	NoticeNo   uint64         // rises with every remark, so that the same one twice is heard twice
 
 	Scanner      Scanner
 	ScannerSince time.Time
@@ -89,6 +94,38 @@ type View struct {
 	Lost         bool // HQ has lost what it had acknowledged
 	Unsent       int  // payments that HQ has not got
 	Uncompleted  int  // sales paid, and not completed by the POS; practice left out
+	Asks         bool // while HQ answers, operators' wallets are taken too. False also where clock or policy keep the lane from asking
+
+	Parked []Parked // the sales put aside, the oldest first
+	Down   []string // the wallets whose operator does not answer HQ
+}
+
+// Parked is a sale that was put aside over its payment, while the next customer is served.
+type Parked struct {
+	Ref       string // names the attempt, for TakeBack and Dismiss
+	Amount    payment.Money
+	Wallet    string
+	Reference string          // of the shop's POS
+	FromPOS   bool            // the POS completes it
+	Outcome   payment.Outcome // NoOutcome: HQ has said nothing yet
+	Reason    payment.Reason  // of NotPaid
+}
+
+// Settled says whether it is known what became of it.
+func (p Parked) Settled() bool { return p.Outcome == payment.Paid || p.Outcome == payment.NotPaid }
+
+// State is the state of the screen that it would have there. What HQ has said nothing about is as unknown as what HQ does
+// not know: it was asked long ago.
+func (p Parked) State() State {
+	switch p.Outcome {
+	case payment.Paid:
+		return Paid
+	case payment.NotPaid:
+		return Refused
+	case payment.Pending:
+		return Pending
+	}
+	return Unknown
 }
 
 // RowState is what has become of a payment.
@@ -141,6 +178,16 @@ type Lane interface {
 	CancelSale(ctx context.Context) error
 	// Next clears a finished sale from the screen.
 	Next(ctx context.Context) error
+	// Park puts the sale on the screen aside, whose wallet is being asked: the next customer can be served. Conflict: there
+	// is none.
+	Park(ctx context.Context) error
+	// TakeBack gives an attempt up whose outcome is not known: HQ gives back whatever was charged, and the sale is not
+	// paid. An empty ref is the attempt on the screen. Conflict: it is known by now.
+	TakeBack(ctx context.Context, ref string) error
+	// Dismiss takes a settled sale off the list of those put aside. Conflict: it is not settled.
+	Dismiss(ctx context.Context, ref string) error
+	// Another says, of Same, that it is another purchase: the next code is taken.
+	Another(ctx context.Context) error
 	// Void takes back a payment of this lane, in the supervisor's name.
 	Void(ctx context.Context, id payment.ID, supervisor string) error
 	// SendNow asks HQ at once and waits for what comes of it, for some seconds at most.

@@ -49,8 +49,12 @@ func (p *Page) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /today", p.today)
 	mux.HandleFunc("GET /today/live", p.todayLive)
 	mux.HandleFunc("POST /sale", p.open)
-	mux.HandleFunc("POST /cancel", p.do(web.DoSale, func(r *http.Request) error { return p.lane.CancelSale(r.Context()) }))
+	mux.HandleFunc("POST /cancel", p.do(web.DoCancel, func(r *http.Request) error { return p.lane.CancelSale(r.Context()) }))
 	mux.HandleFunc("POST /next", p.do(web.DoSale, func(r *http.Request) error { return p.lane.Next(r.Context()) }))
+	mux.HandleFunc("POST /park", p.do(web.DoAttempt, func(r *http.Request) error { return p.lane.Park(r.Context()) }))
+	mux.HandleFunc("POST /takeback", p.do(web.DoAttempt, p.takeBack))
+	mux.HandleFunc("POST /dismiss", p.do(web.DoDismiss, func(r *http.Request) error { return p.lane.Dismiss(r.Context(), r.FormValue("ref")) }))
+	mux.HandleFunc("POST /another", p.do(web.DoAttempt, func(r *http.Request) error { return p.lane.Another(r.Context()) }))
 	mux.HandleFunc("POST /send", p.send)
 	mux.HandleFunc("POST /void", p.do(web.DoVoid, p.void))
 	mux.HandleFunc("POST /void/practice", p.do(web.DoVoidPractice, p.void))
@@ -131,6 +135,16 @@ func (p *Page) open(w http.ResponseWriter, r *http.Request) {
 	p.answer(w, r, web.DoSale, p.lane.OpenSale(r.Context(), amount, r.FormValue("cashier")))
 }
 
+// takeBack gives up the attempt that the cashier was shown. The screen's own has no ref there, so its sale says whether it
+// is still the same: it took the cashier a while to answer.
+func (p *Page) takeBack(r *http.Request) error {
+	ref := r.FormValue("ref")
+	if ref == "" && r.FormValue("sale") != p.lane.View().Sale.String() {
+		return payment.Errorf(payment.Conflict, "cashier.takeback", "another sale is on the screen by now")
+	}
+	return p.lane.TakeBack(r.Context(), ref)
+}
+
 func (p *Page) void(r *http.Request) error {
 	const op = "cashier.void"
 	id, err := payment.ParseID(r.FormValue("payment"))
@@ -186,8 +200,43 @@ func (v View) Sound() string {
 		return "refused"
 	case Stopped:
 		return "stopped"
+	case Pending:
+		return "pending"
+	case Unknown:
+		return "unknown"
+	case Same:
+		return "same"
 	}
-	return ""
+	return "" // of Asking too: its answer sounds
+}
+
+// Asked says whether the outcome of the sale on the screen lies with a wallet's operator.
+func (v View) Asked() bool { return v.State == Asking || v.State == Pending || v.State == Unknown }
+
+// Told names the sales put aside that are settled: one more of them is heard.
+func (v View) Told() string {
+	var refs []string
+	for _, p := range v.Parked {
+		if p.Settled() {
+			refs = append(refs, p.Ref)
+		}
+	}
+	return strings.Join(refs, " ")
+}
+
+// Twin is what the sale of Same may be the same purchase as: "" for one that is still open, ".paid", or ".back" for one
+// that was taken back.
+func (v View) Twin() string {
+	for i := len(v.Parked) - 1; i >= 0; i-- { // the newest one is the likeliest
+		switch p := v.Parked[i]; {
+		case p.Amount != v.Amount || p.Outcome == payment.NotPaid:
+		case p.Outcome == payment.Paid:
+			return ".paid"
+		default:
+			return ""
+		}
+	}
+	return ".back"
 }
 
 // Mark is what the page watches to hear the same remark twice.
@@ -198,8 +247,22 @@ func (v View) Mark() string {
 	return fmt.Sprint(v.NoticeNo)
 }
 
-// Warn says whether the offline banner is shown.
-func (v View) Warn() bool { return !v.Online || v.Works != Full }
+// Limits is the catalogue's key of what can't be sold now for want of HQ's word; "" for nothing.
+func (v View) Limits() string {
+	words := map[Works]string{Full: "cashier.offline.full", Small: "cashier.offline.small", None: "cashier.offline.none"}
+	switch {
+	case v.Asks && v.Online: // operators' wallets work
+		words = map[Works]string{Small: "cashier.house.small", None: "cashier.house.none"}
+	case v.Asks: // they don't
+		words[Full] = "cashier.offline.asks"
+	case v.Online:
+		delete(words, Full)
+	}
+	return words[v.Works]
+}
+
+// NoWallet says that no wallet at all can be taken.
+func (v View) NoWallet() bool { return v.Works == None && !(v.Asks && v.Online) }
 
 // Blind says whether the scanner is known to be of no use: a banner says why, and the header only that.
 func (v View) Blind() bool {

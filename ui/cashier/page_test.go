@@ -85,6 +85,58 @@ func (l *till) Next(context.Context) error {
 	return l.call("next")
 }
 
+func (l *till) Park(context.Context) error {
+	if err := l.call("park"); err != nil {
+		return err
+	}
+	l.set(func(v *View) {
+		outcome := map[State]payment.Outcome{Pending: payment.Pending, Unknown: payment.Unknown}[v.State]
+		v.Parked = append(slices.Clone(v.Parked), Parked{Ref: ref(len(v.Parked)), Amount: v.Amount, Wallet: v.Wallet, Outcome: outcome})
+		v.State, v.Amount = Idle, payment.Money{}
+	})
+	return nil
+}
+
+func (l *till) TakeBack(_ context.Context, ref string) error {
+	if err := l.call("takeback " + ref); err != nil {
+		return err
+	}
+	l.set(func(v *View) {
+		if ref == "" {
+			v.State, v.Reason = Refused, payment.TakenBack
+			return
+		}
+		v.Parked = slices.Clone(v.Parked)
+		for i := range v.Parked {
+			if p := &v.Parked[i]; p.Ref == ref {
+				p.Outcome, p.Reason = payment.NotPaid, payment.TakenBack
+			}
+		}
+	})
+	return nil
+}
+
+func (l *till) Dismiss(_ context.Context, ref string) error {
+	if err := l.call("dismiss " + ref); err != nil {
+		return err
+	}
+	l.set(func(v *View) {
+		v.Parked = slices.DeleteFunc(slices.Clone(v.Parked), func(p Parked) bool { return p.Ref == ref })
+	})
+	return nil
+}
+
+func (l *till) Another(context.Context) error {
+	if err := l.call("another"); err != nil {
+		return err
+	}
+	l.set(func(v *View) { v.State = Waiting })
+	return nil
+}
+
+// ref names an attempt.
+func ref(n int) string { return payment.ID{15: byte(n + 1)}.Attempt(0) }
+
 func (l *till) Void(_ context.Context, id payment.ID, who string) error {
 	return l.call("void " + id.String() + " " + who)
 }
@@ -181,9 +233,41 @@ func views() map[string]View {
 		"stopped": with(func(v *View) { v.State, v.Reason = Stopped, payment.JournalStopped }),
 		"long": with(func(v *View) {
 			v.Store, v.Lane, v.Training = "shibuya-scramble-square-annex-01", "fitting-room-till-on-floor-3-b", true
-			v.State, v.Amount, v.Wallet, v.Payment, v.Already = Paid, payment.Of(999_999_999, "JPY"), "a-wallet-with-a-name-of-32-signs", fixed, true
+			v.State, v.Amount, v.Wallet, v.Payment, v.Already = Paid, payment.Of(999_999_999, "JPY"), longName, fixed, true
 			v.Online, v.Works, v.Risk, v.Unsent, v.Uncompleted, v.Scanner = false, Small, High, 123456, 1234, ScannerLost // a notice is never beside PAID
 			v.Twice, v.Lost = true, true
+		}),
+		"asking":  with(func(v *View) { v.State, v.Amount, v.Wallet, v.Asks = Asking, amount, "paypay", true }),
+		"pending": with(func(v *View) { v.State, v.Amount, v.Wallet, v.Asks = Pending, amount, "paypay", true }),
+		"unknown": with(func(v *View) { v.State, v.Amount, v.Wallet, v.Asks = Unknown, amount, "paypay", true }),
+		"unknown-parked": with(func(v *View) {
+			v.State, v.Amount, v.Wallet, v.Asks, v.Parked, v.Down = Unknown, amount, "paypay", true, parked(), []string{"paypay"}
+		}),
+		"pending-long": with(func(v *View) {
+			v.State, v.Amount, v.Wallet, v.Asks, v.Parked = Pending, payment.Of(999_999_999, "JPY"), longName, true, longParked()
+			v.Down, v.Notice, v.NoticeNo = []string{"rakutenpay", longName, "wechat"}, "underway", 7
+		}),
+		"asking-long": with(func(v *View) {
+			v.State, v.Amount, v.Wallet, v.Asks, v.Parked = Asking, payment.Of(999_999_999, "JPY"), longName, true, longParked()
+		}),
+		"same": with(func(v *View) {
+			v.State, v.Amount, v.Wallet, v.Asks, v.Parked = Same, payment.Of(2350, "JPY"), "merpay", true, parked()
+		}),
+		"same-paid": with(func(v *View) {
+			v.State, v.Amount, v.Wallet, v.Asks, v.Parked = Same, payment.Of(880, "JPY"), "paypay", true, parked()
+		}),
+		"same-back": with(func(v *View) { v.State, v.Amount, v.Asks = Same, amount, true }),
+		"paid-online": with(func(v *View) {
+			v.State, v.Amount, v.Wallet, v.Payment, v.Authorised, v.Asks = Paid, amount, "paypay", fixed, true, true
+		}),
+		"paid-parked": with(func(v *View) {
+			v.State, v.Amount, v.Wallet, v.Payment, v.Parked = Paid, amount, "house", fixed, parked()
+		}),
+		"idle-parked": with(func(v *View) { v.Asks, v.Parked = true, parked() }),
+		"idle-asks":   with(func(v *View) { v.Asks, v.Online = true, false }),
+		"house-none":  with(func(v *View) { v.Asks, v.Works, v.Risk = true, None, Gone }),
+		"waiting-down": with(func(v *View) {
+			v.State, v.Amount, v.Asks, v.Works, v.Down = Waiting, amount, true, Small, []string{"paypay", "merpay"}
 		}),
 		"training": with(func(v *View) {
 			v.Training, v.State, v.Amount, v.Notice, v.NoticeNo = true, Waiting, amount, "badread", 3
@@ -191,6 +275,25 @@ func views() map[string]View {
 		"training-paid": with(func(v *View) {
 			v.Training, v.State, v.Amount, v.Wallet, v.Payment = true, Paid, amount, "house", fixed
 		}),
+	}
+}
+
+const longName = "a-wallet-with-a-name-of-32-signs"
+
+// parked is one sale put aside in each state.
+func parked() []Parked {
+	return []Parked{
+		{Ref: ref(0), Amount: payment.Of(2350, "JPY"), Wallet: "merpay", Outcome: payment.Unknown},
+		{Ref: ref(1), Amount: payment.Of(880, "JPY"), Wallet: "paypay", Reference: "R-1042", FromPOS: true, Outcome: payment.Paid},
+		{Ref: ref(2), Amount: payment.Of(12_300, "JPY"), Wallet: "aupay", Outcome: payment.Pending},
+		{Ref: ref(3), Amount: payment.Of(540, "JPY"), Wallet: "linepay", Outcome: payment.NotPaid, Reason: payment.CustomerSaidNo},
+	}
+}
+
+func longParked() []Parked {
+	return []Parked{
+		{Ref: ref(0), Amount: payment.Of(999_999_999, "JPY"), Wallet: longName, Reference: "a-reference-of-the-till-4711-0042", FromPOS: true, Outcome: payment.NotPaid, Reason: payment.TakenBack},
+		{Ref: ref(1), Amount: payment.Of(999_999_999, "JPY"), Wallet: longName, Outcome: payment.NoOutcome},
 	}
 }
 
@@ -454,7 +557,7 @@ func TestTodayListAndVoidByKeyboard(t *testing.T) {
 // TestTodayFits looks at the list of today, empty and full, in every language at both sizes.
 func TestTodayFits(t *testing.T) {
 	l := newTill()
-	long := Row{At: noon, Payment: payment.ID{1}, Amount: payment.Of(999_999_999, "JPY"), Wallet: "a-wallet-with-a-name-of-32-signs",
+	long := Row{At: noon, Payment: payment.ID{1}, Amount: payment.Of(999_999_999, "JPY"), Wallet: longName,
 		State: Held, Note: "code_spent_twice", Voidable: true, Uncompleted: true}
 	srv, _ := serve(t, l)
 	for _, size := range [][2]int{{1024, 768}, {1920, 1080}} {
@@ -542,7 +645,7 @@ func TestPictureOfTheREADME(t *testing.T) {
 const offCentre = `(() => {
   const box = (els) => { const r = els.map((e) => e.getBoundingClientRect()); const l = Math.min(...r.map((x) => x.left)), t = Math.min(...r.map((x) => x.top));
     return [(l + Math.max(...r.map((x) => x.right))) / 2, (t + Math.max(...r.map((x) => x.bottom))) / 2]; };
-  const drawn = [...document.querySelectorAll(".shape *:not(.plate):not(g)")], plate = document.querySelector(".shape .plate");
+  const drawn = [...document.querySelectorAll(".answer .shape *:not(.plate):not(g)")], plate = document.querySelector(".answer .shape .plate");
   if (!plate || !drawn.length) return "there is none";
   const [x, y] = box(drawn), [px, py] = box([plate]);
   return Math.hypot(x - px, y - py) > 0.02 * plate.getBoundingClientRect().width ? (x - px).toFixed(1) + ", " + (y - py).toFixed(1) : "";

@@ -24,6 +24,8 @@ var glossary = map[string][]string{
 	"sign in":                 {"manager.signin", "hq.signin.go"},
 	"sign out":                {"manager.signout", "hq.signout"},
 	"manager":                 {"manager.title", "cashier.key.manager"},
+	"take a payment back":     {"cashier.void.title", "cashier.back.title"},
+	"nothing is known of it":  {"cashier.unknown.why", "cashier.parked.unknown"},
 	"written off":             {"hq.state.lost", "hq.outcome.loss"},
 	"lanes with two journals": {"hq.only.forked", "hq.forked"},
 }
@@ -33,14 +35,16 @@ var parts = map[string][]string{
 	"hq.date":        {"manager.date"},
 	"manager.open":   {"cashier.uncompleted"},
 	"manager.unsent": {"cashier.unsent"},
-	"wallet.house":   {"cashier.offline.full", "cashier.offline.small", "reason.online_only.do"},
+	"wallet.house":   {"cashier.offline.full", "cashier.offline.small", "cashier.offline.asks", "cashier.house.none", "cashier.house.small", "reason.online_only.do", "reason.hq_away.do"},
+	// what this screen says when money is there, quoted where a cashier is told to wait for it
+	"cashier.paid.word": {"cashier.pending.do", "cashier.unknown.fine"},
 }
 
 // dropped are words for which another one was chosen: the same thing had two names on two pages.
 var dropped = map[string]map[string]string{
 	"en":      {"Secret": "token", "secret": "token"},
 	"ja":      {"計上": "記帳", "シークレット": "トークン", "お客さま": "お客様", "発行者": "発行元", "発行会社": "運営会社 or 発行元", "口座": "アカウント"},
-	"zh-Hant": {"櫃台": "收銀台", "代碼": "付款碼 or 條碼", "發行者": "發行機構", "自有錢包": "本店錢包", "密鑰": "權杖"},
+	"zh-Hant": {"櫃台": "收銀台", "代碼": "付款碼 or 條碼", "發行者": "發行機構", "自有錢包": "本店錢包", "自家錢包": "本店錢包", "密鑰": "權杖"},
 }
 
 func TestOneThingHasOneName(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"strings"
 	"time"
 
 	"tilld/agent/payment"
@@ -54,18 +55,19 @@ func NewPages(files fs.FS, zone *time.Location) (*Pages, error) {
 
 func (p *Pages) funcs(lang string) template.FuncMap {
 	return template.FuncMap{
-		"t":     func(key string, args ...any) string { return Text(lang, key, args...) },
-		"lang":  func() string { return lang },
-		"langs": func() []string { return Langs },
-		"money": func(m payment.Money) string { return Money(lang, m) },
-		"clock": func(t time.Time) string { return p.clock(t, "15:04") },
-		"stamp": func(t time.Time) string { return p.clock(t, "01-02 15:04:05") },
-		"when":  func(t time.Time) string { return p.clock(t, "2006-01-02 15:04:05") },
-		"since": p.since,
-		"tail":  Tail,
-		"span":  func(d time.Duration) string { return Span(lang, d) },
-		"hours": func(d time.Duration) string { return Hours(lang, d) },
-		"word":  func(key, otherwise string) string { return Word(lang, key, otherwise) },
+		"t":       func(key string, args ...any) string { return Text(lang, key, args...) },
+		"lang":    func() string { return lang },
+		"langs":   func() []string { return Langs },
+		"money":   func(m payment.Money) string { return Money(lang, m) },
+		"clock":   func(t time.Time) string { return p.clock(t, "15:04") },
+		"stamp":   func(t time.Time) string { return p.clock(t, "01-02 15:04:05") },
+		"when":    func(t time.Time) string { return p.clock(t, "2006-01-02 15:04:05") },
+		"since":   p.since,
+		"tail":    Tail,
+		"span":    func(d time.Duration) string { return Span(lang, d) },
+		"hours":   func(d time.Duration) string { return Hours(lang, d) },
+		"word":    func(key, otherwise string) string { return Word(lang, key, otherwise) },
+		"wallets": func(names []string) string { return wallets(lang, names) },
 	}
 }
 
@@ -88,6 +90,15 @@ func (p *Pages) since(t time.Time, today payment.Date) string {
 func Tail(id payment.ID) string {
 	s := id.String()
 	return s[len(s)-6:]
+}
+
+// wallets are the names that people know wallets by. One that the catalogue does not know is shown as the policy calls it.
+func wallets(lang string, names []string) string {
+	known := make([]string, len(names))
+	for i, name := range names {
+		known[i] = Word(lang, "wallet."+name, name)
+	}
+	return strings.Join(known, Text(lang, "list.comma"))
 }
 
 // Fragment renders one template by its name.

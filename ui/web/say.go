@@ -8,14 +8,20 @@ import (
 
 // What a person at the lane may try, for Say.
 const (
-	DoSale         = "sale" // open, cancel or leave one
+	DoSale         = "sale"    // open or leave one
+	DoCancel       = "cancel"  // one that nobody paid
+	DoAttempt      = "attempt" // put a sale aside whose wallet is being asked, or take its payment back
+	DoDismiss      = "dismiss" // take a settled sale off the list
 	DoVoid         = "void"
 	DoVoidPractice = "void-practice" // of a practice sale, in which there is no money
 )
 
 // sayings are the catalogue's words for what can go wrong at the lane, by what was tried and the error's code.
 var sayings = map[string]map[payment.Code]string{
-	DoSale: {payment.Conflict: "say.open", payment.NotFound: "say.gone", payment.NotAllowed: "say.clock"},
+	DoSale:    {payment.Conflict: "say.open", payment.NotFound: "say.gone", payment.NotAllowed: "say.clock"},
+	DoCancel:  {payment.Conflict: "say.cancel", payment.NotFound: "say.gone", payment.NotAllowed: "say.clock"},
+	DoAttempt: {payment.Conflict: "say.settled", payment.NotFound: "say.gone", payment.NotAllowed: "say.clock"},
+	DoDismiss: {payment.Conflict: "say.unsettled", payment.NotFound: "say.gone"},
 	DoVoid: {
 		payment.Invalid: "say.void.who", payment.Conflict: "say.void.twice",
 		payment.NotAllowed: "say.void.refund", payment.NotFound: "say.gone",

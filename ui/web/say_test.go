@@ -18,6 +18,9 @@ func TestSay(t *testing.T) {
 		err         error
 	}{
 		{DoSale, "say.open", fail(payment.Conflict)},
+		{DoCancel, "say.cancel", fail(payment.Conflict)},
+		{DoAttempt, "say.settled", fail(payment.Conflict)},
+		{DoDismiss, "say.unsettled", fail(payment.Conflict)},
 		{DoVoid, "say.void.twice", fail(payment.Conflict)},
 		{DoVoid, "say.void.refund", fail(payment.NotAllowed)},
 		{DoVoidPractice, "say.void.practice", fail(payment.NotAllowed)},

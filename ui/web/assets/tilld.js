@@ -33,6 +33,9 @@ function show(region, html) {
   if (focused) document.getElementById(focused)?.focus();
   const view = region.firstElementChild;
   if (!view) return;
+  for (const d of document.querySelectorAll("dialog[open][data-fleeting]")) { // what it asked about has been answered
+    if (!document.getElementById(d.dataset.opener)) d.close();
+  }
   const before = document.body.dataset.state;
   document.body.dataset.state = view.dataset.state || "";
   if (document.body.dataset.state !== (before || "")) {
@@ -42,8 +45,12 @@ function show(region, html) {
     focusForState();
   } else if (view.dataset.notice && view.dataset.notice !== region.dataset.notice) {
     sound("again");
+  } else if (region.dataset.told !== undefined && (view.dataset.told || "").split(" ").some((ref) => ref && !region.dataset.told.includes(ref))) {
+    sound("told");
   }
   region.dataset.notice = view.dataset.notice || "";
+  region.dataset.told = view.dataset.told || "";
+  if (focused && document.body.dataset.state && document.activeElement === document.body) focusForState(); // its row is gone
   const amount = document.querySelector("#amount");
   if (amount && document.body.dataset.state !== "idle") amount.value = "";
   for (const chart of region.querySelectorAll("[data-chart]")) draw(chart);
@@ -63,6 +70,12 @@ document.addEventListener("keydown", (e) => {
   if (e.repeat || e.ctrlKey || e.altKey || e.metaKey) return;
   if (document.querySelector("dialog[open]")) return; // a dialog has its own keys
   const key = e.key.length === 1 ? e.key.toLowerCase() : e.key;
+  if (key === "Escape" && document.activeElement?.closest("[data-list]")) { // it leaves the list, and no more
+    e.preventDefault();
+    document.activeElement.blur();
+    focusForState();
+    return;
+  }
   if (key === "Enter" && document.activeElement?.closest("a, button, input, select, textarea")) return; // it is meant for that
   const state = document.body.dataset.state || "";
   for (const el of document.querySelectorAll("[data-key]")) {
@@ -71,6 +84,8 @@ document.addEventListener("keydown", (e) => {
     e.preventDefault();
     if (el.tagName === "FORM") el.requestSubmit();
     else if (el.tagName === "INPUT" || el.tagName === "SELECT") el.focus();
+    else if (el.matches("[data-list]")) el.querySelector("button")?.focus();
+    else if (el.dataset.hint) document.querySelector("#message").textContent = el.dataset.hint;
     else el.click();
     return;
   }
@@ -133,7 +148,8 @@ function say(text, ms) {
 
 document.addEventListener("click", (e) => {
   const opener = e.target.closest("[data-dialog]");
-  if (opener) open(document.getElementById(opener.dataset.dialog), opener);
+  const from = opener?.dataset.of ? document.querySelector(opener.dataset.of) : opener;
+  if (from) open(document.getElementById(opener.dataset.dialog), from);
   if (e.target.closest("[data-close]")) e.target.closest("dialog").close();
 });
 
@@ -141,6 +157,7 @@ document.addEventListener("click", (e) => {
 // closes, the focus goes back to its opener, which a live view may have replaced meanwhile.
 function open(dialog, opener) {
   const { id } = opener;
+  dialog.dataset.opener = id;
   for (const form of dialog.querySelectorAll("form")) form.reset();
   for (const message of dialog.querySelectorAll("[role=alert]")) message.textContent = "";
   for (const [name, value] of Object.entries(opener.dataset)) {
@@ -170,6 +187,10 @@ const tunes = {
   refused: [[220, 0, 0.18], [180, 0.22, 0.3]],
   again: [[440, 0, 0.08], [440, 0.14, 0.08]],
   stopped: [[160, 0, 0.5]],
+  pending: [[660, 0, 0.1], [660, 0.18, 0.1]],
+  unknown: [[740, 0, 0.1], [370, 0.12, 0.1], [740, 0.24, 0.1], [370, 0.36, 0.2]],
+  same: [[520, 0, 0.1], [780, 0.14, 0.16]],
+  told: [[590, 0, 0.06], [590, 0.1, 0.06], [740, 0.2, 0.08]], // of a sale put aside: not the tune of the one on the screen
 };
 
 function sound(name) {

@@ -105,6 +105,18 @@ func (noRoom) CancelSale(context.Context) error { return errNoRoom }
 // Next is refused.
 func (noRoom) Next(context.Context) error { return errNoRoom }
 
+// Park is refused.
+func (noRoom) Park(context.Context) error { return errNoRoom }
+
+// TakeBack is refused.
+func (noRoom) TakeBack(context.Context, string) error { return errNoRoom }
+
+// Dismiss is refused.
+func (noRoom) Dismiss(context.Context, string) error { return errNoRoom }
+
+// Another is refused.
+func (noRoom) Another(context.Context) error { return errNoRoom }
+
 // Void is refused.
 func (noRoom) Void(context.Context, payment.ID, string) error { return errNoRoom }
 

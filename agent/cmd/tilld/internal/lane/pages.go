@@ -184,6 +184,21 @@ func (s screen) CancelSale(ctx context.Context) error {
 // Next clears the screen.
 func (s screen) Next(ctx context.Context) error { return s.lane.Next(ctx) }
 
+// errAsksNobody: this lane has no attempt that could be put aside, taken back or dismissed.
+var errAsksNobody = payment.Errorf(payment.Conflict, "lane", "this lane asks no wallet's operator")
+
+// Park is refused.
+func (screen) Park(context.Context) error { return errAsksNobody }
+
+// TakeBack is refused.
+func (screen) TakeBack(context.Context, string) error { return errAsksNobody }
+
+// Dismiss is refused.
+func (screen) Dismiss(context.Context, string) error { return errAsksNobody }
+
+// Another is refused.
+func (screen) Another(context.Context) error { return errAsksNobody }
+
 // Void takes back a payment.
 func (s screen) Void(ctx context.Context, id payment.ID, supervisor string) error {
 	return s.lane.Void(ctx, id, supervisor)
