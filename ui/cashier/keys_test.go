@@ -90,7 +90,8 @@ func TestNothingMoves(t *testing.T) {
 		want := b.Eval(placed)
 		b.Await(`(document.querySelector("#amount").value = "999999999")`)
 		for _, key := range []string{
-			"cashier.amount.bad", "cashier.amount.over", "cashier.asked", "cashier.sent.all", "cashier.sent.some", "cashier.sent.none", "say.open", "say.gone", "say.clock", "say.again", "say.broken",
+			"cashier.amount.bad", "cashier.amount.over", "cashier.asked", "cashier.sent.all", "cashier.sent.some", "cashier.sent.none", "say.open", "say.gone", "say.clock",
+			"say.cancel", "say.settled", "say.unsettled", "cashier.esc.asked", "say.again", "say.broken",
 		} {
 			text := web.Text(lang, key, web.Money(lang, payment.Of(999_999_999, "JPY")))
 			b.Await(fmt.Sprintf(`(document.querySelector("#message").textContent = %q) !== ""`, text))
@@ -102,7 +103,7 @@ func TestNothingMoves(t *testing.T) {
 			}
 		}
 		b.Picture("cashier-message-" + lang)
-		for _, state := range []State{Waiting, Paid, Refused, Idle} {
+		for _, state := range []State{Waiting, Asking, Pending, Unknown, Same, Paid, Refused, Idle} {
 			l.set(func(v *View) {
 				v.State, v.Training, v.Reason, v.Amount = state, state != Idle, payment.CodeUsed, payment.Of(5, "JPY")
 			})

@@ -34,6 +34,11 @@ func TestEveryAnswerIsHeard(t *testing.T) {
 	if tones := b.Eval("tones.join()"); tones != "" {
 		t.Errorf("a sale that waits sounds: %s", tones)
 	}
+	l.set(func(v *View) { v.State, v.Wallet = Asking, "paypay" })
+	b.Await(`document.body.dataset.state === "asking"`)
+	if tones := b.Eval("tones.join()"); tones != "" {
+		t.Errorf("asking sounds, before there is an answer: %s", tones)
+	}
 	heard := map[string]string{}
 	for i, tt := range []struct {
 		name string
@@ -41,6 +46,12 @@ func TestEveryAnswerIsHeard(t *testing.T) {
 	}{
 		{"refused", func(v *View) { v.State, v.Reason = Refused, payment.CodeExpired }},
 		{"scan again", func(v *View) { v.Notice, v.NoticeNo = "cut", v.NoticeNo+1 }},
+		{"pending", func(v *View) { v.State = Pending }},
+		{"unknown", func(v *View) { v.State = Unknown }},
+		{"same", func(v *View) { v.State = Same }},
+		{"told", func(v *View) {
+			v.Parked = []Parked{{Ref: ref(0), Amount: v.Amount, Wallet: "paypay", Outcome: payment.Paid}}
+		}},
 		{"paid", func(v *View) { v.State, v.Reason, v.Notice, v.Wallet = Paid, payment.ReasonNone, "", "house" }},
 		{"stopped", func(v *View) { v.State, v.Reason = Stopped, payment.JournalStopped }},
 	} {

@@ -34,7 +34,10 @@ function show(region, html) {
   const view = region.firstElementChild;
   if (!view) return;
   for (const d of document.querySelectorAll("dialog[open][data-fleeting]")) { // what it asked about has been answered
-    if (!document.getElementById(d.dataset.opener)) d.close();
+    if (document.getElementById(d.dataset.opener)) continue;
+    d.close();
+    deafUntil = Date.now() + deafness;
+    focusForState();
   }
   const before = document.body.dataset.state;
   document.body.dataset.state = view.dataset.state || "";
@@ -65,6 +68,10 @@ function focusForState() {
   else document.querySelector("[autofocus]")?.focus();
 }
 
+// An Enter that was meant for a question that has just gone must not sweep away the answer that came instead.
+const deafness = 1500; // ms
+let deafUntil = 0;
+
 // --- keys -------------------------------------------------------------------------------------------------
 document.addEventListener("keydown", (e) => {
   if (e.repeat || e.ctrlKey || e.altKey || e.metaKey) return;
@@ -74,6 +81,10 @@ document.addEventListener("keydown", (e) => {
     e.preventDefault();
     document.activeElement.blur();
     focusForState();
+    return;
+  }
+  if (key === "Enter" && Date.now() < deafUntil) {
+    e.preventDefault();
     return;
   }
   if (key === "Enter" && document.activeElement?.closest("a, button, input, select, textarea")) return; // it is meant for that

@@ -129,7 +129,11 @@ const (
 	Tab    = kb.Tab
 	Down   = kb.ArrowDown
 	F2     = kb.F2
+	F3     = kb.F3
 	F4     = kb.F4
+	F6     = kb.F6
+	F7     = kb.F7
+	F8     = kb.F8
 	F9     = kb.F9
 )
 
