@@ -1,0 +1,104 @@
+package rule
+
+import "time"
+
+// Purse is what the rules of money ask about one account, in minor units. Its sums are of the last 24 hours, or since
+// the cooling-off began.
+type Purse struct {
+	Balance int64 // the sum of its movements
+	Held    int64 // what is earmarked for certificates and not yet drawn
+	Asked   int64 // top-ups that were asked for and whose end is not known
+
+	ToppedUp int64 // credited or asked for
+	Spent    int64 // online less what was given back, and offline
+
+	Cooling         bool
+	CoolingToppedUp int64
+	CoolingSpent    int64
+}
+
+// Free is what can be spent online, or earmarked.
+func (p Purse) Free() int64 { return p.Balance - p.Held }
+
+// TopUp says whether amount may be added. What was asked for counts as if it were there: two top-ups side by side
+// can't both take the last of a limit.
+func (p Purse) TopUp(l *Limits, amount int64) Refusal {
+	switch {
+	case amount < 1:
+		return BadAmount
+	case amount > l.TopUp:
+		return OverTopUp
+	case p.Cooling && amount > l.CoolingTopUp-p.CoolingToppedUp:
+		return CoolingOff
+	case amount > l.TopUpDay-p.ToppedUp:
+		return OverTopUpDay
+	case amount > l.Balance-p.Balance-p.Asked:
+		return OverBalance
+	}
+	return None
+}
+
+// Spend says whether amount may be charged online. What is earmarked is not there to be spent.
+func (p Purse) Spend(l *Limits, amount int64) Refusal {
+	switch {
+	case amount < 1:
+		return BadAmount
+	case amount > l.Spend:
+		return OverSpend
+	case p.Cooling && amount > l.CoolingSpend-p.CoolingSpent:
+		return CoolingOff
+	case amount > l.SpendDay-p.Spent:
+		return OverSpendDay
+	case amount > p.Free():
+		return NoFunds
+	}
+	return None
+}
+
+// Earmark is the cap of a new certificate: the offline cap, or what is free when that is less. What it allows is taken
+// out of Free until Release.
+func (p Purse) Earmark(l *Limits) (capped int64, r Refusal) {
+	if p.Cooling {
+		return 0, CoolingOff
+	}
+	capped = min(l.OfflineCap, p.Free())
+	if capped < 1 {
+		return 0, NoFunds
+	}
+	return capped, None
+}
+
+// Release is when the earmark of a certificate ends by itself.
+func (l *Limits) Release(expiry time.Time) time.Time { return expiry.Add(l.SyncDelay) }
+
+// Drawn is how a payment that was approved offline is covered. The three parts sum to its amount.
+type Drawn struct {
+	Earmark int64 // out of what was set aside for it
+	Free    int64 // beyond: out of the rest of the balance
+	Lost    int64 // and what nothing covers, which is the issuer's loss
+}
+
+// Draw covers amount, which is positive, with what is left of the certificate's earmark and with what is free. A
+// payment that a lane approved within its rights is never refused here: the goods are gone, and the shop is paid.
+func Draw(left, free, amount int64) Drawn {
+	d := Drawn{Earmark: max(min(left, amount), 0)}
+	d.Free = max(min(free, amount-d.Earmark), 0)
+	d.Lost = amount - d.Earmark - d.Free
+	return d
+}
+
+// Refund says whether amount of a payment may be given back, of which given was before.
+func Refund(paid, given, amount int64) Refusal {
+	if amount < 1 || given < 0 || amount > paid-given {
+		return BadAmount
+	}
+	return None
+}
+
+// CodeTime says whether a code of the phone's time is charged online now.
+func (l *Limits) CodeTime(code, now time.Time) Refusal {
+	if age := now.Sub(code); age > l.CodeAge || age < -l.CodeAhead {
+		return Over
+	}
+	return None
+}
