@@ -1,0 +1,85 @@
+package house
+
+import (
+	"context"
+	"net/netip"
+	"time"
+
+	"tilld/agent/paycode/signed"
+	"tilld/sync/house/rule"
+)
+
+// Certificate gives a signed-in phone the certificate by which lanes take its codes offline. Its cap is set aside out
+// of the balance until every payment under it must have come in. While the phone's last one is under half its life and
+// has something left, that one is given again.
+func (i *Issuer) Certificate(ctx context.Context, from netip.Addr, session Secret, p Proof) (cert []byte, err error) {
+	err = i.do(ctx, func(t *tx) error {
+		acc, err := t.signedBy(session, from, p, ForCertificate)
+		if err != nil {
+			return err
+		}
+		if err := t.mayGetCertificate(acc); err != nil {
+			return err
+		}
+		if cert, err = t.current(acc); err != nil || cert != nil {
+			return err
+		}
+		purse, err := t.purse(acc)
+		if err != nil {
+			return err
+		}
+		limit, r := purse.Earmark(t.l)
+		if r != rule.None {
+			return r
+		}
+		cert, err = t.certify(acc, limit)
+		return err
+	})
+	return cert, err
+}
+
+func (t *tx) mayGetCertificate(acc *account) error {
+	if err := t.open(true, false); err != nil {
+		return err
+	}
+	if !acc.confirmed {
+		return rule.Unconfirmed
+	}
+	if rule.Cooling(acc.coolingUntil, t.now) {
+		return rule.CoolingOff
+	}
+	return t.may(acc, rule.Money)
+}
+
+// current is the phone's last certificate if it is still good enough.
+func (t *tx) current(acc *account) ([]byte, error) {
+	var cert []byte
+	var from, until, left int64
+	found, err := t.get("SELECT bytes, not_before, expires_at, left FROM certificate WHERE account = ? AND phone = ? AND released = 0 ORDER BY no DESC LIMIT 1",
+		[]any{acc.no, acc.phone}, &cert, &from, &until, &left)
+	if err != nil || !found || rule.Renew(fromMS(from), fromMS(until), t.now, left) {
+		return nil, err
+	}
+	return cert, nil
+}
+
+// certify signs a certificate and sets its cap aside, in one transaction: a certificate that nobody got is covered
+// too, and one that is not covered was never made.
+func (t *tx) certify(acc *account, limit int64) ([]byte, error) {
+	claims := signed.Claims{
+		Account: acc.pseudonym, Phone: acc.key, Cap: t.money(limit),
+		NotBefore: t.now.Truncate(time.Second), Hours: t.l.CertHours,
+	}
+	cert, err := signed.Certify(t.i.c.Signer, claims)
+	if err != nil {
+		return nil, err
+	}
+	parsed, err := signed.ParseCertificate(cert)
+	if err != nil {
+		return nil, err
+	}
+	id := parsed.ID()
+	return cert, t.exec(1, `INSERT INTO certificate (id, account, phone, cap, left, not_before, expires_at, release_at, released, bytes)
+		VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, 0, ?8)`, id[:], acc.no, acc.phone, limit, parsed.NotBefore.UnixMilli(),
+		parsed.Expiry().UnixMilli(), t.l.Release(parsed.Expiry()).UnixMilli(), cert)
+}
