@@ -3,7 +3,6 @@ package house
 import (
 	"context"
 	"net/netip"
-	"strings"
 
 	"tilld/sync/house/rule"
 )
@@ -82,13 +81,31 @@ func (t *tx) owns(acc *account, b Binding, fresh bool) (rule.Has, error) {
 }
 
 // recoveryCode reads a code as people write it down: small letters, gaps and hyphens, and 0, 1, 8 for O, I, B, which
-// base 32 does not have.
+// base 32 does not have. What holds anything else is the empty code, which nobody was given.
 func recoveryCode(s Secret) Secret {
 	const most = 64
 	if len(s) > most {
 		return ""
 	}
-	return Secret(strings.NewReplacer(" ", "", "-", "", "0", "O", "1", "I", "8", "B").Replace(strings.ToUpper(string(s))))
+	var code []byte
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == ' ' || c == '-':
+		case c == '0':
+			code = append(code, 'O')
+		case c == '1':
+			code = append(code, 'I')
+		case c == '8':
+			code = append(code, 'B')
+		case c >= 'a' && c <= 'z':
+			code = append(code, c-'a'+'A')
+		case (c >= 'A' && c <= 'Z') || (c >= '2' && c <= '7'):
+			code = append(code, c)
+		default:
+			return ""
+		}
+	}
+	return Secret(code)
 }
 
 func (t *tx) rebind(acc *account, b Binding, has rule.Has) error {

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -46,7 +47,7 @@ func New(t testing.TB, change func(*house.Config)) *Bench {
 	t.Helper()
 	seed := sha256.Sum256([]byte(t.Name()))
 	b := &Bench{
-		T: t, Ctx: context.Background(), Path: filepath.Join(t.TempDir(), "issuer.db"),
+		T: t, Ctx: context.Background(), Path: filepath.Join(dir(t), "issuer.db"),
 		Clock: &Clock{at: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)}, Mail: &Mail{}, Bank: &Bank{taken: map[string]int64{}},
 	}
 	b.Config = house.Config{
@@ -59,6 +60,17 @@ func New(t testing.TB, change func(*house.Config)) *Bench {
 	b.Open()
 	t.Cleanup(func() { _ = b.Issuer.Close() })
 	return b
+}
+
+// dir is a folder in memory where the machine has one: these tests do thousands of transactions, and what they ask is
+// not whether the disk keeps them.
+func dir(t testing.TB) string {
+	d, err := os.MkdirTemp("/dev/shm", "tilld-house-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(d) })
+	return d
 }
 
 // Open opens the issuer, again if it was closed.
