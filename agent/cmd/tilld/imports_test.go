@@ -59,6 +59,7 @@ var table = []rule{
 	{"sync/authorise", "agent/payment sync/wire sync/operator", "an attempt's life: pure steps, and a desk that asks; who keeps it comes in by interface"},
 	{"sync/operator/*", "agent/payment sync/operator", "one operator each, or all of them played: none knows another"},
 	{"sync/house", "agent/payment agent/policy agent/paycode/signed sync/wire sync/house/rule", "an issuer like any other"},
+	{"sync/house/oidc", "", "proves who somebody is elsewhere; what that opens is for the issuer"},
 	{"sync/house/rule", "agent/payment", "pure: what the issuer may do, without knowing where it is kept"},
 	{"sync/hqapi", "agent/payment agent/httpapi agent/policy sync/wire sync/ledger sync/settle", "serves the books as they are: their types are its answers' source"},
 
