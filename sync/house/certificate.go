@@ -9,8 +9,8 @@ import (
 	"tilld/sync/house/rule"
 )
 
-// Certificate gives a signed-in phone the certificate by which lanes take its codes offline. Its cap is set aside out
-// of the balance until every payment under it must have come in. While the phone's last one is under half its life and
+// Certificate gives a signed-in phone the certificate that its codes need, and by which lanes take them offline. Its cap
+// is set aside out of the balance until every payment under it must have come in. While the phone's last one is under half its life and
 // has something left, that one is given again.
 func (i *Issuer) Certificate(ctx context.Context, from netip.Addr, session Secret, p Proof) (cert []byte, err error) {
 	err = i.do(ctx, func(t *tx) error {
@@ -21,14 +21,14 @@ func (i *Issuer) Certificate(ctx context.Context, from netip.Addr, session Secre
 		if err := t.mayGetCertificate(acc); err != nil {
 			return err
 		}
-		if cert, err = t.current(acc); err != nil || cert != nil {
-			return err
-		}
 		purse, err := t.purse(acc)
 		if err != nil {
 			return err
 		}
 		limit, r := purse.Earmark(t.l)
+		if cert, err = t.current(acc, limit); err != nil || cert != nil {
+			return err
+		}
 		if r != rule.None {
 			return r
 		}
@@ -45,19 +45,18 @@ func (t *tx) mayGetCertificate(acc *account) error {
 	if !acc.confirmed {
 		return rule.Unconfirmed
 	}
-	if rule.Cooling(acc.coolingUntil, t.now) {
-		return rule.CoolingOff
-	}
 	return t.may(acc, rule.Money)
 }
 
-// current is the phone's last certificate if it is still good enough.
-func (t *tx) current(acc *account) ([]byte, error) {
+// current is the phone's last certificate if it is still as good as one with the cap fresh.
+func (t *tx) current(acc *account, fresh int64) ([]byte, error) {
 	var cert []byte
-	var from, until, left int64
-	found, err := t.get("SELECT bytes, not_before, expires_at, left FROM certificate WHERE account = ? AND phone = ? AND released = 0 ORDER BY no DESC LIMIT 1",
-		[]any{acc.no, acc.phone}, &cert, &from, &until, &left)
-	if err != nil || !found || rule.Renew(fromMS(from), fromMS(until), t.now, left) {
+	var from, until int64
+	var c rule.Held
+	found, err := t.get("SELECT bytes, not_before, expires_at, cap, left FROM certificate WHERE account = ? AND phone = ? AND released = 0 ORDER BY no DESC LIMIT 1",
+		[]any{acc.no, acc.phone}, &cert, &from, &until, &c.Cap, &c.Left)
+	c.Begins, c.Expires = fromMS(from), fromMS(until)
+	if err != nil || !found || rule.Renew(c, fresh, rule.Cooling(acc.coolingUntil, t.now), t.now) {
 		return nil, err
 	}
 	return cert, nil
@@ -68,7 +67,7 @@ func (t *tx) current(acc *account) ([]byte, error) {
 func (t *tx) certify(acc *account, limit int64) ([]byte, error) {
 	claims := signed.Claims{
 		Account: acc.pseudonym, Phone: acc.key, Cap: t.money(limit),
-		NotBefore: t.now.Truncate(time.Second), Hours: t.l.CertHours,
+		NotBefore: rule.Begins(acc.coolingUntil, t.now).Truncate(time.Second), Hours: t.l.CertHours,
 	}
 	cert, err := signed.Certify(t.i.c.Signer, claims)
 	if err != nil {
@@ -79,6 +78,10 @@ func (t *tx) certify(acc *account, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	id := parsed.ID()
+	same, err := t.number("SELECT count(*) FROM certificate WHERE id = ?", id[:])
+	if err != nil || same > 0 { // within one second a second one would be the same one, with two earmarks
+		return nil, orRefuse(err, rule.TooMany)
+	}
 	return cert, t.exec(1, `INSERT INTO certificate (id, account, phone, cap, left, not_before, expires_at, release_at, released, bytes)
 		VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, 0, ?8)`, id[:], acc.no, acc.phone, limit, parsed.NotBefore.UnixMilli(),
 		parsed.Expiry().UnixMilli(), t.l.Release(parsed.Expiry()).UnixMilli(), cert)

@@ -133,7 +133,7 @@ func (t *tx) mayPay(acc *account, v *signed.Verified, c Charge) error {
 	if err := t.open(true, false); err != nil {
 		return err
 	}
-	if acc.phone == 0 || acc.key.KID() != v.PhoneKey || !t.now.Before(v.CertExpiry) || t.now.Before(v.CertNotBefore) {
+	if acc.phone == 0 || acc.key.KID() != v.PhoneKey || !t.now.Before(v.CertExpiry) {
 		return rule.BadCode // of a phone that was replaced, or under an old certificate
 	}
 	if r := t.l.CodeTime(v.Time, t.now); r != rule.None {
@@ -156,7 +156,7 @@ func (t *tx) mayPay(acc *account, v *signed.Verified, c Charge) error {
 	if err != nil {
 		return err
 	}
-	return purse.Spend(t.l, c.Amount.Minor).Err()
+	return purse.Spend(t.l, v.Store != "", c.Amount.Minor).Err()
 }
 
 // spend uses a code's counter up.

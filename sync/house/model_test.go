@@ -141,9 +141,9 @@ func (w *world) certify(c *housetest.Customer, k *book) {
 	switch fresh := string(c.Cert) != before; {
 	case err == nil && fresh:
 		l := w.b.Config.Limits
-		k.certs = append(k.certs, &earmark{left: min(free, l.OfflineCap), bytes: string(c.Cert),
+		k.certs = append(k.certs, &earmark{left: min(max(free/2, 1), l.OfflineCap), bytes: string(c.Cert),
 			expires: w.b.Clock.Now().Truncate(time.Second).Add(time.Duration(l.CertHours) * time.Hour)})
-	case err != nil && (err != error(rule.NoFunds) || free > 0):
+	case err != nil && err != error(rule.TooMany) && (err != error(rule.NoFunds) || free > 0):
 		w.t.Fatalf("a certificate with %d free: %v", free, err)
 	}
 }

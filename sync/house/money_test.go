@@ -118,6 +118,7 @@ func TestCharge(t *testing.T) {
 		{"no code", "1234", "s1", "1", 1, rule.BadCode},
 		{"of another issuer", byForged, "s1", "1", 1, rule.BadCode},
 		{"what is earmarked", c.Code("s1", "1"), "s1", "1", 5_000, rule.NoFunds},
+		{"much by a code for anywhere", c.Code("", ""), "s1", "1", b.Config.Limits.Unbound + 1, rule.OverSpend},
 		{"above one payment", c.Code("s1", "1"), "s1", "1", b.Config.Limits.Spend + 1, rule.OverSpend},
 	} {
 		ref := "B" + strings.ReplaceAll(strings.ReplaceAll(tt.name, " ", ""), "'", "")
@@ -211,11 +212,11 @@ func TestOffline(t *testing.T) {
 	if string(c.Cert) == string(first) {
 		t.Error("a certificate of half its life is not renewed")
 	}
-	wantMoney(c, 9_000, 7_000) // both are out
+	wantMoney(c, 9_000, 5_500) // both are out: 2,000 and half of 7,000
 	b.Clock.Pass(2*time.Hour + b.Config.Limits.SyncDelay - time.Millisecond)
-	wantMoney(c, 9_000, 7_000)
+	wantMoney(c, 9_000, 5_500)
 	b.Clock.Pass(time.Millisecond)
-	wantMoney(c, 9_000, 5_000)
+	wantMoney(c, 9_000, 3_500)
 	// A payment that comes in after the release is still paid, out of what is free.
 	if got, err = b.Present(3, code, "s2", "1", 500); err != nil || got.Drawn != (rule.Drawn{Free: 500}) {
 		t.Errorf("late: %+v, %v", got, err)
@@ -246,7 +247,8 @@ func TestOverdrawn(t *testing.T) {
 	b := housetest.New(t, nil)
 	c := b.Funded("hanako", 7_000)
 	b.Must(c.Certify())
-	for n, want := range []rule.Drawn{{Earmark: 5_000}, {Free: 2_000, Lost: 3_000}, {Lost: 5_000}} {
+	wantMoney(c, 7_000, 3_500)
+	for n, want := range []rule.Drawn{{Earmark: 3_500, Free: 1_500}, {Free: 2_000, Lost: 3_000}, {Lost: 5_000}} {
 		got, err := b.Present(byte(n+1), c.Code("", ""), "s1", "1", 5_000)
 		if b.Must(err); got.Drawn != want {
 			t.Errorf("lane %d: %+v, want %+v", n+1, got.Drawn, want)

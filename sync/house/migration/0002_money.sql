@@ -47,7 +47,7 @@ BEGIN SELECT RAISE(ABORT, 'a top-up ends once'); END;
 
 CREATE TABLE certificate (
   no         INTEGER PRIMARY KEY,
-  id         BLOB    NOT NULL CHECK (length(id) = 8),
+  id         BLOB    NOT NULL UNIQUE CHECK (length(id) = 8),
   account    INTEGER NOT NULL REFERENCES account (no),
   phone      INTEGER NOT NULL REFERENCES phone (no),
   cap        INTEGER NOT NULL CHECK (cap > 0),
@@ -59,7 +59,6 @@ CREATE TABLE certificate (
   bytes      BLOB    NOT NULL
 ) STRICT;
 CREATE INDEX certificate_held ON certificate (account, left) WHERE released = 0;
-CREATE INDEX certificate_id ON certificate (id);
 CREATE INDEX certificate_live ON certificate (expires_at);
 -- +goose StatementBegin
 CREATE TRIGGER certificate_stays BEFORE UPDATE ON certificate WHEN NEW.left > OLD.left OR NEW.released < OLD.released

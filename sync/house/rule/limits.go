@@ -17,17 +17,19 @@ type Limits struct {
 	Balance  int64 // the most that an account may hold
 	Spend    int64 // the most of one payment
 	SpendDay int64 // within 24 hours, what was approved offline too
+	Unbound  int64 // the most of one payment by a code that names no store
 
 	Cooling      time.Duration // after a change of phone, password or contact
 	CoolingTopUp int64         // the most that may be topped up from the change until it is over
 	CoolingSpend int64         // the most that may be spent online within it
 	ContactDelay time.Duration // from asking for another contact until it counts
 
-	OfflineCap int64         // the most that one certificate allows offline
-	CertHours  int           // a certificate's life, 1 to 24
-	SyncDelay  time.Duration // how long after its expiry a payment under it can still come in
-	CodeAge    time.Duration // the oldest code that is charged online
-	CodeAhead  time.Duration // how far a phone's clock may be fast
+	OfflineCap     int64         // the most that one certificate allows offline
+	OfflinePercent int64         // of what is free, the most that one certificate sets aside: 1 to 100
+	CertHours      int           // a certificate's life, 1 to 24
+	SyncDelay      time.Duration // how long after its expiry a payment under it can still come in
+	CodeAge        time.Duration // the oldest code that is charged online
+	CodeAhead      time.Duration // how far a phone's clock may be fast
 
 	Challenge   time.Duration // the life of a challenge
 	Ticket      time.Duration // of a ticket that was sent to a contact
@@ -63,9 +65,9 @@ func Defaults() Limits {
 	const hour, day = time.Hour, 24 * time.Hour
 	return Limits{
 		Currency: "JPY",
-		TopUp:    20_000, TopUpDay: 50_000, Balance: 100_000, Spend: 30_000, SpendDay: 50_000,
+		TopUp:    20_000, TopUpDay: 50_000, Balance: 100_000, Spend: 30_000, SpendDay: 50_000, Unbound: 2_000,
 		Cooling: day, CoolingTopUp: 1_000, CoolingSpend: 3_000, ContactDelay: 3 * day,
-		OfflineCap: 5_000, CertHours: 4, SyncDelay: 3 * day,
+		OfflineCap: 5_000, OfflinePercent: 50, CertHours: 4, SyncDelay: 3 * day,
 		CodeAge: time.Minute, CodeAhead: 10 * time.Second,
 		Challenge: 2 * time.Minute, Ticket: 15 * time.Minute, SessionIdle: 15 * time.Minute, SessionLife: 12 * hour,
 		Watch: Watch{
@@ -110,6 +112,8 @@ func (l *Limits) fits() error {
 	switch {
 	case l.CertHours < 1 || l.CertHours > 24:
 		return fmt.Errorf("%w: a certificate of %d hours, not 1..24", ErrLimits, l.CertHours)
+	case l.OfflinePercent < 1 || l.OfflinePercent > 100:
+		return fmt.Errorf("%w: a certificate sets aside %d percent", ErrLimits, l.OfflinePercent)
 	case l.OfflineCap > 1<<32-1:
 		return fmt.Errorf("%w: offline cap %d can't be written in a certificate", ErrLimits, l.OfflineCap)
 	case l.TopUpDay < l.TopUp, l.SpendDay < l.Spend, l.Balance < l.TopUp:
@@ -129,7 +133,7 @@ func (l *Limits) amounts() []named[int64] {
 	return []named[int64]{
 		{"top-up", l.TopUp}, {"top-up per day", l.TopUpDay}, {"balance", l.Balance}, {"spend", l.Spend},
 		{"spend per day", l.SpendDay}, {"cooling-off top-up", l.CoolingTopUp}, {"cooling-off spend", l.CoolingSpend},
-		{"offline cap", l.OfflineCap},
+		{"offline cap", l.OfflineCap}, {"unbound", l.Unbound},
 	}
 }
 

@@ -70,8 +70,19 @@ func (l *Limits) Session(made, used, now time.Time) Refusal {
 	return None
 }
 
-// Renew says whether a phone that asks gets a new certificate: the one it has is over half its life, or has nothing
-// left. Each certificate earmarks money, so one is as good as two.
-func Renew(notBefore, expiry, now time.Time, left int64) bool {
-	return left == 0 || !now.Before(notBefore.Add(expiry.Sub(notBefore)/2))
+// Held is a certificate that a phone has.
+type Held struct {
+	Begins, Expires time.Time
+	Cap, Left       int64
+}
+
+// Renew says whether a phone that asks gets a new certificate, whose cap would be fresh: the one it has is over half its
+// life, has nothing left, or was made for the other side of a cooling-off. Each certificate earmarks money, so one is
+// as good as two.
+func Renew(c Held, fresh int64, cooling bool, now time.Time) bool {
+	if cooling {
+		return !c.Begins.After(now)
+	}
+	least := c.Cap == LeastCap && fresh > LeastCap
+	return least || c.Left == 0 || !now.Before(c.Begins.Add(c.Expires.Sub(c.Begins)/2))
 }

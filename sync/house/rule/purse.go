@@ -38,12 +38,13 @@ func (p Purse) TopUp(l *Limits, amount int64) Refusal {
 	return None
 }
 
-// Spend says whether amount may be charged online. What is earmarked is not there to be spent.
-func (p Purse) Spend(l *Limits, amount int64) Refusal {
+// Spend says whether amount may be charged online, by a code that is bound to a store or one that would do anywhere.
+// What is earmarked is not there to be spent.
+func (p Purse) Spend(l *Limits, bound bool, amount int64) Refusal {
 	switch {
 	case amount < 1:
 		return BadAmount
-	case amount > l.Spend:
+	case amount > l.Spend, !bound && amount > l.Unbound:
 		return OverSpend
 	case p.Cooling && amount > l.CoolingSpend-p.CoolingSpent:
 		return CoolingOff
@@ -55,17 +56,30 @@ func (p Purse) Spend(l *Limits, amount int64) Refusal {
 	return None
 }
 
-// Earmark is the cap of a new certificate: the offline cap, or what is free when that is less. What it allows is taken
-// out of Free until Release.
-func (p Purse) Earmark(l *Limits) (capped int64, r Refusal) {
-	if p.Cooling {
-		return 0, CoolingOff
-	}
-	capped = min(l.OfflineCap, p.Free())
-	if capped < 1 {
+// LeastCap is the cap of a certificate that is meant for payments online only: a code can't be shown without one.
+const LeastCap = 1
+
+// Earmark is the cap of a new certificate: the offline cap, or a part of what is free when that is less, so that
+// something stays to be spent online. What it allows is taken out of Free until Release. While cooling off it is
+// LeastCap, and the certificate Begins when that is over.
+func (p Purse) Earmark(l *Limits) (limit int64, r Refusal) {
+	free := p.Free()
+	switch {
+	case free < LeastCap:
 		return 0, NoFunds
+	case p.Cooling:
+		return LeastCap, None
 	}
-	return capped, None
+	return min(l.OfflineCap, max(LeastCap, free/100*l.OfflinePercent+free%100*l.OfflinePercent/100)), None
+}
+
+// Begins is when lanes may take a new certificate: at once, or when the cooling-off is over. Online, the issuer goes by
+// what it knows of the phone and takes it before.
+func Begins(coolingUntil, now time.Time) time.Time {
+	if Cooling(coolingUntil, now) {
+		return coolingUntil
+	}
+	return now
 }
 
 // Release is when the earmark of a certificate ends by itself.

@@ -47,6 +47,12 @@ func TestTopUp(t *testing.T) {
 func TestSpend(t *testing.T) {
 	l := rule.Defaults()
 	rich := rule.Purse{Balance: 90_000}
+	if got := rich.Spend(&l, false, l.Unbound); got != rule.None {
+		t.Errorf("the most of an unbound code: %v", got)
+	}
+	if got := rich.Spend(&l, false, l.Unbound+1); got != rule.OverSpend {
+		t.Errorf("more by an unbound code: %v", got)
+	}
 	tests := []struct {
 		name   string
 		purse  rule.Purse
@@ -66,7 +72,7 @@ func TestSpend(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if got := tt.purse.Spend(&l, tt.amount); got != tt.want {
+			if got := tt.purse.Spend(&l, true, tt.amount); got != tt.want {
 				t.Errorf("%d: %v, want %v", tt.amount, got, tt.want)
 			}
 		})
@@ -82,9 +88,10 @@ func TestEarmark(t *testing.T) {
 		r     rule.Refusal
 	}{
 		{"plenty", rule.Purse{Balance: 90_000}, l.OfflineCap, rule.None},
-		{"less than the cap", rule.Purse{Balance: 90_000, Held: 89_999}, 1, rule.None},
+		{"half of little", rule.Purse{Balance: 90_000, Held: 88_499}, 750, rule.None},
+		{"one yen", rule.Purse{Balance: 90_000, Held: 89_999}, 1, rule.None},
 		{"nothing", rule.Purse{Balance: 90_000, Held: 90_000}, 0, rule.NoFunds},
-		{"cooling off", rule.Purse{Balance: 90_000, Cooling: true}, 0, rule.CoolingOff},
+		{"cooling off", rule.Purse{Balance: 90_000, Cooling: true}, rule.LeastCap, rule.None},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -160,13 +167,22 @@ func TestTimes(t *testing.T) {
 		t.Errorf("released at %s", got)
 	}
 	for _, tt := range []struct {
-		after time.Duration
-		left  int64
-		want  bool
-	}{{0, 5, false}, {0, 0, true}, {2*time.Hour - 1, 5, false}, {2 * time.Hour, 5, true}, {5 * time.Hour, 5, true}} {
-		if got := rule.Renew(at, expiry, at.Add(tt.after), tt.left); got != tt.want {
-			t.Errorf("renewed %s after, %d left: %v", tt.after, tt.left, got)
+		after            time.Duration
+		cap, left, fresh int64
+		cooling          bool
+		want             bool
+	}{
+		{0, 5, 5, 5, false, false}, {0, 5, 0, 5, false, true}, {2*time.Hour - 1, 5, 5, 5, false, false}, {2 * time.Hour, 5, 5, 5, false, true},
+		{5 * time.Hour, 5, 5, 5, false, true}, {0, 5, 5, 1, true, true}, {-time.Hour, 1, 1, 1, true, false},
+		{0, 1, 1, 5, false, true}, {0, 1, 1, 1, false, false}, {0, 1, 1, 0, false, false},
+	} {
+		c := rule.Held{Begins: at, Expires: expiry, Cap: tt.cap, Left: tt.left}
+		if got := rule.Renew(c, tt.fresh, tt.cooling, at.Add(tt.after)); got != tt.want {
+			t.Errorf("%+v: renewed %v", tt, got)
 		}
+	}
+	if rule.Begins(expiry, at) != expiry || rule.Begins(at, at) != at {
+		t.Error("a certificate begins at once, or when the cooling-off is over")
 	}
 	for _, tt := range []struct {
 		name      string
