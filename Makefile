@@ -34,7 +34,7 @@ EXECS    ?= 10000000
 
 .PHONY: help
 help: ## print the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: need
 need:
@@ -93,6 +93,10 @@ soak: ## 20,000 seeds of sim, the kill -9 loop for ROUNDS rounds (default 500), 
 	TILLD_MEDDLED=$(MEDDLED) go test -count 1 -timeout 0 -v -run 'Meddler$$' ./sync/sim
 	TILLD_BROKER_ROUNDS=$(BROKER_ROUNDS) go test -count 1 -timeout 0 -v -run Brokers ./agent/cmd/tilld
 	TILLD_KILL_ROUNDS=$(ROUNDS) go test -count 1 -timeout 0 -v -run Kill ./agent/cmd/...
+
+.PHONY: replay7pay
+replay7pay: ## rob the house wallet as 7pay was robbed, with each control switched off in turn; ROBBED accounts (default 808, all of them; 10 minutes)
+	TILLD_REPLAY_ACCOUNTS=$(or $(ROBBED),808) go test -count 1 -timeout 0 -v -run 'Replay7pay$$' ./sync/house
 
 .PHONY: vuln
 vuln: ## known vulnerabilities in what we build on (needs vuln.go.dev, so not part of test)

@@ -45,6 +45,14 @@ type Bench struct {
 // New makes a bench. change, which may be nil, sees the configuration before the issuer does.
 func New(t testing.TB, change func(*house.Config)) *Bench {
 	t.Helper()
+	b := bench(t, change)
+	b.Open()
+	return b
+}
+
+// bench is one whose issuer is not open yet.
+func bench(t testing.TB, change func(*house.Config)) *Bench {
+	t.Helper()
 	seed := sha256.Sum256([]byte(t.Name()))
 	b := &Bench{
 		T: t, Ctx: context.Background(), Path: filepath.Join(dir(t), "issuer.db"),
@@ -57,9 +65,34 @@ func New(t testing.TB, change func(*house.Config)) *Bench {
 	if change != nil {
 		change(&b.Config)
 	}
-	b.Open()
-	t.Cleanup(func() { _ = b.Issuer.Close() })
+	t.Cleanup(func() {
+		if b.Issuer != nil {
+			_ = b.Issuer.Close()
+		}
+	})
 	return b
+}
+
+// Copy makes a bench that goes on from another's file and clock, with a configuration of its own. The other is closed.
+func (b *Bench) Copy(t testing.TB, change func(*house.Config)) *Bench {
+	t.Helper()
+	raw, err := os.ReadFile(b.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := bench(t, func(cfg *house.Config) {
+		// What was drawn before must not be drawn again.
+		cfg.Random = rand.NewChaCha8(sha256.Sum256([]byte(b.Clock.Now().String() + t.Name())))
+		if change != nil {
+			change(cfg)
+		}
+	})
+	c.Clock.at = b.Clock.Now()
+	if err := os.WriteFile(c.Path, raw, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c.Open()
+	return c
 }
 
 // dir is a folder in memory where the machine has one: these tests do thousands of transactions, and what they ask is

@@ -60,6 +60,20 @@ func (b *Bench) Funded(name string, yen int64) *Customer {
 	return c
 }
 
+// At is the same customer at another issuer's bench.
+func (c *Customer) At(b *Bench) *Customer {
+	d := *c
+	d.Bench = b
+	return &d
+}
+
+// Thief is somebody else who knows the customer's log-in and password, with a phone and an address of his own.
+func (c *Customer) Thief(from netip.Addr) *Customer {
+	d := *c
+	d.From, d.Phone, d.Session, d.Cert, d.counter = from, Key(c.T, "the phone of who robs "+c.Login), "", nil, 0
+	return &d
+}
+
 // Challenge is a fresh one.
 func (c *Customer) Challenge() house.Secret {
 	c.T.Helper()

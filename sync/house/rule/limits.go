@@ -73,7 +73,7 @@ func Defaults() Limits {
 		Watch: Watch{
 			PerAddress: Rate{20, 15 * time.Minute}, PerAccount: Rate{10, 15 * time.Minute}, Addresses: Rate{5, hour},
 			Guesses: Rate{10, hour}, TopUps: Rate{3, time.Minute}, NewPhone: Rate{2, day}, Lanes: Rate{3, 2 * time.Minute},
-			Accounts: Rate{20, 10 * time.Minute}, Asks: Rate{60, 10 * time.Minute}, AsksOfAccount: Rate{5, hour},
+			Accounts: Rate{20, time.Hour}, Asks: Rate{60, 10 * time.Minute}, AsksOfAccount: Rate{5, hour},
 		},
 	}
 }
