@@ -36,19 +36,20 @@ type Charge struct {
 type Result struct {
 	Ref         string
 	State       ChargeState
-	Why         rule.Refusal // of Declined
-	Transaction string       // ours; "": of a charge that never was
-	Amount      payment.Money
+	Why         rule.Refusal  // of Declined
+	Transaction string        // ours; "": of a charge that never was
+	Amount      payment.Money // zero of a charge that never was
 	Given       payment.Money // back, of what was paid
 	At          time.Time
 }
 
-// Charge takes a payment online. A declined charge is no error: it is the charge's result, for ever.
+// Charge takes a payment online. A declined charge is no error: it is the charge's result, for ever. What is refused is
+// not written down: a reference or a place that can't be, no amount in the wallet's currency, rule.RefUsed.
 func (i *Issuer) Charge(ctx context.Context, c Charge) (res Result, err error) {
 	if !isRef(c.Ref) || len(c.Store) > 64 || len(c.Lane) > 64 {
 		return Result{}, rule.NotFound
 	}
-	if err := c.Amount.Validate(); err != nil {
+	if c.Amount.Validate() != nil || c.Amount.Currency != i.c.Limits.Currency {
 		return Result{}, rule.BadAmount
 	}
 	asked := fingerprint(c.Code, strconv.FormatInt(c.Amount.Minor, 10), string(c.Amount.Currency), c.Store, c.Lane)
@@ -75,7 +76,7 @@ func (i *Issuer) Charge(ctx context.Context, c Charge) (res Result, err error) {
 
 // charge decides and writes the charge down, paid or declined.
 func (t *tx) charge(c Charge, asked []byte) error {
-	v, acc, err := t.payer(c.Code, c.Amount.Currency)
+	v, acc, err := t.payer(c.Code)
 	why, refused := errors.AsType[rule.Refusal](err)
 	if err != nil && !refused {
 		return err
@@ -108,9 +109,9 @@ func (t *tx) charge(c Charge, asked []byte) error {
 }
 
 // payer verifies a code against our own key and finds who pays by it.
-func (t *tx) payer(code string, currency payment.Currency) (*signed.Verified, *account, error) {
+func (t *tx) payer(code string) (*signed.Verified, *account, error) {
 	v, err := signed.Verify(code, t.i.ownKey)
-	if err != nil || v.Cap.Currency != t.l.Currency || currency != t.l.Currency {
+	if err != nil || v.Cap.Currency != t.l.Currency {
 		return nil, nil, rule.BadCode
 	}
 	acc, err := t.account("a.pseudonym = ?", v.Account[:])
@@ -144,7 +145,7 @@ func (t *tx) mayPay(acc *account, v *signed.Verified, c Charge) error {
 	}
 	n, err := t.number("SELECT count(*) FROM spent WHERE phone = ? AND counter = ?", v.PhoneKey[:], v.Counter)
 	if err != nil || n > 0 {
-		return orRefuse(err, rule.Over)
+		return orRefuse(err, rule.CodeUsed)
 	}
 	if err := t.lane(acc, c.Store, c.Lane, t.now); err != nil {
 		return err

@@ -10,9 +10,9 @@ import (
 // Cancel takes a charge back, or makes sure that it never comes to one: an unknown reference gets a tombstone, so that
 // a charge which arrives after its cancel is dead. A charge of which a part was refunded is not cancelled: refund the
 // rest.
-func (i *Issuer) Cancel(ctx context.Context, ref string, amount payment.Money) (res Result, err error) {
-	if !isRef(ref) || amount.Validate() != nil || amount.Currency != i.c.Limits.Currency {
-		return Result{}, rule.BadAmount
+func (i *Issuer) Cancel(ctx context.Context, ref string) (res Result, err error) {
+	if !isRef(ref) {
+		return Result{}, rule.NotFound
 	}
 	err = i.do(ctx, func(t *tx) error {
 		found, err := t.number("SELECT count(*) FROM charge WHERE ref = ?", ref)
@@ -20,11 +20,11 @@ func (i *Issuer) Cancel(ctx context.Context, ref string, amount payment.Money) (
 			return err
 		}
 		if found == 0 {
-			if err := t.exec(1, "INSERT INTO charge (ref, print, amount, store, lane, state, why, given, at) VALUES (?, x'', ?, '', '', 'reversed', 0, 0, ?)",
-				ref, amount.Minor, t.ms()); err != nil {
+			if err := t.exec(1, "INSERT INTO charge (ref, print, amount, store, lane, state, why, given, at) VALUES (?, x'', 0, '', '', 'reversed', 0, 0, ?)",
+				ref, t.ms()); err != nil {
 				return err
 			}
-		} else if err := t.reverse(ref, amount); err != nil {
+		} else if err := t.reverse(ref); err != nil {
 			return err
 		}
 		res, err = t.result(ref)
@@ -33,17 +33,15 @@ func (i *Issuer) Cancel(ctx context.Context, ref string, amount payment.Money) (
 	return res, err
 }
 
-func (t *tx) reverse(ref string, amount payment.Money) error {
+func (t *tx) reverse(ref string) error {
 	was, err := t.result(ref)
 	switch {
 	case err != nil:
 		return err
-	case was.Amount != amount:
-		return rule.BadAmount
 	case was.State != Paid:
 		return nil // declined or reversed: no money is the shop's, and none will be
 	case was.Given.Minor > 0:
-		return rule.RefUsed
+		return rule.TooLate
 	}
 	if err := t.exec(1, "UPDATE charge SET state = 'reversed', given = amount WHERE ref = ? AND state = 'paid' AND given = 0", ref); err != nil {
 		return err
@@ -52,7 +50,7 @@ func (t *tx) reverse(ref string, amount payment.Money) error {
 	if err != nil {
 		return err
 	}
-	return t.move(acc, "reversal", ref, amount.Minor)
+	return t.move(acc, "reversal", ref, was.Amount.Minor)
 }
 
 // Refund pays back a part of a charge or all of it, once for each reference. It works while the account is stopped and
@@ -76,7 +74,7 @@ func (i *Issuer) Refund(ctx context.Context, ref, of string, amount payment.Mone
 		case found:
 			return nil
 		case res.State != Paid:
-			return rule.BadAmount
+			return rule.NotPaid
 		}
 		if r := rule.Refund(res.Amount.Minor, res.Given.Minor, amount.Minor); r != rule.None {
 			return r

@@ -205,7 +205,7 @@ func (w *world) giveBack(k *book) {
 	n := rapid.IntRange(0, len(k.charges)-1).Draw(w.t, "charge")
 	of := k.charges[n]
 	if rapid.Bool().Draw(w.t, "cancel") {
-		r, err := w.b.Issuer.Cancel(w.b.Ctx, of.Ref, of.Amount)
+		r, err := w.b.Issuer.Cancel(w.b.Ctx, of.Ref)
 		if (err == nil) != (of.State == house.Reversed || of.Given.Minor == 0) {
 			w.t.Fatalf("cancelling %+v: %v", of, err)
 		}

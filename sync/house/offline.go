@@ -56,7 +56,7 @@ func (i *Issuer) Present(ctx context.Context, p Presentation) (out Covered, err 
 }
 
 func (t *tx) present(p Presentation, asked []byte) (rule.Drawn, error) {
-	v, acc, err := t.payer(p.Code, p.Amount.Currency)
+	v, acc, err := t.payer(p.Code)
 	if err != nil {
 		return rule.Drawn{}, err
 	}

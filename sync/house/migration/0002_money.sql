@@ -79,7 +79,7 @@ CREATE TABLE charge (
   ref      TEXT    NOT NULL UNIQUE CHECK (length(ref) BETWEEN 1 AND 32),
   account  INTEGER REFERENCES account (no), -- null: a tombstone, or a code of nobody
   print    BLOB    NOT NULL CHECK (length(print) IN (0, 32)), -- of what was asked, the code among it; empty: a tombstone
-  amount   INTEGER NOT NULL CHECK (amount > 0),
+  amount   INTEGER NOT NULL CHECK ((amount > 0) = (print <> x'')),
   store    TEXT    NOT NULL,
   lane     TEXT    NOT NULL,
   state    TEXT    NOT NULL CHECK (state IN ('paid', 'declined', 'reversed')),

@@ -112,7 +112,7 @@ func Refund(paid, given, amount int64) Refusal {
 // CodeTime says whether a code of the phone's time is charged online now.
 func (l *Limits) CodeTime(code, now time.Time) Refusal {
 	if age := now.Sub(code); age > l.CodeAge || age < -l.CodeAhead {
-		return Over
+		return CodeExpired
 	}
 	return None
 }

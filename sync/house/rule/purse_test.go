@@ -156,7 +156,7 @@ func TestRefund(t *testing.T) {
 func TestTimes(t *testing.T) {
 	l := rule.Defaults()
 	for age, want := range map[time.Duration]rule.Refusal{
-		0: rule.None, l.CodeAge: rule.None, l.CodeAge + 1: rule.Over, -l.CodeAhead: rule.None, -l.CodeAhead - 1: rule.Over,
+		0: rule.None, l.CodeAge: rule.None, l.CodeAge + 1: rule.CodeExpired, -l.CodeAhead: rule.None, -l.CodeAhead - 1: rule.CodeExpired,
 	} {
 		if got := l.CodeTime(at.Add(-age), at); got != want {
 			t.Errorf("a code of %s ago: %v, want %v", age, got, want)

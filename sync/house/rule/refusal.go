@@ -36,7 +36,11 @@ const (
 	BadKey                // not a P-256 key, or one that was bound before
 	Over                  // the ticket, the state or the code was used before, or its time is over
 	BadCode               // not a code of this wallet
+	CodeExpired           // a code that is too old, or of the future
+	CodeUsed              // a code that paid before
 	RefUsed               // the reference stands for something else
+	TooLate               // a charge of which a part went back: the rest can be refunded
+	NotPaid               // a charge that no money was taken for
 	NotFound              // no such thing
 	BadPerson             // who acts was not said, or why
 	BadIdentity           // the outside log-in is bound to no account, or to another
@@ -71,6 +75,10 @@ var words = [refusalEnd]struct {
 	BadKey:        {payment.Invalid, "not a key that a phone can be bound by"},
 	Over:          {payment.NotAllowed, "used before, or too late"},
 	BadCode:       {payment.Invalid, "not a code of this wallet"},
+	CodeExpired:   {payment.NotAllowed, "the code is too old; show a fresh one"},
+	CodeUsed:      {payment.NotAllowed, "the code has paid already"},
+	TooLate:       {payment.NotAllowed, "a part of it went back already; refund the rest"},
+	NotPaid:       {payment.NotAllowed, "no money was taken for it"},
 	RefUsed:       {payment.Conflict, "the reference stands for something else"},
 	NotFound:      {payment.NotFound, "not found"},
 	BadPerson:     {payment.Invalid, "say who does this, and why"},
