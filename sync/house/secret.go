@@ -15,6 +15,9 @@ type Secret string
 // Format hides the secret from every verb of fmt.
 func (Secret) Format(w fmt.State, _ rune) { _, _ = io.WriteString(w, "[secret]") }
 
+// MarshalText hides the secret: what is handed out is converted where it is handed out.
+func (Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
+
 // LogValue hides the secret.
 func (Secret) LogValue() slog.Value { return slog.StringValue("[secret]") }
 
