@@ -9,6 +9,7 @@ import (
 	"tilld/sync/house"
 	"tilld/sync/house/housetest"
 	"tilld/sync/house/rule"
+	"tilld/sync/wire"
 )
 
 // TestBindPhone tries to bind a thief's phone with all that he may have.
@@ -114,6 +115,25 @@ func TestRecoveryCodeOnce(t *testing.T) {
 	if b.Mail.Last(house.RecoveryUsed, c.Contact).To == "" {
 		t.Error("nobody is told that a recovery code was used")
 	}
+}
+
+// TestRenewRecovery makes new codes, for both factors, and ends the old ones.
+func TestRenewRecovery(t *testing.T) {
+	b := housetest.New(t, nil)
+	c := b.Customer("hanako")
+	renew := func(phone *wire.Signer, password house.Secret) ([]house.Secret, error) {
+		return b.Issuer.RenewRecovery(b.Ctx, c.From, c.Session, password, c.SignOver(c.Challenge(), phone, house.ForRecovery))
+	}
+	_, err := renew(housetest.Key(t, "thief"), c.Password)
+	b.Want("by another phone", err, rule.NotProven)
+	_, err = renew(c.Phone, "a guess and another")
+	b.Want("without the password", err, rule.NotProven)
+	codes, err := renew(c.Phone, c.Password)
+	if b.Must(err); len(codes) != len(c.Recovery) || b.Mail.Last(house.RecoveryRenewed, c.Contact).To == "" {
+		t.Errorf("%d codes, or nobody is told", len(codes))
+	}
+	b.Want("an old code", c.BindTo(housetest.Key(t, "second"), c.Recovery[0]), rule.NotProven)
+	b.Want("a new code", c.BindTo(housetest.Key(t, "second"), codes[0]), nil)
 }
 
 // TestCoolingOff shows what a new phone can't do for a day.

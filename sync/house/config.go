@@ -77,6 +77,7 @@ const (
 	ContactChanging   MessageKind = "contact_changing"
 	ContactChanged    MessageKind = "contact_changed"
 	RecoveryUsed      MessageKind = "recovery_used"
+	RecoveryRenewed   MessageKind = "recovery_renewed"
 	OutsideLinked     MessageKind = "outside_linked"
 	AccountStopped    MessageKind = "account_stopped"
 )

@@ -141,7 +141,7 @@ func (i *Issuer) newPassword(ctx context.Context, password Secret, login, last s
 		return "", rule.KnownPassword
 	}
 	if last != "" {
-		same, err := matches(last, password)
+		same, err := i.matches(ctx, last, password)
 		if err != nil {
 			return "", err
 		}
@@ -153,7 +153,9 @@ func (i *Issuer) newPassword(ctx context.Context, password Secret, login, last s
 	if err != nil {
 		return "", err
 	}
-	return i.c.Hashing.hashed(password, salt), nil
+	var hashed string
+	err = i.compute(ctx, func() error { hashed = i.c.Hashing.hashed(password, salt); return nil })
+	return hashed, err
 }
 
 // recoveryCodes are made at a time, each of 80 bits.

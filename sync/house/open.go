@@ -15,7 +15,6 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
-	"tilld/agent/payment"
 	"tilld/sync/house/rule"
 )
 
@@ -31,9 +30,9 @@ var errPragma = errors.New("SQLite does not keep a setting")
 
 // Issuer is the house wallet's issuer in one SQLite file. It is safe for concurrent use: one transaction at a time.
 type Issuer struct {
-	c   Config
-	db  *sql.DB
-	ids *payment.IDs
+	c         Config
+	db        *sql.DB
+	computing chan struct{} // holds as many as passwords are computed at once
 
 	mu      sync.Mutex // held by the one transaction
 	stopped error
@@ -50,7 +49,7 @@ func Open(ctx context.Context, path string, c Config) (*Issuer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the issuer %s: %w", path, err)
 	}
-	i := &Issuer{c: c, db: sql.OpenDB(conn), ids: payment.NewIDs(c.Now, c.Random)}
+	i := &Issuer{c: c, db: sql.OpenDB(conn), computing: make(chan struct{}, maxComputing)}
 	i.db.SetMaxOpenConns(1) // whoever writes is alone, and what a reader sees is whole
 	if err := i.begin(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the issuer %s: %w", path, err), i.db.Close())

@@ -60,6 +60,26 @@ func matches(stored string, password Secret) (bool, error) {
 	return subtle.ConstantTimeCompare(got, tag) == 1, nil
 }
 
+// maxComputing bounds the passwords that are computed at once: each takes 64 MiB, and whoever enrols makes us compute.
+const maxComputing = 4
+
+// compute waits for its turn to compute a password.
+func (i *Issuer) compute(ctx context.Context, f func() error) error {
+	select {
+	case i.computing <- struct{}{}:
+		defer func() { <-i.computing }()
+		return f()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// matches is matches, in its turn.
+func (i *Issuer) matches(ctx context.Context, stored string, password Secret) (ok bool, err error) {
+	err = i.compute(ctx, func() error { ok, err = matches(stored, password); return err })
+	return ok, err
+}
+
 // parseHash reads the one form that hashed writes.
 func parseHash(s string) (a Argon, salt, tag []byte, err error) {
 	f := strings.Split(s, "$")

@@ -140,6 +140,36 @@ func (t *tx) rebind(acc *account, b Binding, has rule.Has) error {
 	return t.cool(acc)
 }
 
+// RenewRecovery makes new recovery codes for both factors; the earlier ones are over.
+func (i *Issuer) RenewRecovery(ctx context.Context, from netip.Addr, session, password Secret, p Proof) (codes []Secret, err error) {
+	var was *account
+	err = i.do(ctx, func(t *tx) (err error) {
+		was, err = t.signedBy(session, from, p, ForRecovery)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = i.knowing(ctx, from, was, password, func(t *tx, acc *account) error {
+		if r := rule.Allow(rule.ToRenewRecovery, rule.Password|rule.Phone); r != rule.None {
+			return r
+		}
+		if err := t.may(acc, rule.Change); err != nil {
+			return err
+		}
+		if err := t.tell(acc, RecoveryRenewed); err != nil {
+			return err
+		}
+		codes, err = t.newRecovery(acc)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	i.Deliver(ctx)
+	return codes, nil
+}
+
 // unbound refuses a key that was ever bound: a phone that was sold on makes a new one.
 func (t *tx) unbound(key []byte) error {
 	n, err := t.number("SELECT count(*) FROM phone WHERE key = ?", key)

@@ -119,8 +119,9 @@ func (i *Issuer) sessionPaths() map[string]http.HandlerFunc {
 			cert, err := i.Certificate(ctx, c.from, c.session, q.Proof.proof())
 			return map[string][]byte{"certificate": cert}, err
 		}),
-		"POST /topups":  ask(i, i.topUpHTTP),
-		"POST /contact": ask(i, i.contactHTTP),
+		"POST /topups":   ask(i, i.topUpHTTP),
+		"POST /contact":  ask(i, i.contactHTTP),
+		"POST /recovery": ask(i, i.recoveryHTTP),
 		"POST /outside/links": ask(i, func(ctx context.Context, c caller, q outsideBody) (any, error) {
 			return none{}, i.LinkOutside(ctx, c.from, c.session, q.Password, q.finish())
 		}),
@@ -149,11 +150,23 @@ func (i *Issuer) enrolHTTP(ctx context.Context, c caller, q struct {
 	if err != nil {
 		return nil, err
 	}
-	codes := make([]string, len(e.Recovery))
-	for n, code := range e.Recovery {
-		codes[n] = string(code)
+	return map[string]any{"login": e.Login, "recovery": handOut(e.Recovery)}, nil
+}
+
+func handOut(codes []Secret) []string {
+	out := make([]string, len(codes))
+	for n, code := range codes {
+		out[n] = string(code)
 	}
-	return map[string]any{"login": e.Login, "recovery": codes}, nil
+	return out
+}
+
+func (i *Issuer) recoveryHTTP(ctx context.Context, c caller, q struct {
+	Password Secret    `json:"password"`
+	Proof    proofBody `json:"proof"`
+}) (any, error) {
+	codes, err := i.RenewRecovery(ctx, c.from, c.session, q.Password, q.Proof.proof())
+	return map[string]any{"recovery": handOut(codes)}, err
 }
 
 func (i *Issuer) signInHTTP(ctx context.Context, c caller, q struct {

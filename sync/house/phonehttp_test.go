@@ -95,6 +95,10 @@ func TestPhone(t *testing.T) {
 	if balance, _ := view["balance"].(map[string]any); balance["minor"] != float64(3000) {
 		t.Errorf("%v", view)
 	}
+	out = a.want(200, "POST", "/recovery", fields{"password": password, "proof": a.proof(house.ForRecovery)})
+	if recovery, _ = out["recovery"].([]any); len(recovery) != 8 {
+		t.Fatalf("%v", out)
+	}
 	begun := a.want(200, "POST", "/outside", fields{"provider": "id"})
 	state, _ := begun["state"].(string)
 	finish := func(p house.Purpose) fields {

@@ -16,6 +16,7 @@ const (
 	ForOutside     Purpose = "outside"     // state
 	ForLink        Purpose = "link"        // state
 	ForContact     Purpose = "contact"     // the new contact
+	ForRecovery    Purpose = "recovery"    // nothing
 	ForCertificate Purpose = "certificate" // nothing
 	ForTopUp       Purpose = "top-up"      // reference, amount, source
 )

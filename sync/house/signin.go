@@ -68,7 +68,7 @@ func (i *Issuer) byPhone(ctx context.Context, from netip.Addr, login string, p P
 // knowing checks the password of an account whose possession factor was proven, between two transactions, and then runs
 // f in the second if the account is still what it was.
 func (i *Issuer) knowing(ctx context.Context, from netip.Addr, was *account, password Secret, f func(*tx, *account) error) error {
-	ok, err := matches(was.password, password)
+	ok, err := i.matches(ctx, was.password, password)
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func TestAllow(t *testing.T) {
 func TestTwoFactors(t *testing.T) {
 	for h := range rule.Has(1 << 6) {
 		knows, owns := h&(rule.Password|rule.Outside) != 0, h&(rule.Phone|rule.Recovery) != 0
-		for _, w := range []rule.Wish{rule.ToSignIn, rule.ToBindPhone, rule.ToChangeContact, rule.ToLink} {
+		for _, w := range []rule.Wish{rule.ToSignIn, rule.ToBindPhone, rule.ToChangeContact, rule.ToLink, rule.ToRenewRecovery} {
 			if rule.Allow(w, h) == rule.None && !(knows && owns) {
 				t.Errorf("wish %d is granted for %06b", w, h)
 			}

@@ -33,6 +33,7 @@ const (
 	ToReset
 	ToChangeContact
 	ToLink
+	ToRenewRecovery
 	ToMoveMoney // with a session, which itself needed both factors
 	wishEnd
 )
@@ -45,6 +46,7 @@ var needs = [wishEnd]func(Has) bool{
 	ToReset:         func(h Has) bool { return h.all(Mail) },
 	ToChangeContact: func(h Has) bool { return h.all(Password | Phone) },
 	ToLink:          func(h Has) bool { return h.all(Password | Phone) },
+	ToRenewRecovery: func(h Has) bool { return h.all(Password | Phone) },
 	ToMoveMoney:     func(h Has) bool { return h.all(Phone) },
 }
 
