@@ -2,6 +2,7 @@ package house_test
 
 import (
 	"database/sql"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -39,4 +40,12 @@ func raw(t *testing.T, path string) *sql.DB {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	return db
+}
+
+func sprint(verb string, all ...any) string {
+	var out strings.Builder
+	for _, v := range all {
+		fmt.Fprintf(&out, verb, v)
+	}
+	return out.String()
 }
