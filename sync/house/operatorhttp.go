@@ -22,7 +22,8 @@ const OperatorPrefix = "/operator/v1"
 // OperatorHandler is the issuer as HQ's wallet operator: the four calls that the package comment of
 // sync/operator/acquirer publishes, behind OperatorPrefix, so that HQ reaches the house wallet by the connector it has
 // for gateways. Whoever asks shows the token, over TLS; the address that serves it may ask for a client's certificate
-// besides. A cancel of a reference that is not known answers not_found and leaves a tombstone.
+// besides. A cancel of a reference that is not known answers not_found and leaves a tombstone. Three calls more are the
+// house wallet's own: what lanes took offline, up to when all of that is here, and whom lanes must not serve.
 func (i *Issuer) OperatorHandler(token Secret) http.Handler {
 	h := &operatorHTTP{i: i, token: sha256.Sum256([]byte("Bearer " + string(token)))}
 	mux := http.NewServeMux()
@@ -30,6 +31,9 @@ func (i *Issuer) OperatorHandler(token Secret) http.Handler {
 	mux.HandleFunc("GET "+OperatorPrefix+"/charges/{ref}", h.query)
 	mux.HandleFunc("POST "+OperatorPrefix+"/charges/{ref}/cancel", h.cancel)
 	mux.HandleFunc("POST "+OperatorPrefix+"/charges/{ref}/refunds", h.refund)
+	mux.HandleFunc("POST "+OperatorPrefix+"/offline", h.present)
+	mux.HandleFunc("POST "+OperatorPrefix+"/settled", h.settled)
+	mux.HandleFunc("GET "+OperatorPrefix+"/word", h.word)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Hashes of one length are compared: neither the token's length nor where it differs shows.
 		got := sha256.Sum256([]byte(r.Header.Get("Authorization")))

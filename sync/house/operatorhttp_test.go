@@ -118,8 +118,10 @@ func FuzzOperatorHTTP(f *testing.F) {
 		f.Add("GET", path, ``)
 	}
 	f.Add("POST", "", `{"reference":"A","amount":9223372036854775807,"currency":"JPY"}`)
+	f.Add("POST", "/../offline", `{"payment":"01ARZ3NDEKTSV4RRFFQ69G5FAV","code":"ZY:1","amount":5,"currency":"JPY"}`)
+	f.Add("POST", "/../settled", `{"until":"2026-11-23T01:02:03Z"}`)
 	f.Fuzz(func(t *testing.T, method, path, body string) {
-		r, err := http.NewRequestWithContext(t.Context(), method, "http://x"+house.OperatorPrefix+"/charges"+path, strings.NewReader(body))
+		r, err := http.NewRequestWithContext(t.Context(), method, "http://x"+strings.Replace(house.OperatorPrefix+"/charges"+path, "/charges/..", "", 1), strings.NewReader(body))
 		if err != nil {
 			return
 		}
