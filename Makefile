@@ -17,7 +17,7 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 # which is one goroutine. All else runs with it.
 NO_RACE := ./agent/cmd/... ./sync/sim
 # With it these draw fewer examples of each property, so they run without it too.
-BOTH := ./sync/ledger
+BOTH := ./sync/ledger ./sync/house
 
 # The tests that cut the power start hundreds of processes, which the race detector makes slow to start, so
 # they are built without it only.

@@ -13,7 +13,7 @@ import (
 // they are counted per address.
 func (i *Issuer) Challenge(ctx context.Context, from netip.Addr) (s Secret, err error) {
 	err = i.do(ctx, func(t *tx) error {
-		if err := t.ask(from); err != nil {
+		if err := t.ask(from, challenged, t.l.Watch.Challenges); err != nil {
 			return err
 		}
 		if s, err = i.newSecret(); err != nil {
@@ -79,7 +79,7 @@ func (i *Issuer) Enrol(ctx context.Context, from netip.Addr, e Enrolment) (*Enro
 
 // canEnrol refuses what is cheap to refuse, before a password is computed.
 func (t *tx) canEnrol(from netip.Addr, login string, e Enrolment) error {
-	if err := t.ask(from); err != nil {
+	if err := t.ask(from, askedFrom, t.l.Watch.Asks); err != nil {
 		return err
 	}
 	fresh, err := t.fresh(e.Proof)

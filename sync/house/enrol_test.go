@@ -2,6 +2,7 @@ package house_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,23 @@ func TestEnrolNeedsThePhone(t *testing.T) {
 	_, err := b.Issuer.Enrol(b.Ctx, c.From, house.Enrolment{Login: c.Login, Contact: c.Contact, Password: c.Password, Key: key, Proof: good})
 	b.Want("too late", err, rule.NotProven)
 	b.Want("well", c.Enrol(), nil)
+}
+
+// TestAskedTooOften asks for challenges and for accounts until one address has had enough.
+func TestAskedTooOften(t *testing.T) {
+	b := housetest.New(t, func(c *house.Config) { c.Limits.Watch.Challenges.Count = 70 })
+	for n := range b.Config.Limits.Watch.Asks.Count {
+		c := b.Stranger(fmt.Sprintf("somebody%d", n))
+		b.Must(c.Enrol())
+	}
+	b.Want("one account more", b.Stranger("hanako").Enrol(), rule.TooMany)
+	var err error
+	for range 10 {
+		_, err = b.Issuer.Challenge(b.Ctx, housetest.Home)
+	}
+	b.Want("challenges", err, rule.TooMany)
+	b.Clock.Pass(b.Config.Limits.Watch.Asks.Within)
+	b.Want("later", b.Stranger("hanako").Enrol(), nil)
 }
 
 // TestUnconfirmed shows that an account holds no money before its contact is proven.

@@ -20,7 +20,7 @@ func (i *Issuer) BeginOutside(ctx context.Context, from netip.Addr, provider str
 		return Begun{}, rule.NotFound
 	}
 	err = i.do(ctx, func(t *tx) error {
-		if err := t.ask(from); err != nil {
+		if err := t.ask(from, askedFrom, t.l.Watch.Asks); err != nil {
 			return err
 		}
 		var s [3]Secret // state, nonce, verifier: each its own randomness

@@ -14,7 +14,7 @@ import (
 func (i *Issuer) AskReset(ctx context.Context, from netip.Addr, login string) error {
 	var m Message
 	err := i.do(ctx, func(t *tx) error {
-		if err := t.ask(from); err != nil {
+		if err := t.ask(from, askedFrom, t.l.Watch.Asks); err != nil {
 			return err
 		}
 		acc, err := t.byLogin(login)

@@ -13,15 +13,16 @@ import (
 type kind int
 
 const (
-	failedAt    kind = 1 // by address: failed tries
-	failedFor   kind = 2 // by log-in name, from an address: tries without the account's phone
-	guessed     kind = 3 // by account: wrong passwords with its phone
-	toppedUp    kind = 4 // by account
-	newPhone    kind = 5 // by account: top-ups above the small cap while cooling off
-	spentAt     kind = 6 // by account, at a lane
-	overMoney   kind = 7 // of all: accounts stopped over money
-	askedFrom   kind = 8 // by address: challenges, tickets, enrolments
-	askedTicket kind = 9 // by account
+	failedAt    kind = 1  // by address: failed tries
+	failedFor   kind = 2  // by log-in name, from an address: tries without the account's phone
+	guessed     kind = 3  // by account: wrong passwords with its phone
+	toppedUp    kind = 4  // by account
+	newPhone    kind = 5  // by account: top-ups above the small cap while cooling off
+	spentAt     kind = 6  // by account, at a lane
+	overMoney   kind = 7  // of all: accounts stopped over money
+	askedFrom   kind = 8  // by address: tickets, enrolments, outside log-ins
+	askedTicket kind = 9  // by account
+	challenged  kind = 10 // by address
 )
 
 // address is how somebody is counted who comes over the network: an IPv4 address, or the 64-bit network of an IPv6 one,
@@ -57,15 +58,15 @@ func (t *tx) widely(k kind, subject string, r rule.Rate, at time.Time) (bool, er
 }
 
 // ask counts what anybody may ask for without having proven anything.
-func (t *tx) ask(from netip.Addr) error {
-	often, err := t.often(askedFrom, address(from), t.l.Watch.Asks)
+func (t *tx) ask(from netip.Addr, k kind, rate rule.Rate) error {
+	often, err := t.often(k, address(from), rate)
 	if err != nil {
 		return err
 	}
 	if often {
 		return rule.TooMany
 	}
-	return t.count(askedFrom, address(from), "")
+	return t.count(k, address(from), "")
 }
 
 // room says whether an address may try at all.

@@ -49,7 +49,8 @@ type Watch struct {
 	NewPhone      Rate // top-ups above the small cap during the cooling-off: then NewPhoneTopUp
 	Lanes         Rate // lanes at which one account spends: then ManyLanes
 	Accounts      Rate // accounts stopped over money: then all spending and all top-ups stop
-	Asks          Rate // challenges, tickets and enrolments asked for from one address: then TooMany
+	Asks          Rate // tickets, enrolments and outside log-ins begun from one address: then TooMany
+	Challenges    Rate // challenges from one address, which thousands of a carrier's customers may share: then TooMany
 	AsksOfAccount Rate // tickets asked for one account: then TooMany
 }
 
@@ -73,7 +74,7 @@ func Defaults() Limits {
 		Watch: Watch{
 			PerAddress: Rate{20, 15 * time.Minute}, PerAccount: Rate{10, 15 * time.Minute}, Addresses: Rate{5, hour},
 			Guesses: Rate{10, hour}, TopUps: Rate{3, time.Minute}, NewPhone: Rate{2, day}, Lanes: Rate{3, 2 * time.Minute},
-			Accounts: Rate{20, time.Hour}, Asks: Rate{60, 10 * time.Minute}, AsksOfAccount: Rate{5, hour},
+			Accounts: Rate{20, time.Hour}, Asks: Rate{60, 10 * time.Minute}, Challenges: Rate{5_000, 10 * time.Minute}, AsksOfAccount: Rate{5, hour},
 		},
 	}
 }
@@ -148,7 +149,7 @@ func (l *Limits) times() []named[time.Duration] {
 func (w *Watch) rates() []named[Rate] {
 	return []named[Rate]{
 		{"per address", w.PerAddress}, {"per account", w.PerAccount}, {"addresses", w.Addresses}, {"guesses", w.Guesses},
-		{"top-ups", w.TopUps}, {"new phone", w.NewPhone}, {"lanes", w.Lanes}, {"accounts", w.Accounts}, {"asks", w.Asks},
+		{"top-ups", w.TopUps}, {"new phone", w.NewPhone}, {"lanes", w.Lanes}, {"accounts", w.Accounts}, {"asks", w.Asks}, {"challenges", w.Challenges},
 		{"asks of account", w.AsksOfAccount},
 	}
 }
