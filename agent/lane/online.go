@@ -159,6 +159,15 @@ func (l *Lane) Park(ctx context.Context, id payment.ID) error {
 	})
 }
 
+// parked are the sales that were put aside.
+func (l *Lane) parked() []Parked {
+	var list []Parked
+	for _, p := range l.state.Parked {
+		list = append(list, Parked{Parked: p, FromPOS: l.parkedByPOS[p.Sale.ID]})
+	}
+	return list
+}
+
 // Dismiss takes a parked sale off the list, once it is known what became of it.
 func (l *Lane) Dismiss(ctx context.Context, ref string) error {
 	return l.do(ctx, func(ctx context.Context) error {

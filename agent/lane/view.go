@@ -68,9 +68,9 @@ type View struct {
 	Notice   Notice
 	NoticeNo uint64
 
-	Attempt checkout.Attempt  // in Asking, Pending and Unknown
-	Parked  []checkout.Parked // the oldest first
-	Asks    bool              // the policy lets this lane ask wallets' operators
+	Attempt checkout.Attempt // in Asking, Pending and Unknown; in Paid the one that paid, if one did
+	Parked  []Parked         // the oldest first
+	Asks    bool             // the policy lets this lane ask wallets' operators
 	Reach   Reach
 
 	Scanner Scanner
@@ -93,6 +93,12 @@ type View struct {
 	Ever                  bool
 
 	Stats journal.Stats
+}
+
+// Parked is a sale that was put aside.
+type Parked struct {
+	checkout.Parked
+	FromPOS bool // the shop's POS opened it, and completes it
 }
 
 // figures are the journal's, read when it changed.
@@ -177,7 +183,7 @@ func (l *Lane) refresh(ctx context.Context) {
 	v := View{
 		Place: c.Place, Day: l.state.Day, NextRoll: l.nextRoll(c.Place),
 		Phase: l.state.Phase, Sale: l.state.Sale, Answer: l.shown.answer, Cleared: l.shown.done, FromPOS: l.shown.fromPOS,
-		Notice: l.shown.notice, NoticeNo: l.shown.number, Attempt: l.state.Attempt, Parked: l.state.Parked,
+		Notice: l.shown.notice, NoticeNo: l.shown.number, Attempt: l.state.Attempt, Parked: l.parked(),
 		Tier: tier, Blocked: why, Stopped: l.cfg.Journal.Stopped(), Room: l.room, Revoked: l.standing.Revoked, Twice: l.twice, Policy: c.Bundle.PolicyVersion(),
 		UsedSum: l.figures.known.ExposureSum, UsedCount: l.figures.known.ExposureCount,
 		LastContact: r.Age, Ever: r.Ever, Stats: l.figures.stats,
@@ -215,7 +221,7 @@ func sameView(a, b View) bool {
 		a.SmallLeft == b.SmallLeft && a.NextRoll.Equal(b.NextRoll) && a.Stats == b.Stats && a.FromPOS == b.FromPOS && (a.Room == nil) == (b.Room == nil)
 }
 
-func sameParked(a, b checkout.Parked) bool {
+func sameParked(a, b Parked) bool {
 	return a.Attempt == b.Attempt && a.Sale.ID == b.Sale.ID && a.Why == b.Why
 }
 

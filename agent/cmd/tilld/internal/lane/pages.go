@@ -95,7 +95,7 @@ func (s screen) Currency() payment.Currency {
 // Most is the policy's cap for one payment.
 func (s screen) Most() payment.Money {
 	v := s.lane.View()
-	if v.Currency == "" {
+	if v.Currency == "" || asks(v) && v.Reach.Up { // an operator has limits of its own
 		return payment.Money{}
 	}
 	return payment.Of(v.Most, v.Currency)
@@ -111,13 +111,18 @@ func viewOf(v lane.View) cashier.View {
 		Wallet: v.Answer.Wallet, Payment: v.Answer.Payment, Reason: v.Answer.Reason,
 		Already: v.Answer.Kind == checkout.Again, Surplus: v.Answer.Kind == checkout.Surplus, Notice: string(v.Notice), NoticeNo: v.NoticeNo,
 		Scanner: cashier.Scanner(v.Scanner.State), ScannerSince: v.Scanner.Since,
-		Online: v.Online.Up, HQSince: v.Online.Since, Works: works(v), Risk: risk(v),
+		Online: v.Online.Up || asks(v) && v.Reach.Up, HQSince: v.Online.Since, Works: works(v), Risk: risk(v),
+		Asks: asks(v), Down: v.Reach.Down, Parked: parked(v),
 		Unsent: int(v.UsedCount), Uncompleted: int(v.Stats.NotCompleted - v.Stats.Practice), Twice: v.Twice, Lost: v.Online.Lost,
 	}
 	c.State = state(v, &c)
 	c.Training = v.Sale.Training && onScreen(v) // the next sale is a real one unless it says so itself
+	if v.Phase.Asked() {
+		c.Wallet = v.Attempt.Wallet
+	}
 	if c.State == cashier.Paid {
 		c.Amount = v.Answer.Amount
+		c.Authorised = v.Attempt.Ref != "" && v.Attempt.Payment == v.Answer.Payment
 		if (!v.FromPOS || v.Phase == checkout.Paid) && !v.Sale.Training {
 			c.Uncompleted = max(c.Uncompleted-1, 0) // the sale on the screen is not left behind yet
 		}
@@ -133,6 +138,14 @@ func state(v lane.View, c *cashier.View) cashier.State {
 	case v.Revoked || v.Blocked == payment.TerminalRevoked:
 		c.Reason = payment.TerminalRevoked
 		return cashier.Stopped
+	case v.Phase.Waiting() && v.Answer.Kind == checkout.SamePurchase:
+		return cashier.Same
+	case v.Phase == checkout.Asking:
+		return cashier.Asking
+	case v.Phase == checkout.Pending:
+		return cashier.Pending
+	case v.Phase == checkout.Unknown:
+		return cashier.Unknown
 	case v.Phase == checkout.Open:
 		return cashier.Waiting
 	case v.Phase == checkout.Refused:
@@ -150,6 +163,16 @@ func state(v lane.View, c *cashier.View) cashier.State {
 // cleared it.
 func onScreen(v lane.View) bool {
 	return v.Phase.Waiting() || !v.Cleared && (v.Phase == checkout.Paid || v.Phase == checkout.Completed)
+}
+
+// asks says whether this lane takes operators' wallets, while HQ answers: policy and clock let it.
+func asks(v lane.View) bool { return v.Asks && v.Blocked != payment.ClockUntrusted }
+
+func parked(v lane.View) (list []cashier.Parked) {
+	for _, p := range v.Parked {
+		list = append(list, cashier.Parked{Ref: p.Ref, Amount: p.Amount, Wallet: p.Wallet, Reference: p.Sale.Reference, FromPOS: p.FromPOS, Outcome: p.Outcome, Reason: p.Why})
+	}
+	return list
 }
 
 func works(v lane.View) cashier.Works {
@@ -184,20 +207,17 @@ func (s screen) CancelSale(ctx context.Context) error {
 // Next clears the screen.
 func (s screen) Next(ctx context.Context) error { return s.lane.Next(ctx) }
 
-// errAsksNobody: this lane has no attempt that could be put aside, taken back or dismissed.
-var errAsksNobody = payment.Errorf(payment.Conflict, "lane", "this lane asks no wallet's operator")
+// Park puts the sale on the screen aside.
+func (s screen) Park(ctx context.Context) error { return s.lane.Park(ctx, payment.ID{}) }
 
-// Park is refused.
-func (screen) Park(context.Context) error { return errAsksNobody }
+// TakeBack gives an attempt up.
+func (s screen) TakeBack(ctx context.Context, ref string) error { return s.lane.TakeBack(ctx, ref) }
 
-// TakeBack is refused.
-func (screen) TakeBack(context.Context, string) error { return errAsksNobody }
+// Dismiss takes a settled sale off the list of those put aside.
+func (s screen) Dismiss(ctx context.Context, ref string) error { return s.lane.Dismiss(ctx, ref) }
 
-// Dismiss is refused.
-func (screen) Dismiss(context.Context, string) error { return errAsksNobody }
-
-// Another is refused.
-func (screen) Another(context.Context) error { return errAsksNobody }
+// Another says that it is another purchase.
+func (s screen) Another(ctx context.Context) error { return s.lane.Another(ctx) }
 
 // Void takes back a payment.
 func (s screen) Void(ctx context.Context, id payment.ID, supervisor string) error {
