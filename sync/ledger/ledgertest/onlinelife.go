@@ -440,3 +440,33 @@ func testOnlineShare(b *Bench) {
 	b.wantVerdict(b.flow(l, 0), more.Seq, ledger.OverShare)
 	b.Balance()
 }
+
+// testOnlineTakenBackAgain: a payment was confirmed by its operator and settled, and given back when its fork was found.
+// Behind a restore its entry comes before the fork is known: all of that happens again, and settles nothing.
+func testOnlineTakenBackAgain(b *Bench) {
+	l := b.Lane("s1", "1")
+	at, twin := l.Last(), l.Clone()
+	t := l.Authorise(l.Ask(500))
+	twin.Sell(b.Chain.Phone(), 1)
+	before := b.another()
+	before.Enrol(l)
+	before.flow(l, 0)
+	before.Happens(t.Ref, Says(operator.Paid))
+	paid := before.closeOnline(ingesttest.Today)
+	before.flow(twin, at)
+	back := before.closeOnline(ingesttest.Today + 1)
+	before.wantBatch(back, 1, -500)
+	after := b.restored(paid, l)
+	b.Must(after.CommitBatch(b.Ctx, back))
+	after.flow(l, 0)
+	after.WantState(t.Sold, ledger.Posted)
+	after.Balance()
+	after.flow(twin, at)
+	after.WantState(t.Sold, ledger.Suspended)
+	after.wantBatch(after.closeOnline(ingesttest.Today+2), 0, 0)
+	after.WantNet(ledger.SettlementPayable, 0)
+	after.WantNet(ledger.StorePayable, 0)
+	if r := after.Balance(); r.Awaited != 0 {
+		b.Errorf("awaited %d", r.Awaited)
+	}
+}

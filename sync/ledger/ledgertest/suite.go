@@ -35,8 +35,8 @@ func Run(t *testing.T, open Open) {
 		{"Share", testShare}, {"ShareByArrivals", testShareByArrivals}, {"ShareInAFork", testShareInAFork}, {"ShareAfterTheRestore", testShareRestored},
 		{"Online", testOnline}, {"OnlineUnknown", testOnlineUnknown}, {"OnlineContradicts", testOnlineContradicts}, {"OnlineReversed", testOnlineReversed},
 		{"OnlineForked", testOnlineForked}, {"OnlineTwice", testOnlineTwice}, {"OnlineForkMeanwhile", testOnlineForkMeanwhile}, {"OnlineRevoked", testOnlineRevoked},
-		{"OnlinePutBack", testOnlinePutBack}, {"OnlineSettledFork", testOnlineSettledFork}, {"OnlineSettledTwin", testOnlineSettledTwin}, {"OnlineForgotten", testOnlineForgotten}, {"OnlineRaces", testOnlineRaces}, {"OnlineShare", testOnlineShare},
 		{"ShareOfATwin", testShareOfATwin}, {"ShareOfUnknownHeads", testShareOfUnknownHeads},
+		{"OnlinePutBack", testOnlinePutBack}, {"OnlineSettledFork", testOnlineSettledFork}, {"OnlineSettledTwin", testOnlineSettledTwin}, {"OnlineForgotten", testOnlineForgotten}, {"OnlineRaces", testOnlineRaces}, {"OnlineShare", testOnlineShare}, {"OnlineTakenBackAgain", testOnlineTakenBackAgain},
 		{"AnyOrder", testAnyOrder}, {"AnyStory", testAnyStory},
 	} {
 		t.Run(test.name, func(t *testing.T) {
