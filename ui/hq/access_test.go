@@ -74,6 +74,8 @@ var routes = []struct {
 	{"GET", "/hq/exceptions", nil, 200, 200, "spent twice"},
 	{"GET", "/hq/find?id=" + id('P', 1).String(), nil, 303, 303, ""},
 	{"GET", "/hq/batches/" + id('B', 1).String() + "/batch.csv", nil, 200, 200, "archived csv"},
+	{"GET", "/hq/online", nil, 200, 200, "the lane is silent"},
+	{"POST", "/hq/online/decide", choose(0, Complete), 403, 204, ""},
 	{"POST", "/hq/cut", url.Values{}, 403, 204, ""},
 	{"POST", "/hq/decide", decision(id('X', 1), Receivable), 403, 204, ""},
 	{"POST", "/hq/decide", decision(id('X', 2), Noted), 403, 204, ""},

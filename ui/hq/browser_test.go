@@ -161,7 +161,7 @@ func TestEveryPageFits(t *testing.T) {
 			b.Await(fmt.Sprintf(`fetch("/lang", {method: "POST", body: new URLSearchParams({lang: %q})}).then(r => r.ok)`, lang))
 			for name, path := range map[string]string{
 				"overview": "/hq", "terminals": "/hq/terminals", "payments": "/hq/payments", "payment": "/hq/payments/" + id('P', 1).String(),
-				"found": "/hq/payments?end=000001", "batches": "/hq/batches", "batch": "/hq/batches/" + id('B', 1).String(), "exceptions": "/hq/exceptions", "problem": "/hq/payments/x", "nowhere": "/hq/nowhere",
+				"found": "/hq/payments?end=000001", "batches": "/hq/batches", "batch": "/hq/batches/" + id('B', 1).String(), "exceptions": "/hq/exceptions", "online": "/hq/online", "problem": "/hq/payments/x", "nowhere": "/hq/nowhere",
 			} {
 				b.Open(at.srv.URL + path)
 				b.Await(fmt.Sprintf(`document.documentElement.lang === %q && document.querySelectorAll("[data-chart]").length <= document.querySelectorAll("canvas").length`, lang))

@@ -37,6 +37,7 @@ type desk struct {
 	batches    BatchList
 	detail     BatchDetail
 	exceptions ExceptionList
+	online     Online
 	cuts       int
 	err        error
 	calls      []string
@@ -126,6 +127,21 @@ func (d *desk) Exception(_ context.Context, id payment.ID) (Exception, error) {
 
 func (d *desk) Resolve(_ context.Context, who string, id payment.ID, outcome Outcome, why string) error {
 	return d.call("resolve %s %s %s %s", who, id, outcome, why)
+}
+
+func (d *desk) Online(context.Context) (Online, error) { return d.online, d.call("online") }
+
+func (d *desk) Attempt(_ context.Context, ref string) (Attempt, error) {
+	for _, a := range d.online.Rows {
+		if a.Ref == ref {
+			return a, nil
+		}
+	}
+	return Attempt{}, payment.Errorf(payment.NotFound, "desk", "no such attempt")
+}
+
+func (d *desk) DecideAttempt(_ context.Context, who, ref string, choice Choice, why string) error {
+	return d.call("decide attempt %s %s %s %s", who, ref, choice, why)
 }
 
 func (d *desk) CutNow(_ context.Context, who string) (int, error) {
@@ -262,6 +278,7 @@ func busy() *desk {
 		records:    []Payment{rows[0], repeat},
 		batches:    BatchList{Rows: []Batch{batch, empty}, Date: 20261122, Day: day},
 		exceptions: ExceptionList{Rows: []Exception{twice, alarm, done, known}},
+		online:     online(),
 		detail: BatchDetail{
 			Batch: batch, CutAt: noon, Expected: Total{1100, yen(1700000)}, Late: Total{103, yen(142370)}, Early: Total{0, yen(0)},
 			Parts: []Part{{id('T', 1), "S0001", "L01", 12, 57, Total{44, yen(60210)}}},
@@ -287,6 +304,14 @@ func long() *desk {
 	d.terminals.Rows[1].Twice = true
 	d.terminals.Rows[1].Gone = []Gone{{Gap: Gap{0xa1b2c3d4e5f60718, 999_999_990, 999_999_999}}}
 	d.overview.Full, d.overview.Lost, d.overview.Awaited, d.overview.Twice = true, 60_000, 60_000, 60_000
+	d.overview.Online, d.overview.Silent = 60_000, []string{wallet, "paypay"}
+	d.online.Operators[1].Wallet, d.online.Operators[1].Why = wallet, strings.Repeat("the connection ended without a whole answer ", 3)
+	for i := range d.online.Rows {
+		a := &d.online.Rows[i]
+		a.Store, a.Lane, a.Wallet, a.Amount = store, lane, wallet, much
+		a.Transaction, a.Said, a.Reference = strings.Repeat("8", 64), strings.Repeat("SAID_", 12), strings.Repeat("R", 64)
+	}
+	d.online.Decided[0].Why, d.online.Decided[0].Store, d.online.Decided[0].Lane = strings.Repeat("理由", 65), store, lane
 	d.overview.Worst = d.terminals.Rows[1:3]
 	d.overview.OpenMoney = []payment.Money{much, payment.Of(99_999_999_900, "TWD")}
 	d.overview.Wallets = append(d.overview.Wallets, WalletDay{wallet, Total{999_999, much}, Total{999_999, much}, Total{999_999, much}})
@@ -310,6 +335,7 @@ func long() *desk {
 func alarmed() *desk {
 	d := busy()
 	d.overview.Full, d.overview.Lost, d.overview.Awaited, d.overview.Twice = true, 2, 1, 1
+	d.overview.Online, d.overview.Silent = 6, []string{"merpay"}
 	rows := d.terminals.Rows
 	rows[0].Gone = []Gone{{Gap: Gap{0xa1b2c3d4e5f60718, 58, 98}}, {Gap: Gap{0xa1b2c3d4e5f60719, 8, 7}}}
 	rows[1].Gone = []Gone{{Gap: Gap{0xa1b2c3d4e5f60718, 58, 98}, Again: true}}
@@ -327,4 +353,26 @@ func alarmed() *desk {
 // calm is an Office in which nothing has happened yet.
 func calm() *desk {
 	return &desk{overview: Overview{Chain: "example", EpochAt: noon, Date: 20261122, BrokerSince: noon}, batches: BatchList{Date: 20261122}}
+}
+
+// online is a page of online payments with every trouble.
+func online() Online {
+	attempt := func(n int, trouble, state, said string) Attempt {
+		return Attempt{Ref: id('P', n).String() + "01", Payment: id('P', n), Store: "S0001", Lane: "L01", Wallet: "paypay", Amount: yen(1200), Reference: "R-77",
+			Begun: noon.Add(-time.Duration(n) * time.Hour), State: state, Trouble: trouble, Said: said}
+	}
+	silent := attempt(11, "lane_silent", "paid", "COMPLETED")
+	silent.Transaction, silent.PaidAt = "04123456789012345678", noon.Add(-11*time.Hour)
+	late := attempt(26, "overdue", "doubtful", "")
+	late.Wallet, late.Reference = "merpay", ""
+	return Online{
+		Operators: []Operator{
+			{Wallet: "linepay"}, {Wallet: "merpay", Silent: true, Since: noon.Add(-5 * time.Minute), Last: noon, Why: "nothing was sent: connection refused"},
+			{Wallet: "paypay", Last: noon.Add(-time.Second)}},
+		Rows: []Attempt{silent, attempt(12, "no_way_back", "manual", "CANCEL_WINDOW_OVER"), attempt(13, "contradicts", "closed", "REFUNDED"), late,
+			attempt(27, "overdue", "reversing", "TIMEOUT"), attempt(28, "of_the_future", "beyond", "")},
+		Waiting: 7,
+		Decided: []AttemptDecision{{Ref: id('P', 9).String() + "01", Payment: id('P', 9), Store: "S0002", Lane: "L01", Wallet: "paypay", Amount: yen(900), Choice: Cleared,
+			Trouble: "no_way_back", At: noon, By: "Aoki finance", Why: "credited at the counter"}},
+	}
 }

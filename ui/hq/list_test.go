@@ -32,6 +32,7 @@ func TestFiltersReachTheOffice(t *testing.T) {
 		{"/hq/exceptions?state=&kind=fork&owner=risk&after=x", "exceptions {State: Kind:fork Owner:risk Terminal:00000000000000000000000000 Payment:00000000000000000000000000 After:x Limit:50}", false},
 		{"/hq/exceptions?terminal=" + id('T', 2).String(), "exceptions {State:open Kind: Owner: Terminal:" + id('T', 2).String() + " Payment:00000000000000000000000000 After: Limit:50}", true},
 		{"/hq/exceptions?state=&payment=" + id('P', 2).String(), "exceptions {State: Kind: Owner: Terminal:00000000000000000000000000 Payment:" + id('P', 2).String() + " After: Limit:50}", true},
+		{"/hq/online", "online", true},
 		{"/hq/batches/" + id('B', 1).String() + "?from=200", "batch " + id('B', 1).String() + " 200 200", false},
 	} {
 		status, _, body := c.do("GET", tt.path, nil)

@@ -56,6 +56,8 @@ type Office interface {
 	Exceptions(ctx context.Context, q ExceptionQuery) (ExceptionList, error)
 	Exception(ctx context.Context, id payment.ID) (Exception, error)
 
+	OnlineOffice
+
 	// Resolve decides an exception, once, in a person's name.
 	Resolve(ctx context.Context, who string, id payment.ID, outcome Outcome, why string) error
 	// CutNow cuts batches of what is there and says how many it made; with nothing to settle none.

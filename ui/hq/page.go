@@ -71,6 +71,7 @@ func (p *Page) Register(mux *http.ServeMux) {
 	mux.HandleFunc("GET /hq/find", p.find)
 	mux.HandleFunc("GET /hq/batches/{id}/{file}", p.download)
 	mux.HandleFunc("POST /hq/decide", p.act(p.decide))
+	mux.HandleFunc("POST /hq/online/decide", p.act(p.decideAttempt))
 	mux.HandleFunc("POST /hq/cut", p.act(p.cut))
 	mux.HandleFunc("GET /", p.nowhere)
 }

@@ -31,6 +31,7 @@ var sheets = []sheet{
 	{"/hq/batches", "batches", "batches", "hq.tab.batches", "after", true, (*Page).batches},
 	{"/hq/batches/{id}", "batch", "batches", "hq.tab.batches", "from", false, (*Page).batch},
 	{"/hq/exceptions", "exceptions", "exceptions", "hq.tab.exceptions", "after", true, (*Page).exceptions},
+	{"/hq/online", "online", "online", "hq.tab.online", "", true, (*Page).online},
 }
 
 func (p *Page) overview(r *http.Request, _ *form) (any, string, error) {

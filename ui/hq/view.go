@@ -30,6 +30,8 @@ type Overview struct {
 	Unjudged   uint64     // entries that HQ holds and has not judged yet
 	Open       int        // exceptions
 	OpenMoney  []payment.Money
+	Online     int      // online payments that a person has to look at
+	Silent     []string // wallets whose operator does not answer
 	Wallets    []WalletDay
 	Day        web.Bars // posted by the hour, of the busiest currency
 	Last       *Batch   // nil: none yet

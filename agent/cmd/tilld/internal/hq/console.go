@@ -11,6 +11,7 @@ import (
 
 	"tilld/agent/payment"
 	"tilld/agent/policy"
+	"tilld/sync/authorise"
 	"tilld/sync/ledger"
 	"tilld/sync/settle"
 	pages "tilld/ui/hq"
@@ -22,6 +23,7 @@ type console struct {
 	books   *ledger.Store
 	archive *settle.Archive
 	settler *settle.Settler
+	desk    *authorise.Desk
 	chain   string
 	policy  func(context.Context) (*policy.Document, error) // the newest
 	broker  func() (up bool, since time.Time)
@@ -43,7 +45,7 @@ func (n *Node) openConsole() (http.Handler, error) {
 		return nil, fmt.Errorf("settle.zone: %w", err)
 	}
 	c := &console{
-		books: n.Books, archive: n.archive, settler: n.settler, chain: n.Chain, broker: n.brokerState, now: n.now, zone: zone,
+		books: n.Books, archive: n.archive, settler: n.settler, desk: n.asks.desk, chain: n.Chain, broker: n.brokerState, now: n.now, zone: zone,
 		full: func() bool { return n.room.lacks() != nil },
 		policy: func(ctx context.Context) (*policy.Document, error) {
 			doc, _, err := n.Policy(ctx)

@@ -12,10 +12,12 @@ import (
 
 	"tilld/agent/payment"
 	"tilld/agent/policy"
+	"tilld/sync/authorise"
 	"tilld/sync/hqapi"
 	"tilld/sync/ingest/ingesttest"
 	"tilld/sync/ledger"
 	"tilld/sync/ledger/ledgertest"
+	"tilld/sync/operator"
 	"tilld/sync/settle"
 	"tilld/sync/wire"
 	pages "tilld/ui/hq"
@@ -57,6 +59,7 @@ func newDesk(t *testing.T) *desk {
 		}}
 	d.Must(store.AddDocument(d.Ctx, ledger.Document{Kind: ledger.PolicyDocument, Version: c.Doc.Version, Sealed: c.SignedPolicy()}))
 	d.console = &console{
+		desk:  authorise.New(authorise.Config{Store: store.Attempts(), Operators: map[string]operator.Operator{"paypay": mute{}}, Now: now, Log: slog.New(slog.DiscardHandler)}),
 		books: store, archive: archive, settler: settler, chain: "kita", now: now, zone: zone,
 		policy: func(context.Context) (*policy.Document, error) { return c.Doc, nil },
 		broker: func() (bool, time.Time) { return d.up, ingesttest.Noon },

@@ -37,6 +37,14 @@ func (c *console) Overview(ctx context.Context) (v pages.Overview, err error) {
 	v.Terminals, v.Heard, v.Behind, v.Forked = st.Terminals, st.Heard, st.Behind, st.Forked
 	v.Twice, v.Lost, v.Awaited = st.Twice, st.Lost, st.Awaited
 	v.Unjudged, v.Open, v.OpenMoney = st.Unjudged, st.Open, st.Waiting
+	if v.Online, err = c.troubles(ctx); err != nil {
+		return v, err
+	}
+	for _, h := range c.desk.Health() {
+		if h.Silent {
+			v.Silent = append(v.Silent, h.Wallet)
+		}
+	}
 	for i := range st.worst {
 		v.Worst = append(v.Worst, c.viewTerminal(&st.worst[i]))
 	}
