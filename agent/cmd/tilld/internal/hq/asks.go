@@ -169,13 +169,18 @@ func (n *Node) listen(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-tick.C:
-			if n.deaf() {
-				n.log.Warn("online payments are asked for at another broker; going on to the next")
-				n.asks.hello.Store(n.now().UnixNano())
-				n.asks.client.Elsewhere()
-			}
+			n.listenOnce()
 		}
 	}
+}
+
+func (n *Node) listenOnce() {
+	if !n.deaf() {
+		return
+	}
+	n.log.Warn("HQ hears lanes that ask for payments at another broker than their entries; going on to the next")
+	n.asks.hello.Store(n.now().UnixNano())
+	n.asks.client.Elsewhere()
 }
 
 // deaf says that both connections are up, and that the one of the asks has not heard the other for long. With one address

@@ -488,3 +488,44 @@ func TestMetricsOfOnlinePayments(t *testing.T) {
 		}
 	}
 }
+
+// TestAsksFollowTheEntries: with several brokers the connection of the asks hears HQ's hello, and where it does not it goes
+// on to another one.
+func TestAsksFollowTheEntries(t *testing.T) {
+	h := newHall(t)
+	var addresses []string
+	all := mqtt.Rights{Publish: []string{"#"}, Subscribe: []string{"#"}}
+	for _, name := range []string{"a", "b"} {
+		b, err := mqtt.StartBroker(mqtt.BrokerConfig{StoreDir: t.TempDir(), Listen: "127.0.0.1:0", Guests: all, Name: name, Log: slog.New(slog.DiscardHandler)})
+		h.must(err)
+		t.Cleanup(b.Close)
+		addresses = append(addresses, b.URL())
+	}
+	h.cfg.Embedded, h.cfg.Broker = config.Embedded{}, config.Broker{Addresses: addresses}
+	var err error
+	h.Node, err = Open(t.Context(), h.cfg, "test", slog.New(slog.NewTextHandler(h.log, nil)))
+	h.must(err)
+	(&running{T: t, log: h.log}).run(h.Node.Run)
+	h.wait("both are connected", func() bool { return h.client.Stats().Up && h.asks.client.Stats().Up })
+	if h.deaf() {
+		t.Error("deaf at once")
+	}
+	h.listenOnce()
+	h.wait("it hears HQ", func() bool {
+		h.asks.hello.Store(1)
+		h.must(h.client.Publish(t.Context(), wire.AllTopic, 0, []byte("hello")))
+		return h.asks.hello.Load() != 1
+	})
+	if h.asks.client.Stats().Connects != 1 || h.deaf() {
+		t.Errorf("%+v", h.asks.client.Stats())
+	}
+	h.asks.hello.Store(h.now().Add(-2 * deafAfter).UnixNano())
+	if !h.deaf() {
+		t.Error("not deaf after so long")
+	}
+	h.listenOnce()
+	h.wait("it goes on", func() bool { s := h.asks.client.Stats(); return s.Connects == 2 && s.Up })
+	if h.client.Stats().Connects != 1 {
+		t.Errorf("the other connection went too: %+v", h.client.Stats())
+	}
+}
