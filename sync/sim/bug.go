@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"tilld/sync/authorise"
 	"tilld/sync/ingest"
 	"tilld/sync/ledger"
 	"tilld/sync/uplink"
@@ -22,6 +23,21 @@ type Bug struct {
 	Keeps    func(*program) bool                   // whether a lane passes over papers that HQ sends
 	Retains  func(*program)                        // before retention works
 	Decides  func(ledger.Decision) ledger.Decision // what is recorded of a decision
+	Attempts func(authorise.Store) authorise.Store // what HQ writes down of what it asks
+	Hears    func(*wire.Answer)                    // what a lane makes of HQ's word about an attempt
+}
+
+func (b *Bug) attempts(s authorise.Store) authorise.Store {
+	if b.Attempts != nil {
+		return b.Attempts(s)
+	}
+	return s
+}
+
+func (b *Bug) hears(a *wire.Answer) {
+	if b.Hears != nil {
+		b.Hears(a)
+	}
 }
 
 func (b *Bug) starting(t *till) {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"tilld/agent/journal"
+	"tilld/agent/payment"
+	"tilld/sync/authorise"
 	"tilld/sync/ingest"
 	"tilld/sync/ledger"
 	"tilld/sync/uplink"
@@ -34,13 +36,29 @@ var bugs = []struct {
 	{3, Bug{Name: "a lane forgets after a restart what it has out", Starting: forgetShare}},
 	{5, Bug{Name: "a lane believes whoever signs", Keys: believeAll}},
 	{1, Bug{Name: "HQ does not say that it was restored", Restored: func(*office) error { return nil }}},
-	{1, Bug{Name: "HQ does not ask whether a code has paid", Ledger: func(o *office, s *ledger.Store) ingest.Ledger { return &blind{s, o} }}},
+	{10, Bug{Name: "HQ does not ask whether a code has paid", Ledger: func(o *office, s *ledger.Store) ingest.Ledger { return &blind{s, o} }}},
 	{2, Bug{Name: "retention takes what HQ does not have", Retains: pretendAcked}},
 	{1, Bug{Name: "a lane keeps to the policy with which it joined", Keeps: func(*program) bool { return true }}},
 	{2, Bug{Name: "a lane keeps quiet about what it took before it died", Starting: forgetOutcome}},
-	{139, Bug{Name: "HQ records another decision than was made", Decides: otherDecision}},
+	{33, Bug{Name: "HQ records another decision than was made", Decides: otherDecision}},
 	{1, Bug{Name: "a lane does not count an account's payments", Scanning: forgetPayments}},
 	{1, Bug{Name: "HQ throws its newest batch away when it starts", StartHQ: sweepArchive}},
+	{1, Bug{Name: "HQ takes an operator's silence for a refusal", Attempts: func(s authorise.Store) authorise.Store { return hopeful{s} }}},
+	{1, Bug{Name: "a lane takes unknown for paid", Hears: func(a *wire.Answer) {
+		if a.Outcome == payment.Unknown {
+			a.Outcome = payment.Paid
+		}
+	}}},
+}
+
+// hopeful writes down that nobody was charged when nobody answers.
+type hopeful struct{ authorise.Store }
+
+func (h hopeful) Save(ctx context.Context, a *authorise.Attempt) error {
+	if a.State == authorise.Doubtful {
+		a.State, a.Call, a.Due = authorise.Declined, authorise.Nothing, time.Time{}
+	}
+	return h.Store.Save(ctx, a)
 }
 
 // hasty answers from what the ledger would say, and commits a moment later.

@@ -34,6 +34,10 @@ type Result struct {
 	Meddled    map[string]int // what a meddler did to messages
 	Refused    int            // of these, by the lanes that ran at the end
 	Acked      int            // acknowledgements that lanes took while he was at it
+
+	Charged, Uncharged       int // attempts at an operator by which a posted payment stands, and that came to nothing
+	Silent, Forgotten        int // charges that HQ has named, and that a restored HQ and a lost disk have forgotten
+	LateCharges, AfterCancel int // charges that came late, and after they were cancelled
 }
 
 // settleAndCheck lets everything heal and come to rest, settles, and compares.
@@ -137,6 +141,9 @@ func (w *World) atRest() string {
 			return fmt.Sprintf("lane %s: epoch %016x holds %d entries, %d are acknowledged", t.name, e.Epoch, e.Last, e.Acked)
 		}
 	}
+	if what := w.office.asksStill(); what != "" {
+		return what
+	}
 	logs, err := w.office.books.Backlogs(w.ctx, 0, 1)
 	w.must(err)
 	if len(logs) > 0 {
@@ -163,6 +170,7 @@ func (c *checker) run() {
 	c.readPayments()
 	c.everyShown()
 	c.everyPosted()
+	c.theBank()
 	c.reference()
 }
 
@@ -281,6 +289,10 @@ func (c *checker) may(x *ledger.Exception) bool {
 	switch x.Kind {
 	case ledger.SpentTwice: // everyPosted asks which code
 		return true
+	case ledger.AttemptUnknown: // HQ's books were put back to before it
+		return c.plan.has(HQPutBack)
+	case ledger.AttemptContradicts: // of two histories one gave it up; or HQ forgot that it had said paid
+		return c.plan.has(HQPutBack) || c.truth.twice[x.Entry.Terminal] || c.truth.lostDisk[x.Entry.Terminal]
 	case ledger.Fork, ledger.EpochForked, ledger.EpochSibling, ledger.TerminalTwice, ledger.PaymentRepeated, ledger.VoidUnmatched, ledger.VoidRepeated, ledger.DayDiffers:
 		return c.truth.twice[x.Entry.Terminal] || c.truth.lostDisk[x.Entry.Terminal]
 	case ledger.AfterExpiry: // a lane whose clock was wrong and that had no better
@@ -401,6 +413,9 @@ func (c *checker) everyPosted() {
 	for i := range c.payments {
 		p := &c.payments[i]
 		a := c.truth.payments[p.ID]
+		if p.Ref != "" { // see theBank: whoever stood there, the operator knows
+			continue
+		}
 		if a == nil {
 			unseen++
 			continue

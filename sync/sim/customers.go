@@ -38,6 +38,7 @@ func (w *World) code(p *phone, place, lane string) *shownCode {
 // customers come at any time of the day.
 func (w *World) customers() {
 	r := w.stream(4)
+	w.tapping = w.stream(13)
 	for range w.plan.Sales {
 		w.after(between(r, time.Minute, w.plan.Span-time.Minute), func() { w.customer(r) })
 	}
@@ -50,10 +51,11 @@ type basket struct {
 	t      *till
 	amount int64
 	tries  int
+	o      *mathrand.Rand // of online payments: a stream of its own, so that a plan without them is as it was
 }
 
 func (w *World) customer(r *mathrand.Rand) {
-	b := &basket{w: w, r: r, t: w.tills[r.IntN(len(w.tills))], amount: 100 + r.Int64N(900), tries: 1 + r.IntN(2)}
+	b := &basket{w: w, r: r, t: w.tills[r.IntN(len(w.tills))], amount: 100 + r.Int64N(900), tries: 1 + r.IntN(2), o: w.tapping}
 	if r.IntN(4) == 0 {
 		b.amount = 1_000 + r.Int64N(4_500)
 	}
@@ -67,10 +69,17 @@ func (b *basket) open() {
 		if v.Phase.Waiting() {
 			_, _ = p.lane.CancelSale(p.w.ctx, payment.ID{})
 		}
+		if v.Phase.Asked() {
+			_ = p.lane.Park(p.w.ctx, payment.ID{})
+		}
 		s := payment.Sale{Total: yen(b.amount), Eligible: payment.Eligible{Wallet: b.amount}, Reference: fmt.Sprint("R", b.r.IntN(1_000_000))}
 		sale, _, err := p.lane.OpenSale(p.w.ctx, lane.NewSale{Sale: s, FromPOS: true})
 		if err != nil {
 			p.w.trace("lane %s does not open a sale: %s", p.name, payment.CodeOf(err))
+			return
+		}
+		if b.o.Float64() < b.w.plan.Online {
+			b.w.after(between(b.o, time.Second, 20*time.Second), func() { b.ask(sale.ID) })
 			return
 		}
 		b.w.after(between(b.r, time.Second, 20*time.Second), func() { b.scan(sale.ID, b.pick()) })

@@ -6,8 +6,10 @@ import (
 	mathrand "math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
+	"tilld/sync/authorise"
 	"tilld/sync/ingest"
 	"tilld/sync/ingest/ingesttest"
 	"tilld/sync/ledger"
@@ -16,7 +18,10 @@ import (
 	"tilld/sync/wire"
 )
 
-const ledgerFile = "ledger.db"
+const (
+	ledgerFile = "ledger.db"
+	askTopics  = "tilld/1/ask/"
+)
 
 // office is HQ: its machine, and the program when it runs.
 type office struct {
@@ -35,6 +40,9 @@ type office struct {
 	hand    *ingest.Hand
 	settler *settle.Settler
 	archive *settle.Archive
+	desk    *authorise.Desk
+	server  *authorise.Server
+	turn    *simnet.Event // of the desk
 	life    int
 	working bool // something is queued
 	judging bool
@@ -50,7 +58,7 @@ func (w *World) openOffice() {
 	disk, err := NewDisk(filepath.Join(w.dir, "hq"), w.stream(3))
 	w.must(err)
 	o.disk, disk.cuts = disk, w.plan.cutsPower(HQDisk)
-	o.client = w.broker.Client(o.hear, wire.UpFilter(-1))
+	o.client = w.broker.Client(o.hear, wire.UpFilter(-1), wire.AskFilter(-1))
 	w.office = o
 	books, err := ledger.Open(w.ctx, o.path(), w.loop.Now)
 	w.must(err)
@@ -129,6 +137,7 @@ func (o *office) start() {
 		})
 	}
 	o.judgeSoon()
+	o.deskSoon()
 	o.settling(life)
 }
 
@@ -163,8 +172,12 @@ func (o *office) open() (err error) {
 	o.hand, err = ingest.ByHand(w.ctx, ingest.Config{
 		Ledger: w.truth.listen(w.bug.ledger(o, o.books)), Publish: o.client, Root: w.chain.Root.Public(), Signer: func() *wire.Signer { return w.chain.Ack },
 		Unseal: w.chain.Unseal, CatchUp: func(ctx ctx) error { return o.settler.CatchUp(ctx) }, Now: w.loop.Now, Random: rand.Reader, Log: w.log,
+		OnAttempts: func() { w.after(0, o.deskSoon) },
 	})
 	if err != nil {
+		return err
+	}
+	if err := o.openDesk(); err != nil {
 		return err
 	}
 	o.shelf.failed = false
@@ -178,7 +191,11 @@ func (o *office) open() (err error) {
 	o.archive.Before(o.shelf.step)
 	o.settler = &settle.Settler{Store: o.books, Archive: o.archive, Now: w.loop.Now, Log: w.log,
 		Schedules: func(ctx) ([]settle.Schedule, error) {
-			return []settle.Schedule{{Account: settle.Account{Wallet: ingesttest.Wallet, Currency: "JPY"}, Zone: zone, After: 28 * time.Hour}}, nil
+			list := []settle.Schedule{{Account: settle.Account{Wallet: ingesttest.Wallet, Currency: "JPY"}, Zone: zone, After: 28 * time.Hour}}
+			if w.plan.Online > 0 {
+				list = append(list, settle.Schedule{Account: settle.Account{Wallet: wallet, Currency: "JPY"}, Zone: zone, After: 28 * time.Hour})
+			}
+			return list, nil
 		}}
 	o.life++
 	return nil
@@ -213,12 +230,13 @@ func (o *office) crash() {
 
 func (o *office) drop() {
 	o.wake.Stop()
+	o.turn.Stop()
 	o.client.Down()
 	o.life++
 	o.working, o.judging = false, false
 	if o.books != nil {
 		_ = o.books.Close()
-		o.books, o.hand, o.settler = nil, nil, nil
+		o.books, o.hand, o.settler, o.desk, o.server = nil, nil, nil, nil, nil
 	}
 }
 
@@ -241,6 +259,10 @@ func (o *office) greet(life int) {
 
 func (o *office) hear(topic string, payload []byte) {
 	if o.books == nil {
+		return
+	}
+	if strings.HasPrefix(topic, askTopics) {
+		o.ask(topic, payload)
 		return
 	}
 	o.hand.Ingest().Handle(o.w.ctx, topic, payload)

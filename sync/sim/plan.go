@@ -33,6 +33,10 @@ type Plan struct {
 	Retention uint32  // days
 	Blink     float64 // how often a program dies between a commit and the screen
 
+	Online   float64   // share of customers who pay by an operator's wallet
+	Mute     float64   // how often that operator does not answer
+	Silences []Silence // when it answers nobody
+
 	Weather   simnet.Faults // of a bad time
 	Climate   simnet.Faults // else
 	Incidents []Incident
@@ -102,9 +106,10 @@ func (p *Plan) String() string {
 }
 
 // PlanOf is a seed's plan. Each kind of incident is left out of half of the plans, so that none hides another.
-func PlanOf(seed uint64) Plan {
+func PlanOf(seed uint64) (p Plan) {
 	r := rand.New(rand.NewPCG(seed, 0))
-	p := Calm(seed, r)
+	p = Calm(seed, r)
+	defer func() { online(seed, &p) }()
 	if r.IntN(3) > 0 {
 		p.Climate = weather(r, 0.05)
 	}

@@ -161,6 +161,12 @@ func (s *total) add(r *Result) {
 	s.Forks += r.Forks
 	s.Recovered += r.Recovered
 	s.Unseen += r.Unseen
+	s.Charged += r.Charged
+	s.Uncharged += r.Uncharged
+	s.Silent += r.Silent
+	s.Forgotten += r.Forgotten
+	s.LateCharges += r.LateCharges
+	s.AfterCancel += r.AfterCancel
 	s.Messages.Sent += r.Messages.Sent
 	s.Messages.Lost += r.Messages.Lost
 	s.Messages.Damaged += r.Messages.Damaged
@@ -175,8 +181,10 @@ func (s *total) add(r *Result) {
 
 func (s *total) String() string {
 	return fmt.Sprintf("%.1f shop-days; %d payments shown (%d of them after a restart), %d settled, %d voided, %d in suspense, %d written off, %d gone with a disk (%d of them missed by number); "+
-		"%d that nobody saw, %d deaths between a commit and the screen; %d policies, %d entries let go; %d forks; %d messages sent, %d lost, %d damaged, %d replayed; exceptions %v", s.ShopTime.Hours()/24, s.Shown, s.Recovered,
-		s.Settled, s.Voided, s.Suspended, s.Decided, s.Lost, s.Named, s.Unseen, s.Blinks, s.Policies, s.Pruned, s.Forks, s.Messages.Sent, s.Messages.Lost, s.Messages.Damaged, s.Messages.Replayed, s.Exceptions)
+		"%d that nobody saw, %d deaths between a commit and the screen; %d policies, %d entries let go; %d forks; %d messages sent, %d lost, %d damaged, %d replayed; "+
+		"an operator charged %d customers whose payment is posted, %d that HQ names, %d that a restored HQ and a lost disk forgot, and %d attempts came to nothing (%d charges were late, %d came after a cancel); exceptions %v", s.ShopTime.Hours()/24, s.Shown, s.Recovered,
+		s.Settled, s.Voided, s.Suspended, s.Decided, s.Lost, s.Named, s.Unseen, s.Blinks, s.Policies, s.Pruned, s.Forks, s.Messages.Sent, s.Messages.Lost, s.Messages.Damaged, s.Messages.Replayed,
+		s.Charged, s.Silent, s.Forgotten, s.Uncharged, s.LateCharges, s.AfterCancel, s.Exceptions)
 }
 
 // TestAgain wants a seed to do again what it did.

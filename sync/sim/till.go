@@ -64,10 +64,14 @@ type program struct {
 	clock   *clock.Clock
 	lane    *lane.Lane
 	uplink  *uplink.Uplink
+	asker   *uplink.Asker
 	timer   *simnet.Event // of the uplink
-	tick    *simnet.Event // of the lane
-	kept    payment.Date  // when retention worked last
-	revoked bool          // HQ has said so
+	// askTimer is the asker's, which works until busyUntil and while anything is open.
+	askTimer  *simnet.Event
+	busyUntil time.Time
+	tick      *simnet.Event // of the lane
+	kept      payment.Date  // when retention worked last
+	revoked   bool          // HQ has said so
 }
 
 func (w *World) addTill(n int) *till {
@@ -154,9 +158,10 @@ func (p *program) open() (err error) {
 		return err
 	}
 	p.clock = clock.New(p.clocks.source(), saved)
+	p.asker = p.openAsker()
 	p.lane, err = lane.New(w.ctx, lane.Config{
 		Journal: p.journal, Clock: p.clock, Place: place, Bundle: bundle, HashKey: w.hash,
-		IDs: payment.NewIDs(p.clock.Wall, rand.Reader), Log: w.log, ByHand: true,
+		IDs: payment.NewIDs(p.clock.Wall, rand.Reader), Log: w.log, ByHand: true, Asker: askers{p.asker, p},
 	})
 	if err != nil {
 		return err
@@ -168,7 +173,7 @@ func (p *program) open() (err error) {
 		Trust:     func() uint64 { return p.lane.Bundle().Trust().Version },
 		OnPolicy:  p.onPolicy,
 		OnContact: p.onContact,
-		OnAck:     p.onAck, OnForked: p.lane.Forked,
+		OnAck:     p.onAck, OnForked: p.lane.Forked, OnOther: p.asker.Message,
 		Now: p.clocks.steady, Wall: p.clocks.wall, Boot: p.clock.Boot, Jitter: p.random.Float64, Log: w.log,
 		Random:     func(b []byte) { _, _ = rand.Read(b) },
 		MaxEntries: w.plan.Batch, Slowest: w.plan.Slowest, Quiet: w.plan.Quiet,
@@ -238,6 +243,7 @@ func (t *till) drop() {
 	t.p, p.over = nil, true
 	p.timer.Stop()
 	p.tick.Stop()
+	p.askTimer.Stop()
 	_ = p.journal.Close()
 }
 
@@ -250,7 +256,9 @@ func (t *till) connect(in time.Duration) {
 		}
 		t.client.Up()
 		p.uplink.LinkUp()
+		p.asker.LinkUp()
 		p.step()
+		p.busy()
 	})
 }
 
@@ -267,6 +275,9 @@ func (t *till) hear(_ string, payload []byte) {
 	if p := t.p; p != nil {
 		p.uplink.Message(payload)
 		p.step()
+		if p.w.plan.Online > 0 {
+			p.asking()
+		}
 	}
 }
 
@@ -303,7 +314,7 @@ func (p *program) ticking() {
 	if p.over {
 		return
 	}
-	p.do(func(*program) { p.lane.Tick(p.w.ctx); p.observe() })
+	p.do(func(*program) { p.lane.Tick(p.w.ctx); p.observe(); p.tidy() })
 	p.do(func(*program) { p.retain() })
 	if p.over {
 		return

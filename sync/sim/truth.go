@@ -11,6 +11,7 @@ import (
 	"tilld/agent/clock"
 	"tilld/agent/payment"
 	"tilld/agent/policy"
+	"tilld/sync/operator"
 	"tilld/sync/settle"
 	"tilld/sync/wire"
 )
@@ -48,6 +49,7 @@ type approval struct {
 	amount   int64
 	date     payment.Date
 	code     *shownCode
+	ref      operator.Ref // of an online payment
 	at       time.Time
 	voided   bool
 	mayVoid  bool // the void's end was not seen
@@ -114,6 +116,15 @@ func (p *program) show(a checkout.Answer) {
 	n := &approval{
 		id: a.Payment, till: p.till, amount: a.Amount.Minor, date: rec.Date, at: w.loop.Now(),
 		name: wire.Name{Terminal: p.id, Epoch: rec.Epoch, Seq: rec.Seq},
+	}
+	if rec.Ref != "" {
+		n.recalled = p.recalls(n.id)
+		w.truth.payments[n.id] = n
+		w.truth.order = append(w.truth.order, n)
+		w.trace("lane %s shows %s as paid: %d, entry %d, attempt %s", p.name, n.id, n.amount, n.name.Seq, rec.Ref)
+		p.showOnline(n, rec.Ref)
+		p.memory.approvals = append(p.memory.approvals, n)
+		return
 	}
 	n.code = p.memory.last
 	n.recalled = n.code == nil || w.loop.Now().Sub(n.code.at) > time.Minute
@@ -200,7 +211,7 @@ func (p *program) judgeShare(n *approval, doc *policy.Document) {
 	}
 	sum, count := n.amount, uint64(1)
 	for _, a := range p.memory.approvals {
-		if !a.voided && !a.mayVoid && a.name.Seq > acked[a.name.Epoch] {
+		if a.ref == "" && !a.voided && !a.mayVoid && a.name.Seq > acked[a.name.Epoch] {
 			sum, count = sum+a.amount, count+1
 		}
 	}

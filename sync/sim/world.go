@@ -12,6 +12,7 @@ import (
 	"testing/cryptotest"
 	"time"
 
+	"tilld/agent/paycode"
 	"tilld/agent/payment"
 	"tilld/agent/policy"
 	"tilld/sync/ingest/ingesttest"
@@ -21,19 +22,21 @@ import (
 
 // World is one run.
 type World struct {
-	t      *testing.T
-	ctx    context.Context
-	plan   Plan
-	bug    Bug
-	dir    string
-	loop   *simnet.Loop
-	broker *simnet.Broker
-	chain  *ingesttest.Chain
-	office *office
-	tills  []*till
-	phones []*phone
-	truth  *truth
-	log    *slog.Logger
+	t       *testing.T
+	ctx     context.Context
+	plan    Plan
+	bug     Bug
+	dir     string
+	loop    *simnet.Loop
+	broker  *simnet.Broker
+	chain   *ingesttest.Chain
+	office  *office
+	tills   []*till
+	phones  []*phone
+	bank    *bank
+	tapping *mathrand.Rand // of the customers who pay by the operator's wallet
+	truth   *truth
+	log     *slog.Logger
 
 	papers     papers
 	meddler    *meddler     // who carries the messages instead of the broker; nil: nobody
@@ -132,6 +135,11 @@ func (w *World) open() {
 	c.Doc.Caps = policy.Caps{Payment: 5_000, AccountDay: 20_000, Unbound: 2_000, Small: 1_000, AccountCount: 4}
 	c.Doc.Default = policy.StoreDefault{Cap: 4 * w.plan.Share, Lanes: 4, Sum: w.plan.Share, Count: w.plan.ShareCount}
 	c.Doc.Retention = w.plan.Retention
+	w.openBank()
+	if w.plan.Online > 0 {
+		c.Doc.Features, c.Doc.Market = append(c.Doc.Features, policy.Online), "JP"
+		c.Doc.Wallets, c.Doc.Codes = append(c.Doc.Wallets, wallet), *paycode.DefaultTable()
+	}
 	c.Doc.Tiers.RestartFor, c.Doc.Tiers.RestartPayment, c.Doc.Tiers.RestartPercent = 12*3600, 2_000, 25
 	w.foundPapers()
 	w.hash = policy.HashKey{Epoch: 1, Key: make([]byte, 32)}
@@ -185,6 +193,10 @@ func (w *World) play() {
 	w.customers()
 	for _, i := range w.plan.Incidents {
 		w.after(i.At, func() { w.incident(i) })
+	}
+	for _, s := range w.plan.Silences {
+		w.after(s.At, func() { w.trace("* the operator is silent for %v", s.For); w.bank.silent = true })
+		w.after(s.At+s.For, func() { w.bank.silent = false })
 	}
 	for w.next(w.end) {
 	}
