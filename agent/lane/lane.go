@@ -71,6 +71,7 @@ type Lane struct {
 	shown    shown
 	figures  figures
 	standing standing
+	unheard  bool // a word of HQ's about an attempt could not be written down
 	// parkedByPOS are the parked sales that the shop's POS opened, and completes.
 	parkedByPOS map[payment.ID]bool
 	twice       bool

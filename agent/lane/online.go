@@ -79,14 +79,13 @@ func (l *Lane) Answered(ctx context.Context, a wire.Answer) {
 }
 
 func (l *Lane) heard(ctx context.Context, e checkout.Heard) error {
-	open, ok := l.open(e.Ref)
-	if !ok {
+	if _, ok := l.open(e.Ref); !ok {
 		l.cfg.Asker.Forget(e.Ref)
 		return nil
 	}
 	d, err := l.apply(ctx, e)
 	if err != nil {
-		l.cfg.Asker.Watch(open) // it may have been final; then nobody would ask again
+		l.unheard = true
 		return err
 	}
 	if e.Outcome == payment.Paid || e.Outcome == payment.NotPaid {
@@ -208,8 +207,13 @@ func (l *Lane) Another(ctx context.Context) error {
 	})
 }
 
-// attemptsDue does what time has brought about open attempts.
+// attemptsDue does what time has brought about open attempts. HQ's word that could not be written down may have been
+// final, so that nobody asks any more: it is asked for again, at the lane's own pace, for a full disk lasts.
 func (l *Lane) attemptsDue(ctx context.Context) {
+	if l.unheard {
+		l.unheard = false
+		l.watchAll()
+	}
 	for {
 		var err error
 		switch e := checkout.AttemptDue(l.state, l.context()).(type) {
@@ -226,6 +230,18 @@ func (l *Lane) attemptsDue(ctx context.Context) {
 		if err != nil {
 			l.cfg.Log.Error("an attempt could not be given up", "error", err)
 			return
+		}
+	}
+}
+
+// watchAll has HQ asked what became of every attempt that is open.
+func (l *Lane) watchAll() {
+	if s := &l.state; s.Phase.Asked() {
+		l.cfg.Asker.Watch(l.attempt(&s.Attempt, &s.Sale))
+	}
+	for i := range l.state.Parked {
+		if p := &l.state.Parked[i]; !p.Settled() {
+			l.cfg.Asker.Watch(l.attempt(&p.Attempt, &p.Sale))
 		}
 	}
 }
