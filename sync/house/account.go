@@ -64,6 +64,17 @@ func (t *tx) cool(acc *account) error {
 	return t.exec(1, "UPDATE account SET cooling_from = ?, cooling_until = ? WHERE no = ?", from.UnixMilli(), acc.coolingUntil.UnixMilli(), acc.no)
 }
 
+// mayChange refuses a change that was not proven enough, that a stop forbids, or that waits for the cooling-off.
+func (t *tx) mayChange(acc *account, w rule.Wish, has rule.Has) error {
+	if r := rule.Allow(w, has); r != rule.None {
+		return r
+	}
+	if rule.Waits(w) && rule.Cooling(acc.coolingUntil, t.now) {
+		return rule.CoolingOff
+	}
+	return t.may(acc, rule.Change)
+}
+
 func (t *tx) endSessions(acc *account) error {
 	return t.exec(-1, "DELETE FROM session WHERE account = ?", acc.no)
 }

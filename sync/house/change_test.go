@@ -136,6 +136,28 @@ func TestRenewRecovery(t *testing.T) {
 	b.Want("a new code", c.BindTo(housetest.Key(t, "second"), codes[0]), nil)
 }
 
+// TestWayBack takes an account over by a stolen password and recovery code, and gives it back: the thief can't make it
+// his own before the customer, who was told, binds a phone again.
+func TestWayBack(t *testing.T) {
+	o := &outside{}
+	b := housetest.New(t, withOutside(o))
+	c := b.Funded("hanako", 5_000)
+	thief := c.Thief(c.From)
+	b.Must(thief.BindTo(thief.Phone, c.Recovery[0]))
+	b.Must(thief.SignIn())
+	_, err := b.Issuer.RenewRecovery(b.Ctx, c.From, thief.Session, thief.Password, thief.Sign(house.ForRecovery))
+	b.Want("new recovery codes", err, rule.CoolingOff)
+	const mail = "thief@example.com"
+	err = b.Issuer.ChangeContact(b.Ctx, c.From, house.NewContact{Session: thief.Session, Password: thief.Password, Contact: mail, Proof: thief.Sign(house.ForContact, mail)})
+	b.Want("another contact", err, rule.CoolingOff)
+	err = b.Issuer.LinkOutside(b.Ctx, c.From, thief.Session, thief.Password, o.login(thief, "https://id.example", "thief", house.ForLink))
+	b.Want("an outside log-in", err, rule.CoolingOff)
+	b.Must(c.BindTo(housetest.Key(t, "the customer's new phone"), c.Recovery[1]))
+	b.Want("the thief", thief.SignIn(), rule.NotProven)
+	b.Want("the customer", c.SignIn(), nil)
+	wantMoney(c, 5_000, 0)
+}
+
 // TestCoolingOff shows what a new phone can't do for a day.
 func TestCoolingOff(t *testing.T) {
 	b := housetest.New(t, nil)

@@ -32,10 +32,7 @@ func (i *Issuer) ChangeContact(ctx context.Context, from netip.Addr, n NewContac
 	}
 	prove, keep := Message{Kind: NewContactTicket, To: contact}, Message{Kind: KeepContactTicket}
 	err = i.knowing(ctx, from, was, n.Password, func(t *tx, acc *account) (err error) {
-		if r := rule.Allow(rule.ToChangeContact, rule.Password|rule.Phone); r != rule.None {
-			return r
-		}
-		if err := t.may(acc, rule.Change); err != nil {
+		if err := t.mayChange(acc, rule.ToChangeContact, rule.Password|rule.Phone); err != nil {
 			return err
 		}
 		due := t.now.Add(t.l.ContactDelay)

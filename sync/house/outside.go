@@ -139,10 +139,7 @@ func (i *Issuer) LinkOutside(ctx context.Context, from netip.Addr, session, pass
 		return err
 	}
 	err = i.knowing(ctx, from, was, password, func(t *tx, acc *account) error {
-		if r := rule.Allow(rule.ToLink, rule.Password|rule.Phone); r != rule.None {
-			return r
-		}
-		if err := t.may(acc, rule.Change); err != nil {
+		if err := t.mayChange(acc, rule.ToLink, rule.Password|rule.Phone); err != nil {
 			return err
 		}
 		var owner int64

@@ -109,10 +109,7 @@ func recoveryCode(s Secret) Secret {
 }
 
 func (t *tx) rebind(acc *account, b Binding, has rule.Has) error {
-	if r := rule.Allow(rule.ToBindPhone, has); r != rule.None {
-		return r
-	}
-	if err := t.may(acc, rule.Change); err != nil {
+	if err := t.mayChange(acc, rule.ToBindPhone, has); err != nil {
 		return err
 	}
 	if err := t.unbound(b.Key); err != nil {
@@ -151,10 +148,7 @@ func (i *Issuer) RenewRecovery(ctx context.Context, from netip.Addr, session, pa
 		return nil, err
 	}
 	err = i.knowing(ctx, from, was, password, func(t *tx, acc *account) error {
-		if r := rule.Allow(rule.ToRenewRecovery, rule.Password|rule.Phone); r != rule.None {
-			return r
-		}
-		if err := t.may(acc, rule.Change); err != nil {
+		if err := t.mayChange(acc, rule.ToRenewRecovery, rule.Password|rule.Phone); err != nil {
 			return err
 		}
 		if err := t.tell(acc, RecoveryRenewed); err != nil {

@@ -49,10 +49,7 @@ func (i *Issuer) Reset(ctx context.Context, from netip.Addr, ticket, password Se
 		if was, err = t.take("reset", ticket, address(from)); err != nil {
 			return err
 		}
-		if r := rule.Allow(rule.ToReset, rule.Mail); r != rule.None {
-			return r
-		}
-		return t.may(was, rule.Change)
+		return t.mayChange(was, rule.ToReset, rule.Mail)
 	})
 	if err != nil {
 		return err

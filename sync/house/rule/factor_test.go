@@ -55,6 +55,12 @@ func TestTwoFactors(t *testing.T) {
 			}
 		}
 	}
+	for w, want := range map[rule.Wish]bool{rule.ToBindPhone: false, rule.ToReset: false, rule.ToSignIn: false, rule.ToMoveMoney: false,
+		rule.ToChangeContact: true, rule.ToLink: true, rule.ToRenewRecovery: true} {
+		if rule.Waits(w) != want {
+			t.Errorf("wish %d waits for the cooling-off: %v", w, !want)
+		}
+	}
 	for w, want := range map[rule.Wish]bool{rule.ToBindPhone: true, rule.ToReset: true, rule.ToChangeContact: true, rule.ToSignIn: false, rule.ToLink: false} {
 		if rule.Cools(w) != want {
 			t.Errorf("wish %d cools off: %v", w, !want)

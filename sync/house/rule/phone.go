@@ -61,6 +61,11 @@ func Allow(w Wish, h Has) Refusal {
 // Cools says whether a wish that was granted starts the cooling-off.
 func Cools(w Wish) bool { return w == ToBindPhone || w == ToReset || w == ToChangeContact }
 
+// Waits says whether a wish is not granted during a cooling-off. Whoever has taken an account over must not be able to
+// make it his own before its customer was told: renew the recovery codes that are the customer's way back, or add a way
+// in. Another phone can be bound all the same: that is the way back.
+func Waits(w Wish) bool { return w == ToChangeContact || w == ToLink || w == ToRenewRecovery }
+
 // Cooling says whether an account whose cooling-off ends at until is in it.
 func Cooling(until, now time.Time) bool { return now.Before(until) }
 
