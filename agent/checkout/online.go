@@ -46,7 +46,7 @@ func ask(s State, q *question) Decision {
 	if last := s.Attempt; last.Outcome == payment.NotPaid && last.Number+1 < maxAttempts {
 		a.Payment, a.Number = last.Payment, last.Number+1
 	}
-	a.Ref = a.Payment.Attempt(a.Number)
+	a.Ref = a.Payment.AttemptRef(a.Number)
 	s.Phase, s.Attempt, s.Refusal, s.Another = Asking, a, Refusal{}, false
 	d := saleDraft(&s, q.Context, &payment.Asked{
 		Amount: a.Amount, Wallet: a.Wallet, Ref: a.Ref, NotAfter: a.NotAfter.UnixMilli(), Format: string(q.scan.Read.Format),

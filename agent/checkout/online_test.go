@@ -108,7 +108,7 @@ func TestHQsWord(t *testing.T) {
 			}
 		}
 		other := tt.word
-		other.Ref = id(77).Attempt(0)
+		other.Ref = id(77).AttemptRef(0)
 		if d := mustApply(t, s, other, c); d.State.Phase != Asking || d.Drafts != nil {
 			t.Errorf("%s, of an attempt that nobody knows: %v, %v", name, d.State.Phase, kinds(d.Drafts))
 		}
@@ -201,7 +201,7 @@ func TestGiveUp(t *testing.T) {
 		t.Errorf("paid after it was given up: %v, %v", late.State.Phase, kinds(late.Drafts))
 	}
 	again := mustApply(t, d.State, opaque(101), c)
-	if again.State.Attempt.Ref != id(101).Attempt(0) {
+	if again.State.Attempt.Ref != id(101).AttemptRef(0) {
 		t.Errorf("%+v", again.State.Attempt)
 	}
 }
@@ -211,7 +211,7 @@ func TestNextAttempt(t *testing.T) {
 	s, c := asked(t)
 	s = mustApply(t, s, Heard{Ref: s.Attempt.Ref, Outcome: payment.NotPaid, Why: "code_expired"}, c).State
 	s = mustApply(t, s, opaque(101), c).State
-	if s.Attempt.Ref != id(100).Attempt(1) || s.Attempt.Payment != id(100) {
+	if s.Attempt.Ref != id(100).AttemptRef(1) || s.Attempt.Payment != id(100) {
 		t.Fatalf("%+v", s.Attempt)
 	}
 	s = mustApply(t, s, Heard{Ref: s.Attempt.Ref, Outcome: payment.Paid}, c).State

@@ -89,7 +89,7 @@ type Taken struct {
 
 // Attempt is one try to be paid by a wallet's operator, as the lane knows it.
 type Attempt struct {
-	Ref      string // names it: payment.ID.Attempt
+	Ref      string // names it: payment.ID.AttemptRef
 	Number   int    // of the payment's attempts
 	Payment  payment.ID
 	Amount   payment.Money

@@ -149,7 +149,7 @@ func TestDeclinedIsTriedAgain(t *testing.T) {
 		t.Fatalf("%v: %+v", v.Phase, v.Answer)
 	}
 	v = r.scan(opaqueCode)
-	if v.Phase != checkout.Asking || v.Attempt.Ref != a.Payment.Attempt(1) {
+	if v.Phase != checkout.Asking || v.Attempt.Ref != a.Payment.AttemptRef(1) {
 		t.Fatalf("%v: %+v", v.Phase, v.Attempt)
 	}
 	if v = r.says(a.Ref, payment.Paid, ""); v.Phase != checkout.Asking {

@@ -30,10 +30,6 @@ func ParseID(s string) (ID, error) {
 // String is the ID as people and operators see it.
 func (id ID) String() string { return ulid.ULID(id).String() }
 
-// Attempt names the payment's attempt n at an online charge, 0 to 99, to HQ and to the wallet's operator: the identifier's
-// 26 characters and two digits.
-func (id ID) Attempt(n int) string { return fmt.Sprintf("%s%02d", id, n) }
-
 // IsZero says that the ID names nothing.
 func (id ID) IsZero() bool { return id == ID{} }
 
