@@ -135,7 +135,7 @@ func (l *till) Another(context.Context) error {
 }
 
 // ref names an attempt.
-func ref(n int) string { return payment.ID{15: byte(n + 1)}.Attempt(0) }
+func ref(n int) string { return payment.ID{15: byte(n + 1)}.AttemptRef(0) }
 
 func (l *till) Void(_ context.Context, id payment.ID, who string) error {
 	return l.call("void " + id.String() + " " + who)
