@@ -131,16 +131,29 @@ func (a *Archive) Load(id payment.ID) (*Batch, error) {
 	return b, nil
 }
 
-// List names the batches in the archive, by settlement date.
+// List names the batches in the archive, by settlement date. A directory in it that can't be read is an error: who took it for an
+// empty one would settle twice.
 func (a *Archive) List() ([]payment.ID, error) {
-	paths, err := filepath.Glob(filepath.Join(globSafe(a.dir), "????-??-??", "*"))
+	dates, err := os.ReadDir(a.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("archive: %w", err)
 	}
 	var ids []payment.ID
-	for _, path := range paths {
-		if id, err := payment.ParseID(filepath.Base(path)); err == nil && a.path(id) == path {
-			ids = append(ids, id)
+	for _, date := range dates {
+		if _, err := payment.ParseDate(date.Name()); err != nil {
+			continue
+		}
+		batches, err := os.ReadDir(filepath.Join(a.dir, date.Name()))
+		if err != nil {
+			return nil, fmt.Errorf("archive: %w", err)
+		}
+		for _, b := range batches {
+			if id, err := payment.ParseID(b.Name()); err == nil && a.path(id) == filepath.Join(a.dir, date.Name(), b.Name()) {
+				ids = append(ids, id)
+			}
 		}
 	}
 	slices.SortFunc(ids, compareID)

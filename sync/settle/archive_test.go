@@ -270,3 +270,17 @@ func TestOpenArchiveFails(t *testing.T) {
 		t.Error("an archive that is a file")
 	}
 }
+
+// TestListUnreadable: a directory that can't be read is not taken for an empty one, for then its batches would be cut again.
+func TestListUnreadable(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "2026-11-22"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if ids, err := ReadArchive(dir).List(); err == nil {
+		t.Errorf("listed %v", ids)
+	}
+	if ids, err := ReadArchive(filepath.Join(dir, "none")).List(); err != nil || len(ids) != 0 {
+		t.Errorf("none there: %v, %v", ids, err)
+	}
+}
