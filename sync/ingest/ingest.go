@@ -40,6 +40,7 @@ type Ingest struct {
 	breath    *breath               // of those who do much arithmetic; nil: they do without
 	drained   atomic.Uint64         // batches of outboxes that are being emptied
 	failing   atomic.Pointer[error] // of the newest commit; nil: it succeeded
+	posts     standstill
 }
 
 type message struct {

@@ -19,8 +19,13 @@ func (g *Ingest) post(ctx context.Context) error {
 	every := time.NewTicker(g.cfg.PostEvery)
 	defer every.Stop()
 	for {
-		if err := g.postAll(ctx); err != nil {
-			if ctx.Err() != nil || errors.Is(err, ledger.ErrStopped) {
+		err := g.postAll(ctx)
+		if err != nil && ctx.Err() != nil {
+			return err
+		}
+		g.posts.tell(err, g.cfg.Now())
+		if err != nil {
+			if errors.Is(err, ledger.ErrStopped) {
 				return err
 			}
 			say := g.log.warn

@@ -304,6 +304,7 @@ func long() *desk {
 	d.terminals.Rows[1].Twice = true
 	d.terminals.Rows[1].Gone = []Gone{{Gap: Gap{0xa1b2c3d4e5f60718, 999_999_990, 999_999_999}}}
 	d.overview.Full, d.overview.Lost, d.overview.Awaited, d.overview.Twice = true, 60_000, 60_000, 60_000
+	d.overview.Stands, d.overview.StandsWhy = noon, "the books lack what has been settled: comparing the archive with the ledger: open settlements: permission denied"
 	d.overview.Online, d.overview.Silent = 60_000, []string{wallet, "paypay"}
 	d.online.Operators[1].Wallet, d.online.Operators[1].Why = wallet, strings.Repeat("the connection ended without a whole answer ", 3)
 	for i := range d.online.Rows {
@@ -335,6 +336,7 @@ func long() *desk {
 func alarmed() *desk {
 	d := busy()
 	d.overview.Full, d.overview.Lost, d.overview.Awaited, d.overview.Twice = true, 2, 1, 1
+	d.overview.Stands, d.overview.StandsWhy = noon, "the books lack what has been settled: comparing the archive with the ledger: open settlements/2026-11-22: permission denied"
 	d.overview.Online, d.overview.Silent = 6, []string{"merpay"}
 	rows := d.terminals.Rows
 	rows[0].Gone = []Gone{{Gap: Gap{0xa1b2c3d4e5f60718, 58, 98}}, {Gap: Gap{0xa1b2c3d4e5f60719, 8, 7}}}

@@ -17,7 +17,9 @@ type Overview struct {
 
 	Broker      bool // HQ has its broker
 	BrokerSince time.Time
-	Full        bool // HQ's disk has no room: nothing is recorded or acknowledged
+	Full        bool      // HQ's disk has no room: nothing is recorded or acknowledged
+	Stands      time.Time // since when nothing could be posted; zero: it is
+	StandsWhy   string    // as HQ's log has it
 
 	Terminals  int // not revoked
 	Heard      int // of them, heard from lately

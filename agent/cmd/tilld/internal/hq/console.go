@@ -28,6 +28,7 @@ type console struct {
 	policy  func(context.Context) (*policy.Document, error) // the newest
 	broker  func() (up bool, since time.Time)
 	full    func() bool // no room on the disk
+	stands  func() (since time.Time, why string)
 	now     func() time.Time
 	zone    *time.Location
 	lag     lag
@@ -46,7 +47,7 @@ func (n *Node) openConsole() (http.Handler, error) {
 	}
 	c := &console{
 		books: n.Books, archive: n.archive, settler: n.settler, desk: n.asks.desk, chain: n.Chain, broker: n.brokerState, now: n.now, zone: zone,
-		full: func() bool { return n.room.lacks() != nil },
+		full: func() bool { return n.room.lacks() != nil }, stands: n.standstill,
 		policy: func(ctx context.Context) (*policy.Document, error) {
 			doc, _, err := n.Policy(ctx)
 			return doc, err

@@ -28,10 +28,12 @@ import (
 type desk struct {
 	*ledgertest.Bench
 	*console
-	dir   string
-	beats uint64
-	up    bool
-	full  bool
+	dir    string
+	beats  uint64
+	up     bool
+	full   bool
+	stands time.Time
+	why    string
 }
 
 func newDesk(t *testing.T) *desk {
@@ -64,6 +66,7 @@ func newDesk(t *testing.T) *desk {
 		policy: func(context.Context) (*policy.Document, error) { return c.Doc, nil },
 		broker: func() (bool, time.Time) { return d.up, ingesttest.Noon },
 		full:   func() bool { return d.full },
+		stands: func() (time.Time, string) { return d.stands, d.why },
 	}
 	return d
 }

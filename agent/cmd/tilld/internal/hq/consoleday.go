@@ -26,6 +26,7 @@ func (c *console) Overview(ctx context.Context) (v pages.Overview, err error) {
 	v = pages.Overview{Chain: c.chain, Date: c.today(doc), PolicyLast: doc.Version}
 	v.Broker, v.BrokerSince = c.broker()
 	v.Full = c.full()
+	v.Stands, v.StandsWhy = c.stands()
 	if v.Epoch, err = c.books.HQEpoch(ctx); err != nil {
 		return v, err
 	}

@@ -154,5 +154,5 @@ func (c *console) Exception(ctx context.Context, id payment.ID) (pages.Exception
 
 // Resolve decides an exception in the books.
 func (c *console) Resolve(ctx context.Context, who string, id payment.ID, outcome pages.Outcome, why string) error {
-	return c.books.Resolve(ctx, []payment.ID{id}, ledger.Decision(outcome), who, why)
+	return decider{c.books, c.settler.CatchUp}.Resolve(ctx, []payment.ID{id}, ledger.Decision(outcome), who, why)
 }

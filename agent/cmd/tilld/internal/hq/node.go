@@ -216,7 +216,7 @@ func (n *Node) openAPI(version string) (err error) {
 	n.addHealthMetrics(registry)
 	registry.MustRegister(exceptionGauge{n.Books}, askMetrics{n})
 	n.api, err = hqapi.New(hqapi.Config{
-		Books: n.Books, Archive: n.archive, Cutter: n.settler, Now: time.Now, Log: n.log, Registry: registry, Version: version,
+		Books: decider{n.Books, n.settler.CatchUp}, Archive: n.archive, Cutter: n.settler, Now: time.Now, Log: n.log, Registry: registry, Version: version,
 		Health: n.health,
 	})
 	if err == nil {

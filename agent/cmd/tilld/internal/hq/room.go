@@ -137,6 +137,13 @@ func (n *Node) addHealthMetrics(r *prometheus.Registry) {
 		}
 		return 1
 	})
+	gauge("posting_failed_seconds", "For how long nothing could be posted; 0 while it can. Lanes' entries are stored and acknowledged meanwhile.", func() float64 {
+		since, _ := n.standstill()
+		if since.IsZero() {
+			return 0
+		}
+		return n.now().Sub(since).Seconds()
+	})
 	gauge("disk_free_bytes", "Bytes that may still be written to HQ's data directory; -1: unknown. Below 33554432 HQ records nothing.", func() float64 {
 		free, err := disk.Free(n.cfg.Data)
 		if err != nil {
