@@ -80,6 +80,9 @@ func (c *content) value(n *node, e entry) string {
 	if number, holds := n.account(c.format); holds {
 		return c.maskIn(s, number)
 	}
+	if e.name == "" {
+		s = hideLikely(n.value)
+	}
 	return c.hidden.out(s)
 }
 

@@ -2,6 +2,7 @@ package paycode_test
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -179,4 +180,31 @@ func FuzzContent(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestLikelyNumbersAreHidden: what looks like an account number is not shown either where no rule says that there is one.
+func TestLikelyNumbersAreHidden(t *testing.T) {
+	const number = "4111111111111111"
+	inText := strings.ToUpper(hex.EncodeToString([]byte(number)))
+	for _, tt := range []struct{ name, value, want string }{
+		{"in digits", raw("dd" + number + "ff"), "DD************1111FF"},
+		{"in text", "a" + number + "z", "61" + strings.Repeat("*", 24) + inText[24:] + "7A"},
+		{"another check digit", raw("4111111111111112"), "4111111111111112"},
+		{"too short", raw("dd411111111117ff"), "DD411111111117FF"},
+		{"longer than any", raw(strings.Repeat("4111111111", 3)), strings.Repeat("4111111111", 3)},
+		{"noughts", raw(strings.Repeat("0", 16)), strings.Repeat("0", 16)},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			code := b64(emvHead, tlv("61", aidOne, tlv("5a", raw(pan)), tlv("63", tlv("df01", tt.value))))
+			for reveal, want := range map[bool]string{false: tt.want, true: strings.ToUpper(hex.EncodeToString([]byte(tt.value)))} {
+				i := slices.IndexFunc(explained(code, reveal).Fields, func(f paycode.Field) bool { return strings.HasSuffix(f.Path, "DF01") })
+				if i < 0 {
+					t.Fatal("the object is not shown")
+				}
+				if got := explained(code, reveal).Fields[i].Value; got != want {
+					t.Errorf("reveal %v: %s, want %s", reveal, got, want)
+				}
+			}
+		})
+	}
 }
