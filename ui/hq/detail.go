@@ -37,7 +37,7 @@ func (x *Exception) Pieces() []Piece {
 }
 
 // wallets are the identifiers of wallets that the catalogue has names for.
-var wallets = []string{"house"}
+var wallets = web.Named("wallet.")
 
 // walletOf is the identifier of the wallet that a person named: lists show the name, and what is shown can be
 // asked for, in any language. Anything else is taken for an identifier.

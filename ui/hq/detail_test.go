@@ -111,7 +111,7 @@ func TestThePaymentLeadsToItsExceptions(t *testing.T) {
 
 func TestWalletOf(t *testing.T) {
 	for name, want := range map[string]string{"house": "house", "House wallet": "house", "house WALLET": "house", "自社ウォレット": "house",
-		"本店錢包": "house", "guest": "guest", "": ""} {
+		"本店錢包": "house", "PayPay": "paypay", "メルペイ": "merpay", "wechat pay": "wechat", "guest": "guest", "": ""} {
 		if got := walletOf(name); got != want {
 			t.Errorf("%q is the wallet %q, want %q", name, got, want)
 		}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -64,6 +65,18 @@ func Word(lang, key, otherwise string) string {
 		return text
 	}
 	return otherwise
+}
+
+// Named lists, in order, what the catalogue has words for under a prefix: of "wallet." the identifiers of the wallets that
+// have names.
+func Named(prefix string) (list []string) {
+	for key := range catalogues[Langs[0]] {
+		if name, ok := strings.CutPrefix(key, prefix); ok {
+			list = append(list, name)
+		}
+	}
+	slices.Sort(list)
+	return list
 }
 
 // Span is a length of time in its largest whole unit: "40 s", "3 min", "26 h", "9 d".
