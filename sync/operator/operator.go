@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"tilld/agent/payment"
@@ -140,6 +141,16 @@ func (o Outcome) String() string {
 // MarshalText writes String.
 func (o Outcome) MarshalText() ([]byte, error) { return []byte(o.String()), nil }
 
+// UnmarshalText reads what MarshalText wrote.
+func (o *Outcome) UnmarshalText(text []byte) error {
+	i := slices.Index(outcomeNames[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("%q is no outcome", text)
+	}
+	*o = Outcome(i)
+	return nil
+}
+
 // Final says that asking again gives the same.
 func (o Outcome) Final() bool {
 	switch o {
@@ -193,6 +204,16 @@ func (w Why) String() string {
 
 // MarshalText writes String.
 func (w Why) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
+
+// UnmarshalText reads what MarshalText wrote.
+func (w *Why) UnmarshalText(text []byte) error {
+	parsed, ok := ParseWhy(string(text))
+	if !ok {
+		return fmt.Errorf("%q is no cause", text)
+	}
+	*w = parsed
+	return nil
+}
 
 // Answer is what an operator said, or that it said nothing.
 type Answer struct {

@@ -1,9 +1,12 @@
 package emulate
 
 import (
+	"cmp"
 	"crypto/subtle"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -15,21 +18,50 @@ import (
 // Acquirer is an acquirer of EMVCo CPM and of Merpay's codes, by the interface of sync/operator/acquirer.
 const Acquirer Wallet = "acquirer"
 
-type acquirer struct{ Party }
-
-func (*acquirer) customs() customs {
-	// The codes begin as those of EMVCo CPM do; the rest is opaque to everybody here.
-	return customs{prefix: "hQVDUFYwMWEa", length: 64, lives: 5 * time.Minute, payAgain: true,
-		cancel: operator.Window{Zone: time.FixedZone("JST", 9*3600), Days: 1}}
+// Acquired is a wallet that an acquirer takes: any name, paths of its own beside other acquired wallets, and codes that are
+// EMVCo CPM in full, so that a lane can tell whose they are.
+type Acquired struct {
+	Prefix string // of the paths, such as "/merpay/v1"; "": /acquirer/v1
+	AID    string // of the codes' application, in hexadecimal, such as "A000000065039202"; "": codes are opaque
+	PAN    string // how the account numbers in them begin
 }
 
-const acquirerPath = "/acquirer/v1/charges"
+const (
+	acquirerPrefix  = "/acquirer/v1"
+	acquirerCharges = "/charges"
+)
 
-func (*acquirer) op(r *http.Request) (Op, bool) {
-	if r.URL.Path == acquirerPath {
+type acquirer struct {
+	Party
+	path string // of charges
+}
+
+func newAcquirer(w Wallet, p Party) (*acquirer, error) {
+	aid, err := hex.DecodeString(p.Acquired.AID)
+	switch {
+	case err != nil || len(aid) > 16 || len(aid) < 5 && len(aid) > 0:
+		return nil, fmt.Errorf("%w: wallet %q: an application %q", ErrInvalid, w, p.Acquired.AID)
+	case len(p.Acquired.PAN) > panDigits-6 || strings.Trim(p.Acquired.PAN, "0123456789") != "":
+		return nil, fmt.Errorf("%w: wallet %q: account numbers that begin with %q", ErrInvalid, w, p.Acquired.PAN)
+	}
+	return &acquirer{p, cmp.Or(p.Acquired.Prefix, acquirerPrefix) + acquirerCharges}, nil
+}
+
+func (p *acquirer) customs() customs {
+	// Without an application the codes begin as those of EMVCo CPM do; the rest is opaque to everybody here.
+	c := customs{prefix: "hQVDUFYwMWEa", length: 64, lives: 5 * time.Minute, payAgain: true,
+		cancel: operator.Window{Zone: time.FixedZone("JST", 9*3600), Days: 1}}
+	if p.Acquired.AID != "" {
+		c.emvco = &p.Acquired
+	}
+	return c
+}
+
+func (p *acquirer) op(r *http.Request) (Op, bool) {
+	if r.URL.Path == p.path {
 		return Pay, r.Method == http.MethodPost
 	}
-	rest, ok := strings.CutPrefix(r.URL.Path, acquirerPath+"/")
+	rest, ok := strings.CutPrefix(r.URL.Path, p.path+"/")
 	if !ok {
 		return "", false
 	}
@@ -55,7 +87,7 @@ func (p *acquirer) read(op Op, r *http.Request, body []byte) (ask, error) {
 	}
 	a := ask{ref: operator.Ref(q.Reference), code: q.Code, amount: payment.Of(q.Amount, q.Currency)}
 	if op != Pay {
-		ref, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, acquirerPath+"/"), "/")
+		ref, _, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, p.path+"/"), "/")
 		a.ref, a.refund = operator.Ref(ref), q.Reference
 	}
 	if op == Pay && (a.code == "" || a.ref == "" || q.Wallet == "" || q.Made.IsZero()) || op == Refund && a.refund == "" ||

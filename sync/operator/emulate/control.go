@@ -3,7 +3,9 @@ package emulate
 import (
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"tilld/sync/operator"
@@ -27,13 +29,7 @@ const maxList = 1000
 func (s *Server) Control() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /wallets", func(w http.ResponseWriter, _ *http.Request) {
-		list := []Wallet{}
-		for _, name := range Wallets() {
-			if s.ledgers[name] != nil {
-				list = append(list, name)
-			}
-		}
-		answer(w, list, nil)
+		answer(w, slices.Sorted(maps.Keys(s.ledgers)), nil)
 	})
 	mux.HandleFunc("POST /customers", command(func(c order) (any, error) { return struct{}{}, s.SetCustomer(c.Wallet, c.Customer) }))
 	mux.HandleFunc("POST /codes", command(func(c order) (any, error) {

@@ -95,7 +95,7 @@ func (s *Server) Show(w Wallet, name string) (operator.Code, error) {
 			return "", fmt.Errorf("%w: %d codes", ErrFull, maxCodes)
 		}
 	}
-	code, err := s.digits(l.customs.prefix, l.customs.length)
+	code, err := s.code(&l.customs)
 	if err != nil {
 		return "", err
 	}

@@ -14,13 +14,16 @@ func newDialect(w Wallet, p Party) (dialect, error) {
 	if p.ID == "" {
 		return nil, fmt.Errorf("%w: wallet %q has no party", ErrInvalid, w)
 	}
+	if p.Acquired != (Acquired{}) {
+		return newAcquirer(w, p)
+	}
 	switch w {
 	case PayPay:
 		return &payPay{p}, nil
 	case LINEPay:
 		return &linePay{p}, nil
 	case Acquirer:
-		return &acquirer{p}, nil
+		return newAcquirer(w, p)
 	case WeChat, Alipay:
 		if p.Shop == nil || p.Own == nil {
 			return nil, fmt.Errorf("%w: wallet %q needs the shop's key and its own", ErrInvalid, w)
@@ -33,7 +36,7 @@ func newDialect(w Wallet, p Party) (dialect, error) {
 	return nil, fmt.Errorf("%w: wallet %q", ErrUnknown, w)
 }
 
-// Wallets are those whose dialect is spoken.
+// Wallets are those whose dialect is spoken. A wallet that an acquirer takes has any name: see Party.Acquired.
 func Wallets() []Wallet { return slices.Clone([]Wallet{PayPay, LINEPay, WeChat, Alipay, Acquirer}) }
 
 // object is a JSON object to be answered.

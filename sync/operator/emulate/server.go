@@ -30,6 +30,8 @@ type Party struct {
 	// With which the operator signs its answers, where it does, and what it calls that key.
 	Own       *rsa.PrivateKey
 	OwnSerial string
+
+	Acquired Acquired // of a wallet that an acquirer takes
 }
 
 // Config is what an emulator is made of.
@@ -37,12 +39,14 @@ type Config struct {
 	Wallets map[Wallet]Party
 	Now     func() time.Time // nil: time.Now
 	Random  io.Reader        // of codes; nil: crypto/rand
+	Book    []byte           // what Save gave when the operators last ended; nil: they begin
 }
 
 // customs are a wallet's own.
 type customs struct {
-	prefix       string // of its codes
-	length       int    // of its codes, in digits
+	prefix       string    // of its codes
+	length       int       // of its codes, in digits
+	emvco        *Acquired // its codes are EMVCo CPM of this application; nil: digits
 	lives        time.Duration
 	payAgain     bool          // the same reference gives the same answer
 	guard        time.Duration // the same amount from the same customer is refused for so long
@@ -103,7 +107,7 @@ func New(cfg Config) (*Server, error) {
 		s.ledgers[w] = &ledger{wallet: w, customs: d.customs(), customers: map[string]*customer{}, codes: map[string]*shown{},
 			charges: map[operator.Ref]*entry{}}
 	}
-	return s, nil
+	return s, s.load(cfg.Book)
 }
 
 // Close frees all requests that wait; those under Late are never done.
