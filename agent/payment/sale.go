@@ -15,6 +15,16 @@ type TaxLine struct {
 	Tax    int64  `cbor:"3,keyasint" json:"tax"`    // the tax within Amount, minor units
 }
 
+// exact is the tax within Amount at Rate, rounded down.
+func (t *TaxLine) exact() int64 { return t.Amount * int64(t.Rate) / (10_000 + int64(t.Rate)) }
+
+// fits says whether Tax is what a POS can come to that rounds once for the rate, down, up or half up, from the gross or
+// from the net: less than one minor unit from the exact value (National Tax Agency, rounding once per invoice and rate).
+func (t *TaxLine) fits() bool {
+	lead := t.Tax*(10_000+int64(t.Rate)) - t.Amount*int64(t.Rate)
+	return -(10_000+int64(t.Rate)) < lead && lead < 10_000+int64(t.Rate)
+}
+
 // Eligible says how much of the total may be paid by a wallet, earn points, and earn the cashless rebate
 // (bills, stamps and gift cards do not), in minor units.
 type Eligible struct {
@@ -92,6 +102,8 @@ func (s *Sale) validateTax() error {
 			return fmt.Errorf("tax[%d].rate: %d is given twice", i, t.Rate)
 		case t.Amount < 0 || t.Amount > MaxMinor || t.Tax < 0 || t.Tax > t.Amount:
 			return fmt.Errorf("tax[%d]: the amount must be 0..%d and the tax within it", i, int64(MaxMinor))
+		case !t.fits():
+			return fmt.Errorf("tax[%d].tax: %d is not the tax within %d at %d.%02d %%, which is %d with any rounding", i, t.Tax, t.Amount, t.Rate/100, t.Rate%100, t.exact())
 		}
 		seen[t.Rate] = true
 		sum += t.Amount
