@@ -115,7 +115,7 @@ func openSale(s State, e OpenSale, c Context) (Decision, error) {
 		Request: e.Request, Digest: e.Digest, Tenders: e.Sale.Tenders,
 	})
 	if e.Sale.Cashier != "" || len(e.Sale.Lines) > 0 {
-		d.Body = &payment.Body{Cashier: e.Sale.Cashier, Lines: e.Sale.Lines}
+		d.Body = &payment.Body{Cashier: e.Sale.Cashier, Lines: e.Sale.Lines, SKUs: e.Sale.SKUs}
 	}
 	return Decision{State: s, Drafts: []Draft{d}}, nil
 }

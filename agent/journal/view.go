@@ -63,13 +63,13 @@ type View struct {
 
 // BodyView is an entry's body. Evidence is sealed to HQ: only its size and the key it is sealed to are shown.
 type BodyView struct {
-	Erased     bool           `json:"erased,omitempty"`
-	Cashier    string         `json:"cashier,omitempty"`
-	Supervisor string         `json:"supervisor,omitempty"`
-	Account    Hex            `json:"account,omitempty"`
-	Evidence   int            `json:"evidence_bytes,omitempty"`
-	SealKey    Hex            `json:"seal_key,omitempty"`
-	Lines      []payment.Line `json:"lines,omitempty"`
+	Erased     bool              `json:"erased,omitempty"`
+	Cashier    string            `json:"cashier,omitempty"`
+	Supervisor string            `json:"supervisor,omitempty"`
+	Account    Hex               `json:"account,omitempty"`
+	Evidence   int               `json:"evidence_bytes,omitempty"`
+	SealKey    Hex               `json:"seal_key,omitempty"`
+	Lines      []payment.Article `json:"lines,omitempty"`
 }
 
 // View decodes a row.
@@ -125,7 +125,7 @@ func bodyView(r *Row) (*BodyView, error) {
 		return nil, fmt.Errorf("row %d: %w", r.Pos, err)
 	}
 	return &BodyView{
-		Cashier: b.Cashier, Supervisor: b.Supervisor, Account: b.Account, Evidence: len(b.Evidence), SealKey: b.SealKey, Lines: b.Lines,
+		Cashier: b.Cashier, Supervisor: b.Supervisor, Account: b.Account, Evidence: len(b.Evidence), SealKey: b.SealKey, Lines: b.Articles(),
 	}, nil
 }
 

@@ -286,4 +286,6 @@ type Body struct {
 	SealKey    []byte `cbor:"5,keyasint,omitempty" json:"-"`                 // kid of the key it is sealed to
 	Lines      []Line `cbor:"6,keyasint,omitempty" json:"lines,omitempty"`
 	Supervisor string `cbor:"7,keyasint,omitempty" json:"supervisor,omitempty"`
+	// SKUs are the lines' article numbers, one for each line, when there are any.
+	SKUs []string `cbor:"-3,keyasint,omitempty" json:"-"`
 }

@@ -8,6 +8,9 @@ import (
 // MaxLines bounds the basket lines of one sale.
 const MaxLines = 500
 
+// MaxSKU bounds an article number, in characters.
+const MaxSKU = 64
+
 // TaxLine is what the shop's own POS charged at one rate; tilld never computes tax.
 type TaxLine struct {
 	Rate   uint16 `cbor:"1,keyasint" json:"rate"`   // in hundredths of a per cent: 800 is 8 %, 1000 is 10 %, 0 is exempt
@@ -41,6 +44,26 @@ type Line struct {
 	Rate   uint16 `cbor:"4,keyasint" json:"rate"`
 }
 
+// Article is a basket line with the shop's own number of the article, which travels beside the lines (Body.SKUs):
+// releases from before it read a line's fields as all there are.
+type Article struct {
+	Line
+	SKU string `json:"sku,omitempty"` // empty: not said
+}
+
+// Articles are a body's basket lines with their numbers. Numbers that are not one for each line are of no use.
+func (b *Body) Articles() []Article {
+	var list []Article
+	for i, l := range b.Lines {
+		a := Article{Line: l}
+		if len(b.SKUs) == len(b.Lines) {
+			a.SKU = b.SKUs[i]
+		}
+		list = append(list, a)
+	}
+	return list
+}
+
 // Sale is one checkout of the shop: what is owed, and on what terms. Its payments each have a tender.
 type Sale struct {
 	ID        ID        `json:"id"`
@@ -51,6 +74,7 @@ type Sale struct {
 	Tax       []TaxLine `json:"tax,omitempty"`
 	Eligible  Eligible  `json:"eligible"`
 	Lines     []Line    `json:"lines,omitempty"`
+	SKUs      []string  `json:"skus,omitempty"` // one for each line, or none
 	Cashier   string    `json:"-"`
 	Training  bool      `json:"training,omitempty"`
 }
@@ -134,6 +158,19 @@ func (s *Sale) validateParts() error {
 		}
 		if l.Amount > MaxMinor || l.Amount < -MaxMinor {
 			return Errorf(Invalid, op, "lines[%d].amount: out of range", i)
+		}
+	}
+	return s.validateSKUs()
+}
+
+func (s *Sale) validateSKUs() error {
+	const op = "payment.Sale"
+	if n := len(s.SKUs); n > 0 && n != len(s.Lines) {
+		return Errorf(Invalid, op, "lines: %d, with %d article numbers", len(s.Lines), n)
+	}
+	for i, sku := range s.SKUs {
+		if err := plainText(fmt.Sprintf("lines[%d].sku", i), sku, MaxSKU); err != nil {
+			return Errorf(Invalid, op, "%w", err)
 		}
 	}
 	return nil

@@ -77,6 +77,9 @@ func TestSaleValidate(t *testing.T) {
 		{"too many lines", func(s *Sale) { s.Lines = make([]Line, MaxLines+1) }, "lines", nil},
 		{"line text too long", func(s *Sale) { s.Lines[1].Text = strings.Repeat("x", 201) }, "lines[1].text", nil},
 		{"line text steers the printer", func(s *Sale) { s.Lines[0].Text = "\x1b@" }, "lines[0].text", nil},
+		{"article numbers for some lines", func(s *Sale) { s.SKUs = []string{"1"} }, "lines", nil},
+		{"article number too long", func(s *Sale) { s.SKUs = []string{"1", strings.Repeat("9", MaxSKU+1)} }, "lines[1].sku", nil},
+		{"article number steers the printer", func(s *Sale) { s.SKUs = []string{"\x1b@", ""} }, "lines[0].sku", nil},
 		{"line amount too much", func(s *Sale) { s.Lines[1].Amount = MaxMinor + 1 }, "lines[1].amount", nil},
 		{"line amount too little", func(s *Sale) { s.Lines[1].Amount = -MaxMinor - 1 }, "lines[1].amount", nil},
 	}

@@ -21,7 +21,7 @@ type Document struct {
 	Roll     Seconds          `cbor:"6,keyasint" toml:"day_roll" comment:"How long after midnight a business date begins: \"4h\" counts 03:59 to the day before."`
 
 	Retention uint32   `cbor:"7,keyasint" toml:"retention_days" comment:"Days for which a lane keeps what HQ has acknowledged; more than HQ's backups go back."`
-	Features  []string `cbor:"8,keyasint,omitempty" toml:"features,omitempty" comment:"Switches for what not every lane may or can do: \"training\" lets a POS open practice sales, \"online\" lets lanes ask wallets' operators through HQ. A lane passes over those it does not know."`
+	Features  []string `cbor:"8,keyasint,omitempty" toml:"features,omitempty" comment:"Switches for what not every lane may or can do: \"training\" lets a POS open practice sales, \"online\" lets lanes ask wallets' operators through HQ, \"sales\" lets HQ export basket lines, \"sales-accounts\" with a pseudonym of the account. A lane passes over those it does not know."`
 	Wallets   []string `cbor:"9,keyasint" toml:"wallets" comment:"Wallets that the stores take, the likeliest first: where a code fits several, the first one gets it."`
 
 	Caps    Caps         `cbor:"10,keyasint" toml:"caps"`
@@ -92,12 +92,22 @@ const Training = "training"
 // Online is the switch for online payments: without it a lane asks no wallet's operator.
 const Online = "online"
 
+// Sales is the switch for sales figures: HQ exports the basket lines of sales that were paid under it. SalesAccounts lets
+// it name with them, by a pseudonym of the chain, the account that paid.
+const (
+	Sales         = "sales"
+	SalesAccounts = "sales-accounts"
+)
+
+// features are the switches that something in this release is behind.
+var features = []string{Training, Online, Sales, SalesAccounts}
+
 // Feature says whether a switch is on.
 func (d *Document) Feature(name string) bool { return slices.Contains(d.Features, name) }
 
 // UnknownFeatures are the switches that nothing in this release is behind: of a later one, or spelt wrong.
 func (d *Document) UnknownFeatures() []string {
-	return slices.DeleteFunc(slices.Clone(d.Features), func(name string) bool { return name == Training || name == Online })
+	return slices.DeleteFunc(slices.Clone(d.Features), func(name string) bool { return slices.Contains(features, name) })
 }
 
 // AccountWorst is the most that one account can spend in one business date at a store whose lanes can't

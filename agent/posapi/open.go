@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -55,6 +56,7 @@ type LineInput struct {
 	Count  int64    `json:"count,omitempty" minimum:"1" maximum:"1000000" doc:"Absent: 1."`
 	Amount int64    `json:"amount" minimum:"-1000000000000" maximum:"1000000000000" doc:"Of the whole line, in minor units; below zero: a discount."`
 	Rate   uint16   `json:"rate,omitempty" maximum:"10000" doc:"Tax rate in hundredths of a per cent."`
+	SKU    string   `json:"sku,omitempty" maxLength:"64" doc:"The shop's number of the article."`
 }
 
 // SaleInput is a sale to open. Its JSON, in the order of these fields, is what tells a repeated request from
@@ -66,7 +68,7 @@ type SaleInput struct {
 	Tax       []TaxInput     `json:"tax,omitempty" maxItems:"8" doc:"Each rate once."`
 	Eligible  *EligibleInput `json:"eligible,omitempty" doc:"Absent: all of the total, for everything."`
 	Reference string         `json:"reference,omitempty" maxLength:"64" doc:"The shop's own, such as a receipt number; it finds the sale again."`
-	Lines     []LineInput    `json:"lines,omitempty" maxItems:"500" doc:"For receipts and disputes. They can be erased later, the sale's figures can't."`
+	Lines     []LineInput    `json:"lines,omitempty" maxItems:"500" doc:"For receipts, disputes and, where HQ's policy has the feature sales, sales figures. They can be erased later, the sale's figures can't."`
 	Cashier   string         `json:"cashier,omitempty" maxLength:"64" doc:"Can be erased later too."`
 	Training  bool           `json:"training,omitempty" doc:"Nothing is charged and nothing counts. Refused unless HQ's policy has the feature training."`
 }
@@ -89,8 +91,13 @@ func (in *SaleInput) sale() (payment.Sale, error) {
 	for _, t := range in.Tax {
 		s.Tax = append(s.Tax, payment.TaxLine{Rate: t.Rate, Amount: t.Amount, Tax: t.Tax})
 	}
+	var skus []string
 	for _, l := range in.Lines {
 		s.Lines = append(s.Lines, payment.Line{Text: l.Text, Count: max(l.Count, 1), Amount: l.Amount, Rate: l.Rate})
+		skus = append(skus, l.SKU)
+	}
+	if slices.ContainsFunc(skus, func(sku string) bool { return sku != "" }) {
+		s.SKUs = skus
 	}
 	if err := s.Validate(); err != nil {
 		return s, err

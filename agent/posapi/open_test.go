@@ -35,6 +35,13 @@ func TestOpenSale(t *testing.T) {
 			},
 		},
 		{
+			"article numbers", `{"total":{"minor":7,"currency":"JPY"},"lines":[{"text":"a","amount":3},{"text":"b","amount":4,"sku":"4901"}]}`,
+			payment.Sale{
+				Total: payment.Of(7, "JPY"), Eligible: all(7), SKUs: []string{"", "4901"},
+				Lines: []payment.Line{{Text: "a", Count: 1, Amount: 3}, {Text: "b", Count: 1, Amount: 4}},
+			},
+		},
+		{
 			"a tender without an amount is the total", `{"total":{"minor":7,"currency":"JPY"},"tenders":[{"kind":"wallet"}]}`,
 			payment.Sale{Total: payment.Of(7, "JPY"), Wallet: payment.Of(7, "JPY"), Tenders: []payment.Tender{{Kind: payment.TenderWallet, Amount: 7}}, Eligible: all(7)},
 		},

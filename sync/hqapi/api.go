@@ -28,6 +28,7 @@ type Config struct {
 	Registry *prometheus.Registry // served at /metrics; the API adds its own
 	Hosts    []string             // names that the server answers to, without port; empty: loopback names on loopback, any name elsewhere
 	Version  string               // of the program, for the OpenAPI document
+	Sales    Sales                // what sales figures need
 
 	// Health says why HQ does not do its work, in words for anybody who reaches the port, or "". Nil: nothing is
 	// asked beyond the books.
@@ -47,6 +48,7 @@ type API struct {
 	failures *failures
 	scrape   http.Handler
 	last     lastBatch
+	sales    Sales
 	health   func() string
 	openAPI  []byte
 }
@@ -59,7 +61,7 @@ func New(c Config) (*API, error) {
 	}
 	a := &API{
 		books: c.Books, archive: c.Archive, cutter: c.Cutter, now: c.Now, log: c.Log, mux: http.NewServeMux(), metrics: m,
-		failures: newFailures(), scrape: promhttp.HandlerFor(c.Registry, promhttp.HandlerOpts{}),
+		sales: c.Sales, failures: newFailures(), scrape: promhttp.HandlerFor(c.Registry, promhttp.HandlerOpts{}),
 	}
 	if a.health = c.Health; a.health == nil {
 		a.health = func() string { return "" }
@@ -73,6 +75,7 @@ func New(c Config) (*API, error) {
 	a.addPayments(api)
 	a.addTerminals(api)
 	a.addExceptions(api)
+	a.addSales(api)
 	if a.openAPI, err = json.MarshalIndent(api.OpenAPI(), "", "  "); err != nil {
 		return nil, fmt.Errorf("OpenAPI document: %w", err)
 	}
@@ -86,7 +89,7 @@ func New(c Config) (*API, error) {
 func config(version string) huma.Config {
 	c := httpapi.Config("tilld HQ", version, "Settlement batches, payments, terminals and exceptions of a chain. Amounts are integers in minor units.")
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{scheme: {
-		Type: "http", Scheme: "bearer", Description: "An API token. Its scopes are among read, finance, operations; each of the latter includes read.",
+		Type: "http", Scheme: "bearer", Description: "An API token. Its scopes are among read, finance, operations (each of the latter includes read) and sales.",
 	}}
 	return c
 }

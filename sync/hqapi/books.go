@@ -24,6 +24,11 @@ type Books interface {
 	Terminal(ctx context.Context, id payment.ID) (ledger.TerminalStatus, error)
 	Exceptions(ctx context.Context, f ledger.ExceptionFilter, after uint64, limit int) ([]ledger.Exception, error)
 	Exception(ctx context.Context, id payment.ID) (ledger.Exception, error)
+	// Figures lists sales figures, which only ever grow in number.
+	Figures(ctx context.Context, want ledger.FigureFilter, after uint64, limit int) ([]ledger.Figure, error)
+	Figure(ctx context.Context, pos uint64) (ledger.Figure, error)
+	Lines(ctx context.Context, f *ledger.Figure) ([]payment.Article, error)
+	DateClosed(ctx context.Context, want ledger.FigureFilter) (bool, error)
 	// Resolve decides exceptions for good; one that is decided already is a payment.Conflict.
 	Resolve(ctx context.Context, ids []payment.ID, to ledger.Decision, who, why string) error
 }

@@ -16,6 +16,7 @@ const (
 	listBatches    = 'b'
 	listTerminals  = 't'
 	listExceptions = 'e'
+	listSales      = 's'
 )
 
 // cursor is a place in a list, opaque to clients. It holds nothing secret and is not signed: position and

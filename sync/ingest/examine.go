@@ -28,6 +28,8 @@ func (g *Ingest) examine(ctx context.Context, h *ledger.Held, at place) (ledger.
 		return j, nil
 	}
 	switch f := e.Fact.(type) {
+	case *payment.SaleOpened:
+		return j, g.basket(ctx, &j, e)
 	case *payment.Approved:
 		err = g.approval(ctx, &j, e, f, at)
 	case *payment.Authorised:
@@ -55,6 +57,9 @@ func (g *Ingest) examine(ctx context.Context, h *ledger.Held, at place) (ledger.
 		} else {
 			j.NewKey = f.NewKey
 		}
+	}
+	if err == nil && (j.Approval != nil || j.Authorised != nil) {
+		j.Figures, err = g.figures(ctx, e)
 	}
 	return j, err
 }

@@ -35,6 +35,10 @@ type Judgement struct {
 	Reversed   *Online
 	Asked      *Online
 	NewKey     []byte // of a key change whose proof holds: a COSE_Key
+	// Basket is a sale whose entry came with basket lines, under a policy that lets HQ export them. Figures says that an
+	// approval is of such a policy: its sale is one of the sales figures, if it has lines.
+	Basket  *Basket
+	Figures Figures
 	// WithoutLeave: of a practice sale, under a policy that allows none. It is told, and the books do nothing with it.
 	WithoutLeave bool
 }
@@ -214,6 +218,8 @@ func (j *judge) entry(w *Judgement) (*Verdict, error) {
 		kind, err = j.close(b, w)
 	case w.Opened != nil:
 		kind, err = j.opened(b, w)
+	case w.Basket != nil:
+		err = j.basket(b, w)
 	case w.NewKey != nil:
 		kind, err = j.keyChange(b, w)
 	case w.Kind != "":

@@ -77,6 +77,9 @@ func (j *judge) authorised(b *branchState, w *Judgement) (Kind, error) {
 	if err != nil {
 		return "", err
 	}
+	if err := j.sold(b, w, p, a.Sale, a.BusinessDate); err != nil {
+		return "", err
+	}
 	switch {
 	case before:
 		err = j.confirmAgain(b, w, p)

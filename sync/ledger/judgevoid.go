@@ -49,6 +49,9 @@ func (j *judge) void(b *branchState, w *Judgement) (Kind, error) {
 	if err := j.uncharge(p); err != nil {
 		return "", err
 	}
+	if err := j.unsold(p); err != nil {
+		return "", err
+	}
 	_, err = j.exec(`UPDATE exception SET state = 'resolved', outcome = 'voided', resolved_at = ?, resolved_by = ?, why = ?
 		WHERE payment = ? AND state = 'open'`, j.now, b.place.Terminal.String(), "the lane took the payment back", p.no)
 	return "", err

@@ -23,6 +23,7 @@ type hqCmd struct {
 	Issuer   hqIssuerCmd   `cmd:"" help:"Believe a wallet's issuer."`
 	Token    hqTokenCmd    `cmd:"" help:"Make, list and revoke API tokens."`
 	Backup   hqBackupCmd   `cmd:"" help:"Copy the books and the archive of batches, while HQ runs."`
+	Forget   hqForgetCmd   `cmd:"" help:"Erase what HQ holds of a customer's account; every chain stays verifiable."`
 	Renew    hqRenewCmd    `cmd:"" help:"Have HQ's keys believed for two more years. It takes the root key."`
 	Restored hqRestoredCmd `cmd:"" help:"Say that the books were restored from a backup, before HQ runs again."`
 	Check    hqCheckCmd    `cmd:"" help:"Check the books: every lane and date balances, and what is missing is named."`
@@ -235,7 +236,7 @@ type hqTokenCmd struct {
 type hqTokenAddCmd struct {
 	hqData
 	Name  string        `arg:"" help:"Whose it is; written beside every decision made with it."`
-	Scope []string      `default:"read" enum:"read,finance,operations" help:"read, finance, operations."`
+	Scope []string      `default:"read" enum:"read,finance,operations,sales" help:"read, finance, operations, sales."`
 	Life  time.Duration `default:"8760h" help:"How long it is good for."`
 }
 

@@ -21,6 +21,7 @@ type Change struct {
 	Fact     func(*payment.Approved) // the last word on the fact
 	Extra    func(*Extra)            // the last word on the rest
 	Payment  payment.ID              // instead of a fresh identifier
+	Sale     payment.ID              // instead of a fresh identifier
 	Training bool
 }
 
@@ -39,6 +40,9 @@ func (l *Lane) SellWith(p *Phone, amount int64, ch Change) Sold {
 	s := Sold{Payment: ch.Payment, Sale: c.ID(), Amount: amount, Account: p.Account[:]}
 	if s.Payment.IsZero() {
 		s.Payment = c.ID()
+	}
+	if !ch.Sale.IsZero() {
+		s.Sale = ch.Sale
 	}
 	code := ch.Code
 	if code == "" {

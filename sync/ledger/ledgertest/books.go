@@ -48,6 +48,13 @@ type Ledger interface {
 	Document(context.Context, ledger.DocumentKind, uint64) (ledger.Document, error)
 	Documents(context.Context, ledger.DocumentKind) ([]ledger.Document, error)
 	Newest(context.Context, ledger.DocumentKind) (uint64, error)
+	Figures(ctx context.Context, want ledger.FigureFilter, after uint64, limit int) ([]ledger.Figure, error)
+	Figure(ctx context.Context, pos uint64) (ledger.Figure, error)
+	Lines(ctx context.Context, f *ledger.Figure) ([]payment.Article, error)
+	DateClosed(ctx context.Context, want ledger.FigureFilter) (bool, error)
+	Accounts(ctx context.Context, after uint64, limit int) (list []ledger.AccountOf, next uint64, more bool, err error)
+	Erase(ctx context.Context, account ledger.AccountOf, before payment.Date, e ledger.Erasure) (ledger.Erasure, error)
+	Erasures(ctx context.Context, limit int) ([]ledger.Erasure, error)
 	AddToken(context.Context, ledger.Token) error
 	Token(context.Context, [32]byte) (ledger.Token, error)
 	Tokens(context.Context) ([]ledger.Token, error)
@@ -179,6 +186,7 @@ func (b *Bench) Believe(h ledger.Held) ledger.Judgement {
 	if e.Training {
 		return j
 	}
+	j.Figures = ledger.FiguresWithAccounts
 	switch f := e.Fact.(type) {
 	case *payment.Approved:
 		body, err := wire.DecodeBody(h.Body)
@@ -188,6 +196,10 @@ func (b *Bench) Believe(h ledger.Held) ledger.Judgement {
 			AccountSpent: f.Limits.AccountSpent, ShareUsed: f.Limits.ShareUsed, ShareCount: f.Limits.CountUsed}
 		if f.AccountCount != nil {
 			j.Approval.AccountMost, j.Approval.AccountUsed = f.AccountCount.Most, f.AccountCount.Used
+		}
+	case *payment.SaleOpened:
+		if b, err := wire.DecodeBody(h.Body); err == nil && len(b.Lines) > 0 {
+			j.Basket = &ledger.Basket{Sale: *e.Sale}
 		}
 	case *payment.Authorised:
 		j.Authorised = &ledger.Authorised{Online: online(e, f.Ref, f.Amount, f.Wallet, f.At), Transaction: f.Transaction, BusinessDate: e.BusinessDate,

@@ -28,7 +28,8 @@ const (
 	policyFile = "keys/policy.key"
 	sealFile   = "keys/seal.key"
 	hashFile   = "keys/hash.keys"
-	rootPublic = "root.pub" // COSE_Key in hexadecimal: what everything is checked against
+	salesFile  = "keys/sales.key" // of the pseudonyms in sales figures
+	rootPublic = "root.pub"       // COSE_Key in hexadecimal: what everything is checked against
 	chainFile  = "chain.name"
 	archiveDir = "settlements"
 	// beside the books, since they may be put back: see Revocation

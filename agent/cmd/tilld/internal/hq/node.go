@@ -21,6 +21,7 @@ import (
 	"tilld/agent/disk"
 	"tilld/agent/paycode"
 	"tilld/agent/payment"
+	"tilld/agent/policy"
 	"tilld/sync/hqapi"
 	"tilld/sync/ingest"
 	"tilld/sync/mqtt"
@@ -215,9 +216,14 @@ func (n *Node) openAPI(version string) (err error) {
 	n.addMetrics(registry)
 	n.addHealthMetrics(registry)
 	registry.MustRegister(exceptionGauge{n.Books}, askMetrics{n})
+	sales, err := n.Sales()
+	if err != nil {
+		return err
+	}
+	sales.Policy = func(ctx context.Context) (*policy.Document, error) { doc, _, err := n.Policy(ctx); return doc, err }
 	n.api, err = hqapi.New(hqapi.Config{
 		Books: decider{n.Books, n.settler.CatchUp}, Archive: n.archive, Cutter: n.settler, Now: time.Now, Log: n.log, Registry: registry, Version: version,
-		Health: n.health,
+		Health: n.health, Sales: sales,
 	})
 	if err == nil {
 		n.site, err = n.openConsole()
