@@ -18,12 +18,14 @@ const (
 	CallManager         // nothing that a cashier can do
 	UsePOS              // no payment code: it belongs to the shop's own program
 	OpenASale           // enter the amount first
+	ShowThere           // an approval is for another lane's sale: the customer shows it there
+	OfferSale           // the sale can be paid through the customer's phone: show it anew
 	adviceEnd
 )
 
 var adviceNames = [adviceEnd]string{
 	"", "scan_again", "fresh_code", "go_online", "bind_code", "set_phone", "pay_smaller", "pay_otherwise",
-	"call_manager", "use_pos", "open_a_sale",
+	"call_manager", "use_pos", "open_a_sale", "show_there", "offer_sale",
 }
 
 // String is the advice's name in APIs and catalogues, such as "fresh_code"; empty for none.
@@ -78,6 +80,10 @@ func adviceFor(r payment.Reason) (a Advice, listed bool) {
 		payment.OverAccountCount, payment.OverShareSum, payment.OverShareCount, payment.OfflineTooLong, payment.NoFunds,
 		payment.OverWalletLimit, payment.AccountStopped, payment.ShopNotAllowed, payment.HQAway:
 		return PayOtherwise, true
+	case payment.ApprovalElsewhere:
+		return ShowThere, true
+	case payment.ApprovalEnded, payment.ApprovalUsed, payment.ApprovalDiffers:
+		return OfferSale, true
 	case payment.ClockUntrusted, payment.NoPolicy, payment.JournalStopped, payment.StorageFull, payment.TerminalRevoked:
 		return CallManager, true
 	}

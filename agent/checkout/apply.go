@@ -44,6 +44,8 @@ func Apply(s State, e Event, c Context) (Decision, error) {
 		return park(s, e, c)
 	case Dismiss:
 		return dismiss(s, e, c)
+	case Offer:
+		return offer(s, e, c)
 	case Another:
 		s.Another = true
 		return Decision{State: s}, nil
@@ -109,7 +111,7 @@ func openSale(s State, e OpenSale, c Context) (Decision, error) {
 		return Decision{}, payment.Errorf(payment.Invalid, op, "total: this store sells in %s, not %s", p.Currency, e.Sale.Total.Currency)
 	}
 	s.Phase, s.Sale, s.Touched, s.Refusal = Open, e.Sale, c.Now.Boot, Refusal{}
-	s.Attempt, s.Another = Attempt{}, false
+	s.Attempt, s.Another, s.Offer = Attempt{}, false, Offered{}
 	d := saleDraft(&s, c, &payment.SaleOpened{
 		Reference: e.Sale.Reference, Total: e.Sale.Total, Due: e.Sale.Due(), Tax: e.Sale.Tax, Eligible: e.Sale.Eligible,
 		Request: e.Request, Digest: e.Digest, Tenders: e.Sale.Tenders,

@@ -58,10 +58,12 @@ const (
 	UnderWay                 // a code while HQ is asked about one: it was not looked at
 	SamePurchase             // the same amount is still open at this lane: is this the same purchase? Payment has it
 	Told                     // of a parked sale: State.Parked has what is known of it now
+	Showing                  // the sale can be shown to the customer's phone: State.Offer says as what
+	Unwanted                 // an issuer's approval that no sale waits for: Reason says why. The issuer gives the money back
 )
 
 var kindNames = [...]string{
-	"done", "approved", "not_taken", "again", "for_pos", "no_sale", "unreadable", "surplus", "asked", "waits", "under_way", "same_purchase", "told",
+	"done", "approved", "not_taken", "again", "for_pos", "no_sale", "unreadable", "surplus", "asked", "waits", "under_way", "same_purchase", "told", "showing", "unwanted",
 }
 
 // String is the kind's name, such as "approved".

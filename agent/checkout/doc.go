@@ -42,6 +42,18 @@
 // payment: cashiers scan twice, and a red screen would make them charge twice. And any other payment code, shown
 // after the sale was paid, is answered with that payment too, and that it was not charged itself.
 //
+// Where nobody can be asked, the customer's own phone can: Offer has the sale shown as a QR code, the phone pays it at the
+// wallet's issuer, and the issuer's signed approval is scanned in Open or Refused. An approval is good for one payment of
+// one lane, which the lane itself has named and journalled before it was shown; so it needs no clock, and can't be an old
+// one. The rules about it, in their order:
+//
+//	lane         JournalStopped, NoPolicy, TerminalRevoked
+//	approval     MalformedCode, UnknownIssuer, BadSignature
+//	offer        ApprovalElsewhere, ApprovalUsed, ApprovalEnded, ApprovalDiffers
+//	issuer       WalletDisabled, IssuerRevoked
+//
+// One that no sale waits for is answered with what becomes of the money: its issuer gives it back.
+//
 // What a reader would get wrong: nothing happened until the drafts are in the journal. The caller must not
 // show an answer, nor keep the returned state, before that.
 //

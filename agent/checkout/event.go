@@ -45,7 +45,7 @@ type Context struct {
 }
 
 // Event is something that happened at the lane. OpenSale, Scan, Cancel, Complete, Void, DayRoll, Heard, Late, GiveUp, Park,
-// Dismiss and Another are all.
+// Dismiss, Another and Offer are all.
 type Event interface{ event() }
 
 // OpenSale begins a sale. Its ID is new. Request and Digest tell a POS's repeated request from another one
@@ -67,7 +67,7 @@ type Scan struct {
 // Known is what the journal knows of a verified code's phone and account, and of this lane.
 type Known struct {
 	Counter uint64      // the highest counter taken of this phone's key; 0: none
-	Used    bool        // this very code has paid at this lane
+	Used    bool        // this very code, or approval, has paid at this lane
 	By      payment.ID  // with Used: the payment that it made
 	Spent   policy.Used // approved before: by the account today, by the lane without HQ's acknowledgement
 }

@@ -15,7 +15,9 @@ type Read struct {
 	Wallets []string       // that it can belong to, the likeliest first
 	Reason  payment.Reason // why it can start no payment: form, signature; none for a payment code
 	Code    *Code          // set exactly when it is a signed code and both signatures hold
-	Text    Secret         // what was scanned
+	// Approval is set exactly when it is an issuer's approval and its signature holds.
+	Approval *Approval
+	Text     Secret // what was scanned
 }
 
 // Code is what an issuer and a phone signed, verified.
@@ -37,6 +39,9 @@ func Examine(c paycode.Classification, trust *policy.Trust, at time.Time) Read {
 	r := Read{Kind: c.Kind, Format: c.Format, Reason: c.Reason(), Text: Secret(c.Text)}
 	for _, w := range c.Candidates {
 		r.Wallets = append(r.Wallets, w.Wallet)
+	}
+	if c.Approval != nil && r.Reason == payment.ReasonNone {
+		return examineApproval(r, c, trust, at)
 	}
 	if c.Signed == nil || r.Reason != payment.ReasonNone {
 		return r

@@ -250,7 +250,7 @@ func park(s State, e Park, c Context) (Decision, error) {
 		return Decision{}, payment.Errorf(payment.Conflict, op, "sale %s does not wait for its wallet: only that can be parked: %w", e.Sale, ErrPhase)
 	}
 	s.Parked = append(slices.Clone(s.Parked), Parked{Attempt: s.Attempt, Sale: s.Sale, Date: s.Day})
-	s.Phase, s.Sale, s.Attempt, s.Refusal, s.Touched = Idle, payment.Sale{}, Attempt{}, Refusal{}, c.Now.Boot
+	s.Phase, s.Sale, s.Attempt, s.Refusal, s.Touched, s.Offer = Idle, payment.Sale{}, Attempt{}, Refusal{}, c.Now.Boot, Offered{}
 	return Decision{State: s}, nil
 }
 

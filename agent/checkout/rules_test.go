@@ -182,6 +182,9 @@ func TestReasons(t *testing.T) {
 	produced[payment.HQAway] = true      // TestAskOrRefuse
 	produced[payment.TakenBack] = true   // TestGiveUp
 	produced[payment.OperatorDeclined] = true
+	for _, r := range []payment.Reason{payment.ApprovalElsewhere, payment.ApprovalEnded, payment.ApprovalUsed, payment.ApprovalDiffers} { // TestApprovalRefused
+		produced[r] = true
+	}
 	for _, r := range whys { // TestHQsWord
 		produced[r] = true
 	}
@@ -193,7 +196,7 @@ func TestReasons(t *testing.T) {
 			t.Errorf("%v: no test of the rule that answers it", r)
 		}
 	}
-	for k := Done; k <= Told; k++ {
+	for k := Done; k <= Unwanted; k++ {
 		if text, err := k.MarshalText(); err != nil || len(text) == 0 || string(text) == "unknown" {
 			t.Errorf("kind %d of answer is called %q, %v", k, text, err)
 		}

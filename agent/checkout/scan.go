@@ -9,6 +9,9 @@ func scan(s State, e Scan, c Context) (Decision, error) {
 	if e.Read.noPayment() {
 		return Decision{State: s, Answer: forPOS(&s, e.Read.Reason)}, nil
 	}
+	if e.Read.Format == paycode.IssuerApproval {
+		return scanApproval(s, e, c)
+	}
 	if madeLast(&s, &e) && !s.Last.Voided {
 		return Decision{State: s, Answer: again(&s)}, nil
 	}

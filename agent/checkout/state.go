@@ -57,6 +57,7 @@ type State struct {
 	Attempt Attempt       // in Asking, Pending and Unknown: what HQ was asked. In Open and Refused: the last that was declined, if any
 	Parked  []Parked      // sales put aside over an attempt, the oldest first
 	Waived  Waived        // the attempt that was given up last; zero: none
+	Offer   Offered       // what the present sale was offered as, to be paid through the customer's phone
 	Another bool          // somebody said that this is not the purchase of an attempt that is still open
 }
 

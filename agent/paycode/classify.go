@@ -30,6 +30,9 @@ const (
 	EMVCoCPM Format = "emvco-cpm"
 	JPQRCPM  Format = "jpqr-cpm"
 
+	// IssuerApproval is an issuer's word that a payment which a lane has offered is paid.
+	IssuerApproval Format = "issuer-approval"
+
 	EMVCoMPM     Format = "emvco-mpm" // a merchant's code: the shop's own sticker, or the wrong side of the customer's wallet
 	NanacoNumber Format = "nanaco-number"
 	TWCarrier    Format = "tw-einvoice-carrier"
@@ -70,11 +73,12 @@ type Classification struct {
 	Kind       Kind
 	Format     Format
 	Candidates []Candidate
-	Fields     map[string]string // what may be shown of the content; numbers are masked. What stands in an EMVCo or JPQR code only Explainer tells
-	Warnings   []string          // deviations that don't stop a payment, "name" or "name:detail"
-	Err        error             // set exactly when Kind is Unknown or Invalid: a *Fault, or an error of package signed
-	Signed     *signed.Code      // set exactly when Kind is Payment and Format is Signed; its signatures are not checked
-	Text       string            // what the code says: the scanned text, with the scanner's own escapes undone
+	Fields     map[string]string    // what may be shown of the content; numbers are masked. What stands in an EMVCo or JPQR code only Explainer tells
+	Warnings   []string             // deviations that don't stop a payment, "name" or "name:detail"
+	Err        error                // set exactly when Kind is Unknown or Invalid: a *Fault, or an error of package signed
+	Signed     *signed.Code         // set exactly when Kind is Payment and Format is Signed; its signatures are not checked
+	Approval   *signed.ApprovalRead // set exactly when Kind is Payment and Format is IssuerApproval; its signature is not checked
+	Text       string               // what the code says: the scanned text, with the scanner's own escapes undone
 }
 
 // Reason is why this can't start a payment; ReasonNone for a payment code.
@@ -86,7 +90,7 @@ func (c *Classification) Reason() payment.Reason {
 		return payment.NotPaymentCode // a broken merchant's code too: a whole one would be no better
 	case c.Kind == Unknown:
 		return payment.UnknownCode
-	case c.Format == Signed:
+	case c.Format == Signed || c.Format == IssuerApproval:
 		return signed.ReasonOf(c.Err)
 	}
 	return payment.MalformedCode

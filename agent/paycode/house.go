@@ -22,3 +22,17 @@ type (
 
 // SignedReason is the refusal that an error of SignedCode.Verify stands for: UnknownIssuer or BadSignature.
 func SignedReason(err error) payment.Reason { return signed.ReasonOf(err) }
+
+// readApproval reads an issuer's approval of a payment that a lane has offered.
+func readApproval(text string, o *Options) *Classification {
+	a, err := signed.ParseApproval(text)
+	if err != nil {
+		return invalid(IssuerApproval, err)
+	}
+	c := &Classification{Kind: Payment, Format: IssuerApproval, Approval: a}
+	c.Candidates = o.candidates(o.match(&subject{format: Signed, key: a.Issuer.String()}))
+	c.Fields = map[string]string{
+		"issuer": a.Issuer.String(), "payment": a.Payment.String(), "terminal": a.Terminal.String(), "amount": a.Amount.String(), "time": stamp(a.At),
+	}
+	return c
+}

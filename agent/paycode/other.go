@@ -14,6 +14,9 @@ func readSigned(text string, o *Options) *Classification {
 	if strings.LastIndex(text, signed.House) > 0 {
 		return invalid(Signed, &Fault{Name: FaultTwoCodes})
 	}
+	if strings.HasPrefix(text, signed.ApprovalPrefix) {
+		return readApproval(text, o)
+	}
 	code, err := signed.Parse(text)
 	if err != nil {
 		return invalid(Signed, err)

@@ -19,6 +19,8 @@ const (
 	KindAuthorised    Kind = 12
 	KindDeclined      Kind = 13
 	KindReversed      Kind = 14
+	KindOffered       Kind = 18
+	KindCarried       Kind = 19
 )
 
 var kindNames = map[Kind]string{
@@ -26,6 +28,7 @@ var kindNames = map[Kind]string{
 	KindSaleOpened: "sale-opened", KindApproved: "approved", KindRefused: "refused", KindVoided: "voided",
 	KindSaleCompleted: "sale-completed", KindSaleCancelled: "sale-cancelled", KindKeyChanged: "key-changed",
 	KindAsked: "asked", KindAuthorised: "authorised", KindDeclined: "declined", KindReversed: "reversed",
+	KindOffered: "offered", KindCarried: "carried",
 }
 
 // String is the kind's name, such as "approved".
@@ -76,6 +79,10 @@ func NewFact(k Kind) Fact {
 		return new(Declined)
 	case KindReversed:
 		return new(Reversed)
+	case KindOffered:
+		return new(Offered)
+	case KindCarried:
+		return new(Carried)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ func TestKindsStay(t *testing.T) {
 		1: "epoch-opened", 2: "day-opened", 3: "day-closed", 4: "sale-opened", 5: "approved",
 		6: "refused", 7: "voided", 8: "sale-completed", 9: "sale-cancelled", 10: "key-changed",
 		11: "asked", 12: "authorised", 13: "declined", 14: "reversed",
+		18: "offered", 19: "carried",
 	}
 	if !reflect.DeepEqual(kindNames, want) {
 		t.Errorf("kinds are %v, were %v", kindNames, want)

@@ -51,7 +51,11 @@ const (
 	AskedTooLate       Reason = 40 // the request reached HQ when nobody wanted it any more
 	TakenBack          Reason = 41 // this lane gave the attempt up: what was charged is given back
 	HQAway             Reason = 42 // only the operator can check this code, and HQ does not answer
-	reasonEnd          Reason = 43
+	ApprovalElsewhere  Reason = 43 // an issuer's approval for another lane's sale
+	ApprovalEnded      Reason = 44 // an issuer's approval for a sale of this lane that has ended, or for too long ago
+	ApprovalUsed       Reason = 45 // an issuer's approval that has paid already
+	ApprovalDiffers    Reason = 46 // an issuer's approval of another amount than was offered
+	reasonEnd          Reason = 47
 )
 
 // reasons holds, for each reason, its name in APIs, logs and catalogues, and whether the same customer may
@@ -103,6 +107,10 @@ var reasons = [reasonEnd]struct {
 	AskedTooLate:       {"asked_too_late", true},
 	TakenBack:          {"taken_back", true},
 	HQAway:             {"hq_away", false},
+	ApprovalElsewhere:  {"approval_elsewhere", false},
+	ApprovalEnded:      {"approval_ended", false},
+	ApprovalUsed:       {"approval_used", false},
+	ApprovalDiffers:    {"approval_differs", false},
 }
 
 // Reasons lists every reason in order, ReasonNone aside, so that catalogues can be checked for gaps.

@@ -43,6 +43,7 @@ func TestReasonNumbersStay(t *testing.T) {
 		21: "over_share_sum", 22: "over_share_count", 23: "offline_too_long", 24: "clock_untrusted", 25: "no_policy",
 		26: "journal_stopped", 27: "terminal_revoked", 28: "amount_not_eligible", 29: "unbound_above_cap",
 		30: "storage_full", 31: "over_account_count", 32: "operator_declined", 33: "no_funds", 34: "over_wallet_limit", 35: "customer_said_no", 36: "customer_too_slow", 37: "account_stopped", 38: "shop_not_allowed", 39: "operator_busy", 40: "asked_too_late", 41: "taken_back", 42: "hq_away",
+		43: "approval_elsewhere", 44: "approval_ended", 45: "approval_used", 46: "approval_differs",
 	} {
 		if got := r.String(); got != want {
 			t.Errorf("%d is %q, was %q", r, got, want)

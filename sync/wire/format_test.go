@@ -37,7 +37,10 @@ func TestFormatNamesEveryKey(t *testing.T) {
 	for heading, v := range formatTables {
 		tables[heading] = v
 	}
-	for k := payment.Kind(1); payment.NewFact(k) != nil; k++ {
+	for k := range payment.Kind(1000) {
+		if payment.NewFact(k) == nil {
+			continue
+		}
 		tables[fmt.Sprintf("Kind %d: %s", k, k)] = reflect.ValueOf(payment.NewFact(k)).Elem().Interface()
 	}
 	sections := map[string]string{}
@@ -103,7 +106,8 @@ func TestFormatNamesLimitsAndPurposes(t *testing.T) {
 	if MaxMessage != 524_288 || MaxPlain != 4_194_304 || MaxEntries != 1000 || maxItems != 65_536 || maxDepth != 8 || payment.MaxMinor != 1_000_000_000_000 {
 		t.Error("the limits are not the page's any more")
 	}
-	for _, typ := range []Typ{TypEntry, TypBeat, TypHello, TypAck, TypPolicy, TypTrust, TypJoin, TypReq, TypProof, TypBatch, TypAsk, TypAnswer, TypProbe, TypPong} {
+	for _, typ := range []Typ{TypEntry, TypBeat, TypHello, TypAck, TypPolicy, TypTrust, TypJoin, TypReq, TypProof, TypBatch, TypAsk, TypAnswer, TypProbe, TypPong,
+		TypTill, TypOffer, TypApproval} {
 		if !strings.Contains(page, "`"+string(typ)+"`") {
 			t.Errorf("%s is not named", typ)
 		}

@@ -26,6 +26,10 @@ const (
 	TypAnswer Typ = "tilld/answer"
 	TypProbe  Typ = "tilld/probe"
 	TypPong   Typ = "tilld/pong"
+
+	TypTill     Typ = "tilld/till"
+	TypOffer    Typ = "tilld/offer"
+	TypApproval Typ = "tilld/approval"
 )
 
 // Errors of Open. Match with errors.Is.
