@@ -140,7 +140,7 @@ func (s *store) insertRow(ctx context.Context, r *Record) error {
 
 // mark says how far the projections have come.
 func (s *store) mark(ctx context.Context, pos int64) error {
-	_, err := s.exec(ctx, `UPDATE projection SET pos = ? WHERE name IN ('base', 'online')`, pos)
+	_, err := s.exec(ctx, `UPDATE projection SET pos = ? WHERE name IN ('base', 'online', 'carried')`, pos)
 	if err != nil {
 		return fmt.Errorf("marking the projections: %w", err)
 	}

@@ -68,7 +68,7 @@ func (j *Journal) Days(ctx context.Context, from payment.Date) ([]Day, error) {
 			err = rows.Scan(&epoch, &date)
 			return Day{Epoch: uint64(epoch), Date: payment.Date(date)}, err
 		}, `SELECT epoch.epoch, d.business_date FROM epoch JOIN (SELECT epoch, business_date FROM day
-			UNION SELECT epoch, business_date FROM day_total UNION SELECT epoch, business_date FROM charge_total) AS d ON d.epoch = epoch.epoch
+			UNION SELECT epoch, business_date FROM day_total UNION SELECT epoch, business_date FROM charge_total UNION SELECT epoch, business_date FROM carried_total) AS d ON d.epoch = epoch.epoch
 			WHERE d.business_date >= ? ORDER BY epoch.id, d.business_date`, int64(from))
 		if err != nil {
 			return err
@@ -98,7 +98,8 @@ func readDay(ctx context.Context, query queryFunc, epoch uint64, date payment.Da
 		d.FirstSeq, d.ClosedSeq = uint64(bounds[0][0].Int64), uint64(bounds[0][1].Int64)
 	}
 	d.Totals, err = collect(ctx, query, scanTotal, `SELECT wallet, currency, sum(count), sum(minor), sum(void_count), sum(void_minor)
-		FROM (SELECT * FROM day_total WHERE epoch = ?1 AND business_date = ?2 UNION ALL SELECT * FROM charge_total WHERE epoch = ?1 AND business_date = ?2)
+		FROM (SELECT * FROM day_total WHERE epoch = ?1 AND business_date = ?2 UNION ALL SELECT * FROM charge_total WHERE epoch = ?1 AND business_date = ?2
+		UNION ALL SELECT * FROM carried_total WHERE epoch = ?1 AND business_date = ?2)
 		GROUP BY wallet, currency ORDER BY wallet, currency`, int64(epoch), int64(date))
 	if err != nil {
 		return d, fmt.Errorf("reading the day: %w", err)

@@ -76,6 +76,11 @@ func (d *Draft) checkFact() error {
 			return invalid("%s: %w", kind, errNoPayment)
 		}
 		return d.checkAttempt()
+	case *payment.Offered, *payment.Carried:
+		if !sale || !paid {
+			return invalid("%s: %w", kind, errNoPayment)
+		}
+		return d.checkCarried()
 	case *payment.SaleOpened:
 		if !sale {
 			return invalid("%s: %w", kind, errNoPayment)

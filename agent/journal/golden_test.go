@@ -21,7 +21,7 @@ var golden = []struct {
 	entries int
 	acked   uint64 // of the first epoch
 	online  bool   // it knows online payments
-}{{"v1", 22, 16, false}, {"v2", 22, 16, false}, {"v3", 40, 33, true}}
+}{{"v1", 22, 16, false}, {"v2", 22, 16, false}, {"v3", 40, 33, true}, {"v4", 53, 33, true}}
 
 func goldenPath(name string) string { return filepath.Join("testdata", "golden", name) }
 
@@ -81,6 +81,7 @@ func makeGolden(t *testing.T, name string) {
 	}
 	sell(t, j, 100, 2)
 	mustAppend(t, j, saleFact(&payment.SaleCompleted{}, 70)) // its attempt lies in the epoch before
+	carryIn(t, j)
 	c := openCopyOf(t, j)
 	if err := os.MkdirAll(goldenPath(""), 0o755); err != nil {
 		t.Fatal(err)

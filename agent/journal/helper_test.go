@@ -138,6 +138,8 @@ func voided(of Record) Draft {
 		v.Amount, v.Wallet = f.Amount, f.Wallet
 	case *payment.Authorised:
 		v.Amount, v.Wallet = f.Amount, f.Wallet
+	case *payment.Carried:
+		v.Amount, v.Wallet = f.Amount, f.Wallet
 	}
 	d := draft(v)
 	d.Sale, d.Payment = of.Entry.Sale, of.Entry.Payment

@@ -162,22 +162,33 @@ func (j *Journal) catchUp(ctx context.Context, last int64) error {
 	if err != nil {
 		return err
 	}
-	if mark := max(base, online); mark > last {
+	carried, err := readMark(ctx, j.store.query, "carried")
+	if err != nil {
+		return err
+	}
+	if mark := max(base, online, carried); mark > last {
 		return corrupt("the projections have seen entry %d, the last is %d", mark, last)
 	}
-	if min(base, online) == last {
+	if min(base, online, carried) == last {
 		return nil
 	}
-	j.cfg.Log.Info("projections caught up", "terminal", j.cfg.Terminal.String(), "entries", last-base, "online", last-online)
+	j.cfg.Log.Info("projections caught up", "terminal", j.cfg.Terminal.String(), "entries", last-base, "online", last-online, "carried", last-carried)
 	return j.transact(ctx, func(ctx context.Context, s *store) error {
 		p := projector{store: s, version: schemaVersion, replay: true}
-		if online < base {
-			p.onlineOnly = true
-			if err := p.goThrough(ctx, Filter{after: online, upTo: base, kinds: onlineKinds}); err != nil {
+		for _, late := range []struct {
+			name  string
+			mark  int64
+			kinds []payment.Kind
+		}{{"online", online, onlineKinds}, {"carried", carried, carriedKinds}} {
+			if late.mark >= base {
+				continue
+			}
+			p.only = late.name
+			if err := p.goThrough(ctx, Filter{after: late.mark, upTo: base, kinds: late.kinds}); err != nil {
 				return err
 			}
-			p.onlineOnly = false
 		}
+		p.only = ""
 		if err := p.goThrough(ctx, Filter{after: base}); err != nil {
 			return err
 		}

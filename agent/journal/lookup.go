@@ -92,7 +92,8 @@ type Payment struct {
 	Amount   payment.Money `json:"amount"`
 	Training bool          `json:"training,omitempty"`
 	Voided   bool          `json:"voided,omitempty"`
-	Ref      string        `json:"ref,omitempty"` // the attempt that HQ had the operator charge; empty: approved offline
+	Ref      string        `json:"ref,omitempty"`     // the attempt that HQ had the operator charge; empty: approved here
+	Carried  bool          `json:"carried,omitempty"` // by an issuer's approval, through the customer's own phone; else offline when Ref is empty
 	Progress Progress      `json:"progress"`
 	Reason   string        `json:"reason,omitempty"` // HQ's, with Suspense, Rejected and Borne
 }
@@ -102,8 +103,9 @@ type Payment struct {
 func paymentsQuery(where, order string) string {
 	const columns = `id, sale, epoch, seq, business_date, wall, wallet, currency, amount, training, voided`
 	return `SELECT p.id, p.sale, p.epoch, p.seq, p.business_date, p.wall, p.wallet, p.currency, p.amount, p.training,
-	p.voided IS NOT NULL, p.seq <= e.acked, p.seq <= e.judged, coalesce(r.status, 0), coalesce(r.reason, ''), p.ref
-	FROM (SELECT ` + columns + `, '' AS ref FROM payment WHERE ` + where + ` UNION ALL SELECT ` + columns + `, ref FROM charge WHERE ` + where + `) p
+	p.voided IS NOT NULL, p.seq <= e.acked, p.seq <= e.judged, coalesce(r.status, 0), coalesce(r.reason, ''), p.ref, p.carried
+	FROM (SELECT ` + columns + `, '' AS ref, 0 AS carried FROM payment WHERE ` + where + ` UNION ALL SELECT ` + columns + `, ref, 0 FROM charge WHERE ` + where + `
+	UNION ALL SELECT ` + columns + `, '', 1 FROM carried WHERE ` + where + `) p
 	JOIN epoch e ON e.epoch = p.epoch LEFT JOIN result r ON r.epoch = p.epoch AND r.seq = p.seq ORDER BY ` + order
 }
 

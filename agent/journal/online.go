@@ -58,8 +58,8 @@ func (p projector) mayAsk(ctx context.Context, w *written, f *payment.Asked) err
 	var room, paid, open bool
 	err := p.store.row(ctx, `SELECT
 		EXISTS (SELECT 1 FROM sale WHERE id = ?1 AND cancelled IS NULL AND completed IS NULL AND currency = ?2 AND training = ?3
-			AND paid + online + ?4 + `+underWay+` <= due),
-		EXISTS (SELECT 1 FROM payment WHERE id = ?5) OR EXISTS (SELECT 1 FROM charge WHERE id = ?5),
+			AND `+p.free()+` + ?4 <= due),
+		EXISTS (SELECT 1 FROM payment WHERE id = ?5) OR EXISTS (SELECT 1 FROM charge WHERE id = ?5) OR EXISTS (SELECT 1 FROM carried WHERE id = ?5),
 		EXISTS (SELECT 1 FROM attempt WHERE payment = ?5 AND state = 'asked')`,
 		[]any{e.Sale[:], string(f.Amount.Currency), e.Training, f.Amount.Minor, e.Payment[:]}, &room, &paid, &open)
 	switch {
@@ -102,7 +102,7 @@ func (p projector) authorised(ctx context.Context, w *written, f *payment.Author
 	}
 	err = p.must(ctx, func() error { return conflict(ErrSaleState, "a payment of %s for sale %s", f.Amount, e.Sale) },
 		`UPDATE sale SET online = online + ?1 WHERE id = ?2 AND cancelled IS NULL AND completed IS NULL
-		AND currency = ?3 AND training = ?4 AND paid + online + ?1 <= due`,
+		AND currency = ?3 AND training = ?4 AND `+p.taken()+` + ?1 <= due`,
 		amount, e.Sale[:], currency, e.Training)
 	if err != nil || e.Training {
 		return err

@@ -18,8 +18,9 @@ type projector struct {
 	replay bool
 	// countersFrom is the business date from which on counters and spent codes are kept; 0: all are.
 	countersFrom payment.Date
-	// onlineOnly projects onlineKinds alone: a release that knows no attempts has projected the rest.
-	onlineOnly bool
+	// only is a projection by its name, "online" or "carried", when a release that doesn't know it has projected the rest;
+	// "": all.
+	only string
 }
 
 // apply updates what the entry changes. An entry that this release can't read changes nothing.
@@ -29,6 +30,8 @@ func (p projector) apply(ctx context.Context, w *written) error {
 	case *payment.EpochOpened, *payment.KeyChanged, *payment.Refused, nil:
 	case *payment.Asked, *payment.Authorised, *payment.Declined, *payment.Reversed:
 		err = p.online(ctx, w)
+	case *payment.Offered, *payment.Carried:
+		err = p.carry(ctx, w)
 	case *payment.DayOpened:
 		err = p.dayOpened(ctx, w)
 	case *payment.DayClosed:
@@ -83,12 +86,18 @@ func (p projector) saleExists(ctx context.Context, id *payment.ID) error {
 	return conflict(ErrRequestUsed, "sale %s", id)
 }
 
+// takenColumns is what payments of all sorts have brought a sale, by this release's schema.
+const takenColumns = `paid + online + carried`
+
 // taken is what payments have brought a sale.
 func (p projector) taken() string {
-	if p.version < onlineSchema {
+	switch {
+	case p.version < onlineSchema:
 		return `paid`
+	case p.version < carriedSchema:
+		return `paid + online`
 	}
-	return `paid + online`
+	return takenColumns
 }
 
 // guards says whether a new entry is held against attempts. Not when entries are gone through again: a release that
@@ -122,6 +131,9 @@ func (p projector) approved(ctx context.Context, w *written, f *payment.Approved
 		SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11 WHERE true`
 	if p.guards() {
 		text += ` AND NOT EXISTS (SELECT 1 FROM charge WHERE id = ?1)`
+		if p.version >= carriedSchema {
+			text += ` AND NOT EXISTS (SELECT 1 FROM carried WHERE id = ?1)`
+		}
 	}
 	err := p.must(ctx, func() error { return conflict(ErrPaymentExists, "%s", e.Payment) }, text+` ON CONFLICT DO NOTHING`,
 		e.Payment[:], e.Sale[:], int64(e.Epoch), int64(e.Seq), int64(e.BusinessDate), e.Wall, f.Wallet,
@@ -185,7 +197,12 @@ func (p projector) moneyTaken(ctx context.Context, w *written, f *payment.Approv
 
 // voided takes a payment back from everything that counts it.
 func (p projector) voided(ctx context.Context, w *written, f *payment.Voided) error {
-	if ok, err := p.chargeVoided(ctx, w, f); ok || err != nil || p.onlineOnly {
+	if p.only != "carried" {
+		if ok, err := p.chargeVoided(ctx, w, f); ok || err != nil || p.only == "online" {
+			return err
+		}
+	}
+	if ok, err := p.carriedVoided(ctx, w, f); ok || err != nil || p.only == "carried" {
 		return err
 	}
 	e, currency, amount := w.Entry, string(f.Amount.Currency), f.Amount.Minor

@@ -85,7 +85,7 @@ var projectionTables = []projection{
 		columns: []column{
 			{name: "epoch", like: same}, {name: "seq", like: same}, {name: "business_date", like: same}, {name: "wall", like: same}, {name: "reference", like: same}, {name: "currency", like: same}, {name: "total", like: same},
 			{name: "due", like: same}, {name: "paid", like: atLeast}, {name: "request", like: same}, {name: "digest", like: same}, {name: "training", like: same}, {name: "completed", like: sooner}, {name: "cancelled", like: sooner},
-			{name: "online", like: atLeast, since: onlineSchema},
+			{name: "online", like: atLeast, since: onlineSchema}, {name: "carried", like: atLeast, since: carriedSchema},
 		},
 		rests: restsOpening,
 	},
@@ -106,6 +106,26 @@ var projectionTables = []projection{
 	},
 	{
 		table: "charge_total", since: onlineSchema, key: []string{"epoch", "business_date", "wallet", "currency"},
+		columns: totalColumns, rests: restsDay,
+	},
+	{
+		table: "offer", since: carriedSchema, key: []string{"payment"},
+		columns: []column{
+			{name: "sale", like: same}, {name: "epoch", like: same}, {name: "seq", like: same}, {name: "business_date", like: same},
+			{name: "currency", like: same}, {name: "amount", like: same}, {name: "until", like: same},
+		},
+		rests: restsOpening,
+	},
+	{
+		table: "carried", since: carriedSchema, key: []string{"id"},
+		columns: []column{
+			{name: "sale", like: same}, {name: "epoch", like: same}, {name: "seq", like: same}, {name: "business_date", like: same},
+			{name: "wall", like: same}, {name: "wallet", like: same}, {name: "currency", like: same}, {name: "amount", like: same},
+			{name: "training", like: same}, {name: "voided", like: same},
+		},
+	},
+	{
+		table: "carried_total", since: carriedSchema, key: []string{"epoch", "business_date", "wallet", "currency"},
 		columns: totalColumns, rests: restsDay,
 	},
 	{

@@ -115,18 +115,23 @@ func (s *store) pruneEpoch(ctx context.Context, e *Epoch, before payment.Date) (
 		{`DELETE FROM body WHERE pos IN (SELECT pos FROM entry WHERE epoch = ? AND seq <= ?)`, []any{int64(e.Epoch), int64(to)}},
 		// A sale whose opening went before, with another epoch, goes with the last that was made of it.
 		{`DELETE FROM sale WHERE id IN (SELECT sale FROM payment WHERE epoch = ?1 AND seq <= ?2
-				UNION SELECT sale FROM charge WHERE epoch = ?1 AND seq <= ?2 UNION SELECT sale FROM attempt WHERE epoch = ?1 AND seq <= ?2)
+				UNION SELECT sale FROM charge WHERE epoch = ?1 AND seq <= ?2 UNION SELECT sale FROM attempt WHERE epoch = ?1 AND seq <= ?2
+				UNION SELECT sale FROM carried WHERE epoch = ?1 AND seq <= ?2)
 			AND seq <= (SELECT pruned FROM epoch WHERE epoch.epoch = sale.epoch)
 			AND NOT EXISTS (SELECT 1 FROM payment p WHERE p.sale = sale.id AND NOT (p.epoch = ?1 AND p.seq <= ?2))
 			AND NOT EXISTS (SELECT 1 FROM charge c WHERE c.sale = sale.id AND NOT (c.epoch = ?1 AND c.seq <= ?2))
+			AND NOT EXISTS (SELECT 1 FROM carried c WHERE c.sale = sale.id AND NOT (c.epoch = ?1 AND c.seq <= ?2))
 			AND NOT EXISTS (SELECT 1 FROM attempt a WHERE a.sale = sale.id AND NOT (a.epoch = ?1 AND a.seq <= ?2 AND a.state <> 'asked'))`,
 			[]any{int64(e.Epoch), int64(to)}},
 		{`DELETE FROM payment WHERE epoch = ? AND seq <= ?`, []any{int64(e.Epoch), int64(to)}},
 		{`DELETE FROM charge WHERE epoch = ? AND seq <= ?`, []any{int64(e.Epoch), int64(to)}},
+		{`DELETE FROM carried WHERE epoch = ? AND seq <= ?`, []any{int64(e.Epoch), int64(to)}},
+		{`DELETE FROM offer WHERE epoch = ? AND seq <= ?`, []any{int64(e.Epoch), int64(to)}},
 		// What became of an attempt is asked for as long as nobody knows, and its sale with it.
 		{`DELETE FROM attempt WHERE epoch = ? AND seq <= ? AND state <> 'asked'`, []any{int64(e.Epoch), int64(to)}},
 		{`DELETE FROM sale WHERE epoch = ? AND seq <= ? AND NOT EXISTS (SELECT 1 FROM payment WHERE payment.sale = sale.id)
 			AND NOT EXISTS (SELECT 1 FROM charge WHERE charge.sale = sale.id)
+			AND NOT EXISTS (SELECT 1 FROM carried WHERE carried.sale = sale.id)
 			AND NOT EXISTS (SELECT 1 FROM attempt WHERE attempt.sale = sale.id)`, []any{int64(e.Epoch), int64(to)}},
 		{`DELETE FROM result WHERE epoch = ? AND seq <= ?`, []any{int64(e.Epoch), int64(to)}},
 		{`DELETE FROM entry WHERE epoch = ? AND seq <= ?`, []any{int64(e.Epoch), int64(to)}},

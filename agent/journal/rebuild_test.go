@@ -72,7 +72,7 @@ func sameRebuilt(t testing.TB, j *Journal) {
 	}
 	db := rawDB(t, cfg.database())
 	want := dump(t, db)
-	for _, table := range []string{"phone", "spent", "spend", "exposure", "day", "day_total", "sale", "payment", "attempt", "charge", "charge_total"} {
+	for _, table := range []string{"phone", "spent", "spend", "exposure", "day", "day_total", "sale", "payment", "attempt", "charge", "charge_total", "offer", "carried", "carried_total"} {
 		mustExec(t, db, "DELETE FROM "+table)
 	}
 	mustExec(t, db, "UPDATE projection SET pos = 0")

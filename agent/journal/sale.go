@@ -39,7 +39,7 @@ type Sale struct {
 	Digest    []byte        `json:"-"` // SHA-256 of the request that opened it under an idempotency key, or what stands in for it; nil: none
 }
 
-const saleColumns = `SELECT id, epoch, seq, business_date, wall, reference, currency, total, due, paid + online, training, digest,
+const saleColumns = `SELECT id, epoch, seq, business_date, wall, reference, currency, total, due, ` + takenColumns + `, training, digest,
 	completed IS NOT NULL, cancelled IS NOT NULL FROM sale `
 
 // SaleByID finds a sale; ok is false when there is none, or it has been pruned.
@@ -69,20 +69,20 @@ func (j *Journal) LastSale(ctx context.Context) (s Sale, ok bool, err error) {
 // NotCompleted lists the sales that were paid, wholly or in part, and of which the POS never had the
 // outcome, the newest first.
 func (j *Journal) NotCompleted(ctx context.Context) ([]Sale, error) {
-	return j.sales(ctx, `WHERE completed IS NULL AND paid + online > 0`+newestFirst)
+	return j.sales(ctx, `WHERE completed IS NULL AND `+takenColumns+` > 0`+newestFirst)
 }
 
 // LeftBehind lists the payments of NotCompleted's sales that are of another business date than the given one, the
 // newest first, and most of them at most. What was voided is not among them.
 func (j *Journal) LeftBehind(ctx context.Context, today payment.Date, most int) ([]Payment, error) {
-	return j.payments(ctx, `sale IN (SELECT id FROM sale WHERE completed IS NULL AND paid + online > 0) AND voided IS NULL AND business_date <> ?1`,
+	return j.payments(ctx, `sale IN (SELECT id FROM sale WHERE completed IS NULL AND `+takenColumns+` > 0) AND voided IS NULL AND business_date <> ?1`,
 		`e.id DESC, p.seq DESC LIMIT ?2`, int64(today), most)
 }
 
 // OpenSales lists the sales that are neither paid in full, completed nor cancelled, the newest first: what
 // a crash left open is among them.
 func (j *Journal) OpenSales(ctx context.Context) ([]Sale, error) {
-	return j.sales(ctx, `WHERE completed IS NULL AND cancelled IS NULL AND paid + online < due`+newestFirst)
+	return j.sales(ctx, `WHERE completed IS NULL AND cancelled IS NULL AND `+takenColumns+` < due`+newestFirst)
 }
 
 func (j *Journal) oneSale(ctx context.Context, where string, args ...any) (Sale, bool, error) {
@@ -134,7 +134,7 @@ func scanPayment(rows *sql.Rows) (Payment, error) {
 	var atHQ, judged bool
 	var status int64
 	err := rows.Scan(&id, &sale, &epoch, &seq, &date, &p.Wall, &p.Wallet, &p.Amount.Currency, &p.Amount.Minor, &p.Training,
-		&p.Voided, &atHQ, &judged, &status, &p.Reason, &p.Ref)
+		&p.Voided, &atHQ, &judged, &status, &p.Reason, &p.Ref, &p.Carried)
 	p.ID, p.Sale, p.Epoch, p.Seq, p.Date = idOf(id), idOf(sale), uint64(epoch), uint64(seq), payment.Date(date)
 	p.Progress = progress(wire.Status(status), atHQ, judged)
 	return p, err

@@ -26,8 +26,8 @@ type Stats struct {
 // is kept of it needs no counting.
 const statsQuery = `SELECT coalesce(sum(last - pruned), 0), count(*), coalesce(sum(last - acked), 0),
 	(SELECT count(*) FROM result WHERE status = 2), (SELECT count(*) FROM result WHERE status = 3),
-	(SELECT count(*) FROM sale WHERE completed IS NULL AND paid + online > 0),
-	(SELECT count(*) FROM sale WHERE completed IS NULL AND paid + online > 0 AND training = 1),
+	(SELECT count(*) FROM sale WHERE completed IS NULL AND ` + takenColumns + ` > 0),
+	(SELECT count(*) FROM sale WHERE completed IS NULL AND ` + takenColumns + ` > 0 AND training = 1),
 	(SELECT page_count FROM pragma_page_count) * (SELECT page_size FROM pragma_page_size),
 	coalesce((SELECT last FROM epoch ORDER BY id DESC LIMIT 1), 0), coalesce((SELECT acked FROM epoch ORDER BY id DESC LIMIT 1), 0) FROM epoch`
 

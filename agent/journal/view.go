@@ -153,6 +153,10 @@ func (v *View) Summary() string {
 		return fmt.Sprintf("%s %s, attempt %s", f.Amount, f.Wallet, f.Ref)
 	case *payment.Declined:
 		return fmt.Sprintf("%s %s, attempt %s %s", f.Amount, f.Wallet, f.Ref, f.Why)
+	case *payment.Offered:
+		return fmt.Sprintf("%s, to be paid through the customer's phone", f.Amount)
+	case *payment.Carried:
+		return fmt.Sprintf("%s %s, paid through the customer's phone", f.Amount, f.Wallet)
 	case *payment.Reversed:
 		return fmt.Sprintf("%s %s, attempt %s", f.Amount, f.Wallet, f.Ref)
 	}

@@ -186,7 +186,7 @@ func saleView(s journal.Sale, list []journal.Payment) posapi.Sale {
 	for _, p := range list {
 		v.Payments = append(v.Payments, posapi.Payment{
 			ID: p.ID, Wallet: p.Wallet, Amount: p.Amount, TakenAt: time.UnixMilli(p.Wall).UTC(),
-			Offline: p.Ref == "",
+			Offline: p.Ref == "" && !p.Carried,
 			Voided:  p.Voided, Progress: string(p.Progress), Reason: p.Reason,
 		})
 	}
