@@ -17,6 +17,7 @@ const (
 	metaStanding = "standing"
 	metaSecond   = "second-medium"
 	metaCleared  = "cleared-sale"
+	metaTill     = "till-paper"
 
 	// Business dates, as numbers: retention has taken away what is older.
 	metaBodiesFrom   = "bodies-from"
@@ -99,6 +100,14 @@ func (j *Journal) Standing(ctx context.Context) ([]byte, error) { return j.readM
 // SetStanding keeps what HQ has said of this terminal itself over a restart.
 func (j *Journal) SetStanding(ctx context.Context, raw []byte) error {
 	return j.locked(ctx, func(ctx context.Context, s *store) error { return s.setMeta(ctx, metaStanding, orEmpty(raw)) })
+}
+
+// TillPaper gives what SetTillPaper kept last, nil when nothing. Whether it still holds is the lane's to ask.
+func (j *Journal) TillPaper(ctx context.Context) ([]byte, error) { return j.readMeta(ctx, metaTill) }
+
+// SetTillPaper keeps HQ's paper about this till over a restart.
+func (j *Journal) SetTillPaper(ctx context.Context, raw []byte) error {
+	return j.locked(ctx, func(ctx context.Context, s *store) error { return s.setMeta(ctx, metaTill, orEmpty(raw)) })
 }
 
 // ClearedSale gives what SetClearedSale kept last; the zero ID when nothing.

@@ -20,6 +20,7 @@ const (
 	PaymentVoided  EventKind = "payment.voided"
 	PaymentPending EventKind = "payment.pending" // the customer is confirming on the phone
 	PaymentUnknown EventKind = "payment.unknown" // HQ is finding out whether it is paid
+	SaleOffered    EventKind = "sale.offered"    // shown on the customer's screen, to be paid through the customer's own phone
 	SaleParked     EventKind = "sale.parked"     // put aside until that is known
 	ScanPassed     EventKind = "scan.passed"     // no payment code: goods, bills, carriers, coupons
 )

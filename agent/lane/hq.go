@@ -93,6 +93,11 @@ func (l *Lane) Acked(ctx context.Context, a *wire.Ack) {
 // hear notes what an acknowledgement says of this terminal. That it may not sell is kept, for a lane that is started
 // anew without HQ would sell on.
 func (l *Lane) hear(ctx context.Context, a *wire.Ack) error {
+	if len(a.Till) > 0 {
+		if err := l.takeTill(ctx, a.Till); err != nil {
+			return err
+		}
+	}
 	was := l.standing
 	l.standing, l.twice = was.with(a), a.Twice
 	if was.Revoked == l.standing.Revoked {

@@ -65,6 +65,7 @@ type Lane struct {
 	bundle  *policy.Bundle
 	place   checkout.Place   // under placed; see believes
 	placed  *policy.Document // nil: none yet
+	till    tillPaper        // under which an issuer knows this till; empty: none
 
 	// Below is the goroutine's of Run.
 	state    checkout.State
@@ -91,6 +92,7 @@ type shown struct {
 	until   time.Time // when a finished sale leaves by itself; zero: when somebody clears it
 	notice  Notice
 	number  uint64
+	offer   string // the sale as a text for the customer's phone, as it was shown last
 }
 
 type job struct {
@@ -119,6 +121,9 @@ func New(ctx context.Context, cfg Config) (*Lane, error) {
 		return nil, err
 	}
 	if err := l.recallStanding(ctx); err != nil {
+		return nil, err
+	}
+	if err := l.recallTill(ctx); err != nil {
 		return nil, err
 	}
 	l.refresh(ctx)

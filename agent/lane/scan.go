@@ -55,6 +55,12 @@ func (l *Lane) symbol(ctx context.Context, sym scanner.Symbol) error {
 			return err
 		}
 	}
+	if e.Read.Approval != nil {
+		if e.Known, err = l.knownOffer(ctx, e.Read.Approval); err != nil {
+			l.remark(NoticeBadRead)
+			return err
+		}
+	}
 	d, err := l.apply(ctx, e)
 	if err != nil {
 		return err
@@ -77,7 +83,7 @@ func (l *Lane) examine(sym scanner.Symbol, c checkout.Context) checkout.Read {
 	}
 	class := paycode.Classify(sym.Text, opts)
 	trust := c.Bundle.Trust()
-	if trust == nil && class.Signed != nil {
+	if trust == nil && (class.Signed != nil || class.Approval != nil) {
 		// Without keys nothing can be checked; the rules refuse for want of a policy before they look.
 		return checkout.Read{Kind: class.Kind, Format: class.Format, Reason: payment.NoPolicy, Text: checkout.Secret(class.Text)}
 	}
@@ -164,7 +170,9 @@ func (l *Lane) answer(d checkout.Decision) {
 		}
 	case checkout.NoSale:
 		l.remark(NoticeNoSale)
-	case checkout.Done:
+	case checkout.Unwanted:
+		l.unwanted(a)
+	case checkout.Done, checkout.Showing:
 	}
 }
 

@@ -78,6 +78,9 @@ func (l *Lane) lastPaid(ctx context.Context, s checkout.State, sale journal.Sale
 		s.Phase = checkout.Paid
 		s.Sale = payment.Sale{ID: sale.ID, Reference: sale.Reference, Total: sale.Total, Wallet: sale.Due, Training: sale.Training}
 		s.Last = checkout.Taken{Payment: p.ID, Sale: sale.ID, Amount: p.Amount, Wallet: p.Wallet}
+		if p.Carried {
+			s.Offer = checkout.Offered{Payment: p.ID}
+		}
 		if p.Ref != "" {
 			s.Attempt = checkout.Attempt{Ref: p.Ref, Payment: p.ID, Amount: p.Amount, Wallet: p.Wallet, Outcome: payment.Paid}
 		}

@@ -20,12 +20,15 @@ type Notice string
 
 // The remarks.
 const (
-	NoticeBadRead  Notice = "badread"
-	NoticeTwoCodes Notice = "tworeads"
-	NoticeGoods    Notice = "goods"
-	NoticeNoSale   Notice = "nosale"
-	NoticeUsed     Notice = "used"     // the code has paid for the sale before this one
-	NoticeUnderWay Notice = "underway" // HQ is asked about a code: another one was not looked at
+	NoticeBadRead   Notice = "badread"
+	NoticeTwoCodes  Notice = "tworeads"
+	NoticeGoods     Notice = "goods"
+	NoticeNoSale    Notice = "nosale"
+	NoticeUsed      Notice = "used"      // the code has paid for the sale before this one
+	NoticeReturned  Notice = "returned"  // an approval for a sale that has ended: the issuer gives the money back
+	NoticeElsewhere Notice = "elsewhere" // an approval for another lane's sale
+	NoticeSpent     Notice = "spent"     // an approval that has paid already
+	NoticeUnderWay  Notice = "underway"  // HQ is asked about a code: another one was not looked at
 )
 
 // ScannerState is whether the scanner can be heard.
@@ -72,6 +75,11 @@ type View struct {
 	Parked  []Parked         // the oldest first
 	Asks    bool             // the policy lets this lane ask wallets' operators
 	Reach   Reach
+
+	Offer      string    // the sale as the customer's phone reads it, to be drawn as a QR code; empty: it isn't offered
+	OfferUntil time.Time // until when issuers take it
+	CanOffer   bool      // the sale could be paid through the customer's phone, and something else can't be
+	Carried    bool      // in Paid: it was
 
 	Scanner Scanner
 	Online  Online
@@ -188,6 +196,11 @@ func (l *Lane) refresh(ctx context.Context) {
 		UsedSum: l.figures.known.ExposureSum, UsedCount: l.figures.known.ExposureCount,
 		LastContact: r.Age, Ever: r.Ever, Stats: l.figures.stats,
 	}
+	if v.Offer = l.offerText(); v.Offer != "" {
+		v.OfferUntil = l.state.Offer.Until
+	}
+	v.CanOffer = l.canOffer(c)
+	v.Carried = v.Phase == checkout.Paid && l.state.Offer.Payment == l.state.Last.Payment && !l.state.Last.Payment.IsZero()
 	if doc := c.Bundle.Policy(); doc != nil {
 		terms := doc.Terms(c.Place.Store, c.Place.Lane)
 		v.Currency = terms.Currency
@@ -213,6 +226,9 @@ func sameView(a, b View) bool {
 		v.Sale.Tax, v.Sale.Lines = nil, nil
 	}
 	if a.Attempt != b.Attempt || a.Asks != b.Asks || !slices.EqualFunc(a.Parked, b.Parked, sameParked) {
+		return false
+	}
+	if a.Offer != b.Offer || a.CanOffer != b.CanOffer || a.Carried != b.Carried || !a.OfferUntil.Equal(b.OfferUntil) {
 		return false
 	}
 	return a.Phase == b.Phase && a.Sale.ID == b.Sale.ID && a.Answer == b.Answer && a.Cleared == b.Cleared && a.NoticeNo == b.NoticeNo &&

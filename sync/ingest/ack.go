@@ -51,11 +51,15 @@ func (g *Ingest) sendAnswer(ctx context.Context, a *answer) error {
 	if err != nil { // an acknowledgement is worth more than the newest policy: what was known last must do
 		g.log.warn(ctx, "newest policy not read", "error", err.Error())
 	}
+	till, err := g.tillPaper(ctx, a, newest.policy)
+	if err != nil { // a lane without it sells as it did
+		g.log.warn(ctx, "no paper about a till", "terminal", a.terminal.String(), "error", err.Error())
+	}
 	raw, err := wire.Seal(g.cfg.Signer(), wire.TypAck, wire.Ack{
 		Version: wire.MessageVersion, HQEpoch: g.hqEpoch, Nonce: g.nonce, Time: g.cfg.Now().UnixMilli(),
 		Terminal: a.terminal, Epoch: a.epoch, Acked: a.place.Acked, Head: orEmpty(a.place.Head), Resend: a.resend,
 		Forked: a.place.Forked, Judged: a.place.Judged, Results: orNone(a.results), Policy: newest.policy,
-		Echo: orEmpty(a.echo), Revoked: a.place.Revoked, Twice: a.place.Twice,
+		Echo: orEmpty(a.echo), Revoked: a.place.Revoked, Twice: a.place.Twice, Till: till,
 	})
 	if err != nil {
 		return fmt.Errorf("signing an acknowledgement: %w", err)

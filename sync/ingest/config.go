@@ -24,6 +24,7 @@ type Ledger interface {
 	Newest(context.Context, ledger.DocumentKind) (uint64, error)
 	Document(ctx context.Context, kind ledger.DocumentKind, version uint64) (ledger.Document, error)
 	Documents(context.Context, ledger.DocumentKind) ([]ledger.Document, error)
+	Terminal(ctx context.Context, id payment.ID) (ledger.TerminalStatus, error)
 	NewestBefore(ctx context.Context, kind ledger.DocumentKind, at time.Time) (uint64, error)
 }
 

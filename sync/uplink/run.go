@@ -412,6 +412,9 @@ func (u *Uplink) beatOf(s State, e Epoch, c challenge) *wire.Beat {
 	if u.cfg.Trust != nil {
 		b.Trust = u.cfg.Trust()
 	}
+	if u.cfg.Till != nil {
+		b.Till = u.cfg.Till()
+	}
 	if e.Epoch == s.Current {
 		b.Head = s.Head
 	}

@@ -103,6 +103,7 @@ type Config struct {
 	Link     Link
 	HQKeys   func() wire.Keys // keys that may sign Hello and Ack now
 	Policy   func() uint64    // version held
+	Till     func() uint64    // until when HQ's paper about this till is good, Unix s; 1: none is held; 0: none is wanted. nil: none is
 	Trust    func() uint64    // version of the trust bundle held; 0: none. nil: HQ is not told
 	// OnPolicy takes a signed policy or trust bundle, still sealed.
 	OnPolicy func(ctx context.Context, typ wire.Typ, sealed []byte) error

@@ -32,6 +32,9 @@ type Beat struct {
 	Erased uint64 `cbor:"-1,keyasint,omitempty"`
 	// Trust is the version of the trust bundle held; HQ sends a newer one. 0: none, or a lane that doesn't say.
 	Trust uint64 `cbor:"-2,keyasint,omitempty"`
+	// Till is until when HQ's paper about this till is good (package signed), in Unix seconds; 1: none is held. HQ sends
+	// one that is good for longer. 0: none is wanted.
+	Till uint64 `cbor:"-3,keyasint,omitempty"`
 }
 
 // Hello tells every lane that HQ reads: a lane with something to send begins after it. Nonce is new for
@@ -95,6 +98,8 @@ type Ack struct {
 	// Twice: to HQ this terminal's journal exists twice (its data directory was copied, or its disk restored),
 	// and nobody at HQ has dealt with it yet.
 	Twice bool `cbor:"-1,keyasint,omitempty"`
+	// Till is HQ's paper about this till (package signed), in an answer to a beat that wants one.
+	Till []byte `cbor:"-2,keyasint,omitempty"`
 }
 
 // MessageVersion is the version of Beat, Hello, Ack, Ask, Answer, Probe and Pong.

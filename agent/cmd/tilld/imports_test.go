@@ -32,7 +32,7 @@ var table = []rule{
 	{"agent/policy", "agent/payment agent/paycode sync/wire", "a document; who obeys it imports it"},
 	{"agent/checkout", "agent/payment agent/paycode agent/policy", "pure rules: state, event and now come in as values"},
 	{"agent/journal", "agent/payment agent/disk sync/wire", "keeps facts and doesn't judge them"},
-	{"agent/lane", "agent/payment agent/clock agent/paycode agent/policy agent/checkout agent/journal drivers/port drivers/scanner sync/wire",
+	{"agent/lane", "agent/payment agent/clock agent/paycode agent/paycode/signed agent/policy agent/checkout agent/journal drivers/port drivers/scanner sync/wire",
 		"its work is to bring checkout and journal together, so it knows both; uplink and screens it does not"},
 	{"agent/httpapi", "agent/payment", "what the HTTP APIs of a lane and of HQ share; it serves neither"},
 	{"agent/posapi", "agent/payment agent/httpapi agent/clock agent/paycode agent/policy agent/checkout drivers/scanner",

@@ -254,6 +254,7 @@ func (n *Node) openUplink(software string) error {
 		Outbox: outbox.New(n.journal, n.log), Link: n.client, HQKeys: n.lane.Keys,
 		Policy:    func() uint64 { return n.lane.Bundle().PolicyVersion() },
 		Trust:     n.trustVersion,
+		Till:      n.lane.TillUntil,
 		OnPolicy:  func(ctx context.Context, _ wire.Typ, sealed []byte) error { return n.lane.Policy(ctx, sealed) },
 		OnContact: func(ctx context.Context, c uplink.Contact) error { return n.lane.Contact(ctx, c.HQTime, c.Sent) },
 		OnAck:     n.lane.Acked, OnForked: n.lane.Forked, OnOther: n.asker.Message, Elsewhere: n.client.Elsewhere,
