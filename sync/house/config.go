@@ -89,6 +89,12 @@ type Funder interface {
 	Collect(ctx context.Context, ref, source string, amount payment.Money) (Collected, error)
 }
 
+// Sources may be a Funder's too: then a top-up from a source that it does not take is refused before anything is
+// written down.
+type Sources interface {
+	Takes(source string) bool
+}
+
 // Collected is a Funder's final answer.
 type Collected bool
 

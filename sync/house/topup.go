@@ -72,6 +72,9 @@ func (i *Issuer) askTopUp(ctx context.Context, from netip.Addr, u TopUp) (state 
 
 // newTopUp asks the rules and writes the top-up down. Velocity is counted whether the limits allow it or not.
 func (t *tx) newTopUp(acc *account, u TopUp) error {
+	if s, ok := t.i.c.Funder.(Sources); ok && !s.Takes(u.Source) {
+		return rule.NoSource
+	}
 	if err := t.open(false, true); err != nil {
 		return err
 	}

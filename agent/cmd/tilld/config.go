@@ -14,7 +14,7 @@ type configCmd struct {
 
 type configCheckCmd struct {
 	Offline bool   `help:"Check the text alone, and nothing of this machine: for a file that is meant for another one."`
-	File    string `arg:"" help:"A lane's or HQ's configuration file." type:"path"`
+	File    string `arg:"" help:"A lane's, HQ's or an issuer's configuration file." type:"path"`
 }
 
 // Help says what is looked at, and as whom.
@@ -70,15 +70,12 @@ func faulty(std streams, faults config.Faults) error {
 }
 
 type configExampleCmd struct {
-	Role string `arg:"" enum:"lane,hq" help:"lane or hq."`
+	Role string `arg:"" enum:"lane,hq,issuer" help:"lane, hq or issuer."`
 }
 
 // Run prints the example as it is shipped.
 func (c configExampleCmd) Run(std streams) error {
-	text := config.LaneExample
-	if c.Role == "hq" {
-		text = config.HQExample
-	}
+	text := map[string]string{config.RoleLane: config.LaneExample, config.RoleHQ: config.HQExample, config.RoleIssuer: config.IssuerExample}[c.Role]
 	_, err := fmt.Fprint(std.out, text)
 	return err
 }

@@ -1,7 +1,7 @@
 // Command tilld takes a customer's QR payment at a checkout lane, with or without a network, and settles it
 // once at head office.
 //
-// This package only parses the command line and the signals; internal/lane, internal/hq and internal/demo
+// This package only parses the command line and the signals; internal/lane, internal/hq, internal/issuer and internal/demo
 // plug the parts together. Standard output carries what was asked for, standard error everything else.
 package main
 
@@ -49,6 +49,7 @@ type streams struct {
 type commands struct {
 	Lane    laneCmd    `cmd:"" help:"Run a checkout lane, or make it join a chain."`
 	HQ      hqCmd      `cmd:"" name:"hq" help:"Run head office, or administer it."`
+	Issuer  issuerCmd  `cmd:"" help:"Run the house wallet's issuer, or administer it."`
 	Code    codeCmd    `cmd:"" help:"Look at a customer's code."`
 	Journal journalCmd `cmd:"" help:"Look at a lane's journal, or at a copy of one."`
 	Demo    demoCmd    `cmd:"" help:"Run HQ, a broker and two lanes on this machine, with a customer's phone."`

@@ -44,6 +44,7 @@ const (
 	NotFound              // no such thing
 	BadPerson             // who acts was not said, or why
 	BadIdentity           // the outside log-in is bound to no account, or to another
+	NoSource              // nobody takes money for a top-up from there
 	refusalEnd
 )
 
@@ -83,6 +84,7 @@ var words = [refusalEnd]struct {
 	NotFound:      {payment.NotFound, "not found"},
 	BadPerson:     {payment.Invalid, "say who does this, and why"},
 	BadIdentity:   {payment.Forbidden, "this outside log-in opens no account here"},
+	NoSource:      {payment.NotAllowed, "nobody takes money from there for this wallet; top up with cash at a till"},
 }
 
 // Error is the sentence for the person who asked.

@@ -1,4 +1,4 @@
-// Package config reads the bootstrap configuration of a lane or of HQ: identity, devices, addresses and
+// Package config reads the bootstrap configuration of a lane, of HQ or of the house wallet's issuer: identity, devices, addresses and
 // directories. How to sell is not here: that is signed policy (agent/policy), which no file on a till can
 // change.
 //
@@ -22,6 +22,8 @@ var (
 	LaneExample string
 	//go:embed hq.toml
 	HQExample string
+	//go:embed issuer.toml
+	IssuerExample string
 )
 
 // TLS names the files of one end of a TLS connection.

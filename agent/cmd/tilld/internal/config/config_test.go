@@ -19,7 +19,7 @@ func write(t *testing.T, text string) string {
 }
 
 func TestExamplesAreValid(t *testing.T) {
-	for role, text := range map[string]string{"lane": LaneExample, "hq": HQExample} {
+	for role, text := range map[string]string{"lane": LaneExample, "hq": HQExample, "issuer": IssuerExample} {
 		if got, err := Read(write(t, text)); err != nil || got.Role() != role {
 			t.Errorf("the example for %s: %v, %v", role, got, err)
 		}

@@ -18,7 +18,7 @@ const (
 	RoleHQ   = "hq"
 )
 
-// Configuration is a Lane's or HQ's.
+// Configuration is a Lane's, HQ's or an Issuer's.
 type Configuration interface {
 	Role() string
 	// Files looks at the files that the program reads at its start.
@@ -64,11 +64,18 @@ func ReadHQ(file string) (*HQ, error) {
 	return decode(from, c, c.check)
 }
 
-// Read reads a file of either role.
+// Read reads a file of any role.
 func Read(file string) (Configuration, error) {
 	from, err := readSource(file, "")
 	if err != nil {
 		return nil, err
+	}
+	if from.role == RoleIssuer {
+		c, err := ReadIssuer(file)
+		if err != nil {
+			return nil, err
+		}
+		return c, nil
 	}
 	if from.role != RoleLane {
 		c, err := ReadHQ(file)
@@ -117,6 +124,8 @@ func readSource(file, want string) (source, error) {
 		return s, nil
 	case s.role == RoleHQ:
 		return s, &Error{File: file, Msg: "this is HQ's configuration: run it with tilld hq -c " + file}
+	case s.role == RoleIssuer:
+		return s, &Error{File: file, Msg: "this is an issuer's configuration: run it with tilld issuer -c " + file}
 	}
 	return s, &Error{File: file, Msg: "this is a lane's configuration: run it with tilld lane -c " + file}
 }
@@ -127,11 +136,14 @@ func roleOf(top map[string]any) string {
 		return slices.ContainsFunc(keys, func(k string) bool { return top[k] != nil })
 	}
 	lane, hq := has("scanner", "listen", "language", "second"), has("embedded_broker", "serve", "settle", "operator", "shops")
+	issuer := has("phones", "gateway", "messages", "funding", "limits", "known_passwords")
 	switch {
-	case lane && !hq:
+	case lane && !hq && !issuer:
 		return RoleLane
-	case hq && !lane:
+	case hq && !lane && !issuer:
 		return RoleHQ
+	case issuer && !lane && !hq:
+		return RoleIssuer
 	}
 	return ""
 }
@@ -165,7 +177,7 @@ func readFile(file string) ([]byte, error) {
 	}
 	b, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &Error{File: file, Msg: "no such file (tilld config example lane|hq prints one)"}
+		return nil, &Error{File: file, Msg: "no such file (tilld config example lane|hq|issuer prints one)"}
 	}
 	if err != nil {
 		return nil, &Error{File: file, Msg: errors.Unwrap(err).Error()}
