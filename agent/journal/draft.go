@@ -116,6 +116,9 @@ func (d *Draft) checkAttempt() error {
 		if f.NotAfter <= 0 {
 			return invalid("%s: not after %d", f.Kind(), f.NotAfter)
 		}
+		if f.Replay != nil && len(f.Replay.Phone) == 0 {
+			return invalid("%s: a replay key without a phone", f.Kind())
+		}
 		ref, wallet, amount = f.Ref, f.Wallet, f.Amount
 	case *payment.Authorised:
 		ref, wallet, amount = f.Ref, f.Wallet, f.Amount

@@ -21,9 +21,9 @@ type Question struct {
 
 // Known is what the journal knows about a question. Sums are in minor units of the question's currency.
 type Known struct {
-	PhoneKnown    bool       // the phone key has paid here before
+	PhoneKnown    bool       // the phone key has paid here before, or HQ was asked about a code of it
 	LastCounter   uint64     // its highest counter
-	CodeUsed      payment.ID // the payment that this very code paid; zero: none
+	CodeUsed      payment.ID // the payment that this very code paid, or was asked about for; zero: none
 	AccountSpent  int64      // by the account at this lane on the date, voids taken off
 	AccountCount  uint64     // of the account's payments, likewise
 	ExposureSum   int64      // approved, not voided, and not acknowledged by HQ
@@ -41,8 +41,8 @@ func (j *Journal) Known(ctx context.Context, q Question) (Known, error) {
 		var spent, spentCount, sum, count sql.NullInt64
 		var epoch, last, acked int64
 		row, err := j.store.ask(ctx, `SELECT
-			(SELECT counter FROM phone WHERE key = ?1),
-			(SELECT payment FROM spent WHERE phone = ?1 AND counter = ?2),
+			(SELECT max(counter) FROM (SELECT counter FROM phone WHERE key = ?1 UNION ALL SELECT max(counter) FROM attempt_code WHERE phone = ?1)),
+			coalesce((SELECT payment FROM spent WHERE phone = ?1 AND counter = ?2), (SELECT payment FROM attempt_code WHERE phone = ?1 AND counter = ?2)),
 			(SELECT minor FROM spend WHERE wallet = ?3 AND account = ?4 AND business_date = ?5 AND currency = ?6),
 			(SELECT count FROM spend WHERE wallet = ?3 AND account = ?4 AND business_date = ?5 AND currency = ?6),
 			(SELECT sum(minor) FROM exposure WHERE currency = ?6),

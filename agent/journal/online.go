@@ -41,6 +41,9 @@ func (p projector) asked(ctx context.Context, w *written, f *payment.Asked) erro
 	if err := p.mayAsk(ctx, w, f); err != nil {
 		return err
 	}
+	if err := p.codeAsked(ctx, w, f); err != nil {
+		return err
+	}
 	return p.must(ctx, func() error { return conflict(ErrAttemptExists, "%s", f.Ref) },
 		`INSERT INTO attempt (ref, payment, sale, epoch, seq, business_date, wall, wallet, currency, amount, training, not_after)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,

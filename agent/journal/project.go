@@ -157,6 +157,9 @@ func (p projector) codeSpent(ctx context.Context, w *written, f *payment.Approve
 	if w.Entry.BusinessDate < p.countersFrom {
 		return nil
 	}
+	if err := p.codeFree(ctx, w, f); err != nil {
+		return err
+	}
 	counter := counterBytes(f.Replay.Counter)
 	err := p.must(ctx, func() error { return conflict(ErrCodeUsed, "payment %s", w.Entry.Payment) },
 		`INSERT INTO spent (phone, counter, payment, business_date) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`,

@@ -61,6 +61,10 @@ var projectionTables = []projection{
 		rests: restsCounter, past: pastCounter,
 	},
 	{
+		table: "attempt_code", since: codeSchema, key: []string{"phone", "counter"},
+		columns: []column{{name: "payment", like: same}, {name: "business_date", like: same}}, rests: restsCounter, past: pastCounter,
+	},
+	{
 		table: "spend", key: []string{"wallet", "account", "business_date", "currency"},
 		columns: []column{{name: "minor", like: atLeast}, {name: "count", like: atLeast}}, zero: "count",
 		rests: func(r *rebuild, row *projectedRow) bool { return !r.whole() || r.erased[row.date()] },

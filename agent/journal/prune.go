@@ -202,6 +202,9 @@ func (s *store) dropCounters(ctx context.Context, before payment.Date) (n int64,
 	if err != nil {
 		return n, fmt.Errorf("dropping counters: %w", err)
 	}
+	if _, err := s.exec(ctx, `DELETE FROM attempt_code WHERE business_date < ?`, int64(before)); err != nil {
+		return n, fmt.Errorf("dropping counters: %w", err)
+	}
 	return n, s.raise(ctx, metaCountersFrom, before)
 }
 

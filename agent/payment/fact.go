@@ -229,6 +229,9 @@ type Asked struct {
 	Format   string `cbor:"5,keyasint,omitempty" json:"format,omitempty"`
 	CodeHash []byte `cbor:"6,keyasint,omitempty" json:"code_hash,omitempty"` // as in Approved
 	HashKey  uint32 `cbor:"7,keyasint,omitempty" json:"hash_key,omitempty"`
+	// Replay is the identity of a signed code, which is asked about when the policy says so: it pays once at this lane,
+	// whatever comes of the attempt.
+	Replay *ReplayKey `cbor:"-1,keyasint,omitempty" json:"replay,omitempty"`
 }
 
 // Authorised is an online approval, and the completion that HQ waits for: HQ said that the operator charged the
@@ -256,6 +259,7 @@ type Waiver uint8
 const (
 	WaivedByCashier Waiver = 1 // the customer went, or pays otherwise
 	WaivedSilent    Waiver = 2 // HQ has said nothing in time
+	WaivedOffline   Waiver = 3 // HQ has said nothing in time, and the lane approved the payment offline: the next entry is its Approved
 )
 
 // Reversed gives an attempt up whose outcome the lane does not know: HQ takes it back, whatever came of it. Whether the
