@@ -38,6 +38,8 @@ func Apply(s State, e Event, c Context) (Decision, error) {
 		return heard(s, e, c)
 	case Late:
 		return late(s, e)
+	case FallBack:
+		return fallBack(s, e, c)
 	case GiveUp:
 		return giveUp(s, e, c)
 	case Park:

@@ -42,10 +42,11 @@ type Context struct {
 	Stopped bool           // the journal can't be written
 	Revoked bool           // HQ said in an acknowledgement that this terminal may not sell
 	Online  bool           // HQ answers what this lane asks
+	Down    []string       // wallets whose operator does not answer HQ now
 }
 
-// Event is something that happened at the lane. OpenSale, Scan, Cancel, Complete, Void, DayRoll, Heard, Late, GiveUp, Park,
-// Dismiss, Another and Offer are all.
+// Event is something that happened at the lane. OpenSale, Scan, Cancel, Complete, Void, DayRoll, Heard, Late, FallBack,
+// GiveUp, Park, Dismiss, Another and Offer are all.
 type Event interface{ event() }
 
 // OpenSale begins a sale. Its ID is new. Request and Digest tell a POS's repeated request from another one
@@ -117,10 +118,17 @@ type Heard struct {
 	Why         string          // of NotPaid: HQ's short code
 	Transaction string          // the operator's own name for the charge
 	At          time.Time       // of the answer, HQ's clock
+	Known       Known           // looked up when State.Attempt has an Offline
 }
 
 // Late says that HQ has not answered the present attempt for so long that the cashier must know.
 type Late struct{ Ref string }
+
+// FallBack says that HQ has not answered about a signed code in time: the lane decides by itself.
+type FallBack struct {
+	Ref   string
+	Known Known // of the code of State.Attempt
+}
 
 // GiveUp gives an attempt up whose outcome is not known: HQ takes it back, whatever came of it.
 type GiveUp struct {
@@ -149,6 +157,7 @@ func (Void) event()     {}
 func (DayRoll) event()  {}
 func (Heard) event()    {}
 func (Late) event()     {}
+func (FallBack) event() {}
 func (GiveUp) event()   {}
 func (Park) event()     {}
 func (Dismiss) event()  {}

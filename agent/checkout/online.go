@@ -13,6 +13,9 @@ const (
 	// AskFor is how long the cashier sees "asking" before the screen says that it is not known. An operator answers
 	// within two or three seconds, or has the customer confirm, which HQ says at once.
 	AskFor = 8 * time.Second
+	// IssuerFor is how long the house wallet's issuer has, through HQ, before the lane decides on a signed code by itself:
+	// the second road has been tried by then, and the customer still stands there.
+	IssuerFor = 4 * time.Second
 	// AskValid is how long HQ may hear of a request: a broker that delivers it later charges nobody.
 	AskValid = 30 * time.Second
 	// WaitFor is how long an attempt may stay open at the lane before it is given up, whatever HQ says: an operator has
@@ -47,10 +50,16 @@ func ask(s State, q *question) Decision {
 		a.Payment, a.Number = last.Payment, last.Number+1
 	}
 	a.Ref = a.Payment.AttemptRef(a.Number)
+	var replay *payment.ReplayKey
+	if code := q.scan.Read.Code; code != nil {
+		a.Code, a.Offline = code.CodeID, &Offline{Read: q.scan.Read, Hash: q.scan.Hash, HashKey: q.scan.HashKey}
+		key := code.ReplayKey()
+		replay = &key
+	}
 	s.Phase, s.Attempt, s.Refusal, s.Another = Asking, a, Refusal{}, false
 	d := saleDraft(&s, q.Context, &payment.Asked{
 		Amount: a.Amount, Wallet: a.Wallet, Ref: a.Ref, NotAfter: a.NotAfter.UnixMilli(), Format: string(q.scan.Read.Format),
-		CodeHash: q.scan.Hash, HashKey: q.scan.HashKey,
+		CodeHash: q.scan.Hash, HashKey: q.scan.HashKey, Replay: replay,
 	})
 	d.Payment = a.Payment
 	return Decision{State: s, Drafts: []Draft{d}, Answer: Answer{
@@ -95,6 +104,8 @@ func AttemptDue(s State, c Context) Event {
 		switch d := lasted(&s.Attempt); {
 		case d >= WaitFor:
 			return GiveUp{Ref: s.Attempt.Ref, Cause: payment.WaivedSilent}
+		case d >= IssuerFor && s.Attempt.Offline != nil:
+			return FallBack{Ref: s.Attempt.Ref}
 		case d >= AskFor && s.Phase == Asking:
 			return Late{Ref: s.Attempt.Ref}
 		}
@@ -153,10 +164,16 @@ func heardPresent(s State, e Heard, c Context) (Decision, error) {
 	}
 	a, sale := &s.Attempt, &s.Sale
 	d := Decision{Drafts: []Draft{ending(&s, c, a, sale, e)}}
-	a.Outcome, s.Touched = e.Outcome, c.Now.Boot
+	if e.Outcome == payment.NotPaid && a.Offline != nil && notAsked[e.Why] {
+		if instead, ok := offline(s, e.Known, c); ok {
+			instead.Drafts = append(d.Drafts, instead.Drafts...)
+			return instead, nil
+		}
+	}
+	a.Outcome, a.Offline, s.Touched = e.Outcome, nil, c.Now.Boot
 	if e.Outcome == payment.Paid {
 		s.Phase, s.Refusal = Paid, Refusal{}
-		s.Last = Taken{Payment: a.Payment, Sale: sale.ID, Amount: a.Amount, Wallet: a.Wallet, Hash: a.Hash}
+		s.Last = Taken{Payment: a.Payment, Sale: sale.ID, Amount: a.Amount, Wallet: a.Wallet, Hash: a.Hash, Code: a.Code}
 		d.State, d.Answer = s, Answer{Kind: Approved, Outcome: payment.Paid, Payment: a.Payment, Sale: sale.ID, Amount: a.Amount, Wallet: a.Wallet}
 		return d, nil
 	}
@@ -249,6 +266,7 @@ func park(s State, e Park, c Context) (Decision, error) {
 	if e.Sale != s.Sale.ID || !s.Phase.Asked() {
 		return Decision{}, payment.Errorf(payment.Conflict, op, "sale %s does not wait for its wallet: only that can be parked: %w", e.Sale, ErrPhase)
 	}
+	s.Attempt.Offline = nil // who waits for HQ, waits for HQ
 	s.Parked = append(slices.Clone(s.Parked), Parked{Attempt: s.Attempt, Sale: s.Sale, Date: s.Day})
 	s.Phase, s.Sale, s.Attempt, s.Refusal, s.Touched, s.Offer = Idle, payment.Sale{}, Attempt{}, Refusal{}, c.Now.Boot, Offered{}
 	return Decision{State: s}, nil

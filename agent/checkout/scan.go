@@ -75,10 +75,14 @@ func judge(s State, e Scan, c Context) (Decision, error) {
 	s.Touched = c.Now.Boot
 	q := newQuestion(&s, &e, c)
 	why := decide(q)
-	if a, same := samePurchase(&s, c); same && (why == payment.ReasonNone || why == payment.OnlineOnly) {
+	issuer := asksIssuer(q, why)
+	if a, same := samePurchase(&s, c); same && (why == payment.ReasonNone || why == payment.OnlineOnly || issuer) {
 		return Decision{State: s, Answer: a}, nil
 	}
-	if why == payment.OnlineOnly {
+	switch {
+	case issuer:
+		return ask(s, q), nil
+	case why == payment.OnlineOnly:
 		if why = ruleOnline(q); why == payment.ReasonNone {
 			return ask(s, q), nil
 		}

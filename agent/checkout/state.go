@@ -99,6 +99,16 @@ type Attempt struct {
 	NotAfter time.Time       // HQ's time from which on HQ refuses it
 	Since    time.Duration   // when HQ was asked, by the boot-time clock
 	Outcome  payment.Outcome // HQ's last word; NoOutcome: none yet
+	Code     CodeID          // of a signed code
+	// Offline is what the lane could decide by without HQ: of a signed code, until it was tried or the program ends.
+	Offline *Offline
+}
+
+// Offline is a signed code that HQ is asked about.
+type Offline struct {
+	Read    Read
+	Hash    []byte
+	HashKey uint32
 }
 
 // Parked is a sale that was put aside: the next customer is served while HQ finds out.

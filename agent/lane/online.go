@@ -83,6 +83,13 @@ func (l *Lane) heard(ctx context.Context, e checkout.Heard) error {
 		l.cfg.Asker.Forget(e.Ref)
 		return nil
 	}
+	var err error
+	if a := &l.state.Attempt; a.Ref == e.Ref && a.Offline != nil && e.Outcome == payment.NotPaid {
+		if e.Known, err = l.known(ctx, a.Offline.Read); err != nil {
+			l.unheard = true
+			return err
+		}
+	}
 	d, err := l.apply(ctx, e)
 	if err != nil {
 		l.unheard = true
@@ -222,13 +229,15 @@ func (l *Lane) attemptsDue(ctx context.Context) {
 			if d, err = l.apply(ctx, e); err == nil {
 				l.answer(d)
 			}
+		case checkout.FallBack:
+			err = l.fallBack(ctx, e)
 		case checkout.GiveUp:
 			err = l.giveUp(ctx, e)
 		default:
 			return
 		}
 		if err != nil {
-			l.cfg.Log.Error("an attempt could not be given up", "error", err)
+			l.cfg.Log.Error("what is due of an attempt could not be done", "error", err)
 			return
 		}
 	}
@@ -284,4 +293,24 @@ func parkedOf(a *journal.Attempt, sale *journal.Sale, now time.Duration) checkou
 		Sale: payment.Sale{ID: sale.ID, Reference: sale.Reference, Total: sale.Total, Wallet: sale.Due, Training: sale.Training},
 		Date: sale.Date,
 	}
+}
+
+// fallBack decides by itself on a signed code that HQ says nothing about.
+func (l *Lane) fallBack(ctx context.Context, e checkout.FallBack) (err error) {
+	open, ok := l.open(e.Ref)
+	if !ok {
+		return nil
+	}
+	if e.Known, err = l.known(ctx, l.state.Attempt.Offline.Read); err != nil {
+		return err
+	}
+	d, err := l.apply(ctx, e)
+	if err != nil {
+		return err
+	}
+	if d.Answer.Kind == checkout.Approved {
+		l.cfg.Asker.Reverse(open)
+		l.answer(d)
+	}
+	return nil
 }

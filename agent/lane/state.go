@@ -140,12 +140,13 @@ func (l *Lane) cancelLeftOpen(ctx context.Context) error {
 func (l *Lane) context() checkout.Context {
 	r := l.cfg.Clock.Read()
 	bundle, place := l.believes()
+	reach := l.reached()
 	return checkout.Context{
 		Now: checkout.Now{
 			Time: r.Now, Trusted: r.Trust != clock.Untrusted, Restarted: r.Trust == clock.Restarted, Age: r.Age, EntryAge: r.EntryAge(), Boot: r.Boot,
 		},
 		Place: place, Bundle: bundle, Stopped: l.cfg.Journal.Stopped() != nil, Revoked: l.standing.Revoked,
-		Online: l.reached().Up,
+		Online: reach.Up, Down: reach.Down,
 	}
 }
 

@@ -21,7 +21,7 @@ type Document struct {
 	Roll     Seconds          `cbor:"6,keyasint" toml:"day_roll" comment:"How long after midnight a business date begins: \"4h\" counts 03:59 to the day before."`
 
 	Retention uint32   `cbor:"7,keyasint" toml:"retention_days" comment:"Days for which a lane keeps what HQ has acknowledged; more than HQ's backups go back."`
-	Features  []string `cbor:"8,keyasint,omitempty" toml:"features,omitempty" comment:"Switches for what not every lane may or can do: \"training\" lets a POS open practice sales, \"online\" lets lanes ask wallets' operators through HQ, \"sales\" lets HQ export basket lines, \"sales-accounts\" with a pseudonym of the account, \"carried\" lets customers pay through their own phones. A lane passes over those it does not know."`
+	Features  []string `cbor:"8,keyasint,omitempty" toml:"features,omitempty" comment:"Switches for what not every lane may or can do: \"training\" lets a POS open practice sales, \"online\" lets lanes ask wallets' operators through HQ, \"sales\" lets HQ export basket lines, \"sales-accounts\" with a pseudonym of the account, \"carried\" lets customers pay through their own phones, \"house-online\" has lanes ask the house wallet's issuer too. A lane passes over those it does not know."`
 	Wallets   []string `cbor:"9,keyasint" toml:"wallets" comment:"Wallets that the stores take, the likeliest first: where a code fits several, the first one gets it."`
 
 	Caps    Caps         `cbor:"10,keyasint" toml:"caps"`
@@ -92,6 +92,11 @@ const Training = "training"
 // Online is the switch for online payments: without it a lane asks no wallet's operator.
 const Online = "online"
 
+// HouseOnline is the switch for asking the house wallet's issuer, through HQ, about a signed code too, while HQ answers:
+// the issuer sees the balance and whom it has stopped, and the lane's share is saved for when HQ is away. Without it a
+// lane decides on signed codes by itself, and on what it may not decide, not at all.
+const HouseOnline = "house-online"
+
 // Carried is the switch for payments through the customer's own phone: without it a lane offers none.
 const Carried = "carried"
 
@@ -103,7 +108,7 @@ const (
 )
 
 // features are the switches that something in this release is behind.
-var features = []string{Training, Online, Carried, Sales, SalesAccounts}
+var features = []string{Training, Online, HouseOnline, Carried, Sales, SalesAccounts}
 
 // Feature says whether a switch is on.
 func (d *Document) Feature(name string) bool { return slices.Contains(d.Features, name) }
