@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"tilld/agent/paycode/signed"
@@ -65,6 +66,9 @@ func (t *tx) present(p Presentation, asked []byte) (rule.Drawn, error) {
 	if err != nil || !found {
 		return rule.Drawn{}, orRefuse(err, rule.BadCode)
 	}
+	if err := t.supersede(p, v); err != nil {
+		return rule.Drawn{}, err
+	}
 	purse, err := t.purse(acc) // which releases what is due
 	if err != nil {
 		return rule.Drawn{}, err
@@ -94,6 +98,35 @@ func (t *tx) draw(acc *account, cert int64, p Presentation, v *signed.Verified, 
 	return t.exec(1, `INSERT INTO offline (payment, print, account, certificate, amount, earmark, free, lost, store, lane, sold_at, at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, p.Payment[:], asked, acc.no, cert, p.Amount.Minor, d.Earmark, d.Free, d.Lost,
 		p.Store, p.Lane, v.Time.UnixMilli(), t.ms())
+}
+
+// supersede frees a code's counter for the payment that a lane approved offline when it had no answer about its charge. A
+// charge that was taken back has paid nothing. One that stands is the same payment's when its reference says so (HQ makes
+// it of the payment's identifier): then the lane gave it up, HQ's cancel is on its way, and it is taken back here, so
+// that the customer pays once whichever comes first. Any other charge stands, and the code was taken twice.
+func (t *tx) supersede(p Presentation, v *signed.Verified) error {
+	var ref string
+	found, err := t.get("SELECT ref FROM spent WHERE phone = ? AND counter = ?", []any{v.PhoneKey[:], v.Counter}, &ref)
+	if err != nil || !found {
+		return err
+	}
+	was, err := t.result(ref)
+	if errors.Is(err, rule.NotFound) { // another offline payment's
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if was.State == Paid && was.Given.Minor == 0 && strings.HasPrefix(ref, p.Payment.String()) {
+		if err := t.reverse(ref); err != nil {
+			return err
+		}
+		was.State = Reversed
+	}
+	if was.State != Reversed {
+		return nil
+	}
+	return t.exec(1, "DELETE FROM spent WHERE phone = ? AND counter = ?", v.PhoneKey[:], v.Counter)
 }
 
 // suspect looks at what a presented payment shows: a counter that paid before, more than the certificate's cap, or
