@@ -62,7 +62,7 @@ func TestLongCodesAreDrawnAtLevelL(t *testing.T) {
 	if err != nil || len(m) != len(q.Bitmap()) {
 		t.Errorf("%d modules, %v", len(m), err)
 	}
-	if m, err := draw(Opaque, strings.Repeat("é", 3000)); err == nil {
+	if m, err := draw(App, strings.Repeat("é", 3000)); err == nil {
 		t.Errorf("a text that fits no QR code has %d modules", len(m))
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -39,7 +40,7 @@ func New(w Wallet, now func() time.Time, preset string, zone *time.Location, log
 	return &Page{screen: newScreen(w, now), pages: pages, preset: preset, log: log}, nil
 }
 
-// Register adds the page's routes: /phone and all below, / which leads there, and /lang. The assets are the
+// Register adds the page's routes: /phone and all below, / which leads there, /try, and /lang. The assets are the
 // server's to add (web.Assets).
 func (p *Page) Register(mux *http.ServeMux) {
 	mux.Handle("GET /{$}", http.RedirectHandler("/phone", http.StatusSeeOther))
@@ -53,7 +54,13 @@ func (p *Page) Register(mux *http.ServeMux) {
 	mux.HandleFunc("POST /phone/choose", p.do(func(r *http.Request) error {
 		return s.choose(r.Context(), r.FormValue("phone"), r.FormValue("place"))
 	}))
+	mux.HandleFunc("POST /phone/next", p.do(func(r *http.Request) error { return s.next(r.Context()) }))
 	mux.HandleFunc("POST /phone/network", p.do(p.network))
+	mux.HandleFunc("POST /phone/operator", p.do(p.operator))
+	mux.HandleFunc("POST /phone/confirm", p.do(p.confirm))
+	mux.HandleFunc("POST /phone/key", p.do(p.key))
+	mux.HandleFunc("POST /phone/right", p.do(p.right))
+	mux.HandleFunc("GET /try", p.try)
 	mux.HandleFunc("POST /phone/scanner", p.do(p.scanner))
 }
 
@@ -149,6 +156,52 @@ func (p *Page) scanner(r *http.Request) error {
 		return payment.Errorf(payment.Invalid, "phone.scanner", "in or out, not %q", to)
 	}
 	return p.screen.wallet.Plug(r.Context(), r.FormValue("lane"), to == "in")
+}
+
+func (p *Page) operator(r *http.Request) error {
+	mode := Mode(r.FormValue("mode"))
+	if !slices.Contains(Modes, mode) {
+		return payment.Errorf(payment.Invalid, "phone.operator", "no operator behaves %q", string(mode))
+	}
+	if err := p.screen.wallet.Behave(r.Context(), r.FormValue("wallet"), mode); err != nil {
+		return err
+	}
+	p.screen.behaved(r.Context(), r.FormValue("wallet"))
+	return nil
+}
+
+func (p *Page) confirm(r *http.Request) error {
+	defer p.screen.changed()
+	yes := r.FormValue("yes")
+	if yes != "yes" && yes != "no" {
+		return payment.Errorf(payment.Invalid, "phone.confirm", "yes or no, not %q", yes)
+	}
+	return p.screen.wallet.Confirm(r.Context(), r.FormValue("wallet"), r.FormValue("ref"), yes == "yes")
+}
+
+// key is the end of a phone's key, or a new phone.
+func (p *Page) key(r *http.Request) error {
+	switch to := r.FormValue("to"); to {
+	case "lost":
+		defer p.screen.changed()
+		return p.screen.wallet.Report(r.Context(), r.FormValue("phone"))
+	case "new":
+		if err := p.screen.wallet.Replace(r.Context(), r.FormValue("phone")); err != nil {
+			return err
+		}
+		return p.screen.show(r.Context(), House)
+	default:
+		return payment.Errorf(payment.Invalid, "phone.key", "lost or new, not %q", to)
+	}
+}
+
+func (p *Page) right(r *http.Request) error {
+	defer p.screen.changed()
+	to := r.FormValue("to")
+	if to != "short" && to != "usual" {
+		return payment.Errorf(payment.Invalid, "phone.right", "short or usual, not %q", to)
+	}
+	return p.screen.wallet.Right(r.Context(), to == "short")
 }
 
 func (p *Page) do(act func(*http.Request) error) http.HandlerFunc {

@@ -60,8 +60,21 @@ func views(t *testing.T) map[string]View {
 			look(t, s)
 			must(s.show(ctx, Old))
 		}),
-		"goods":  shot(func(p *purse, s *screen) { must(s.show(ctx, Goods)) }),
-		"wallet": shot(func(p *purse, s *screen) { must(s.show(ctx, Opaque)) }),
+		"goods": shot(func(p *purse, s *screen) { must(s.show(ctx, Goods)) }),
+		"wallet": shot(func(p *purse, s *screen) {
+			must(s.choose(ctx, "paypay", "S0001"))
+			must(s.hold(ctx, "L01", 0))
+		}),
+		"asks": shot(func(p *purse, s *screen) {
+			must(s.choose(ctx, "paypay", "S0001"))
+			p.ask("wechat", 1280)
+		}),
+		"lost": shot(func(p *purse, s *screen) {
+			must(s.choose(ctx, "ben", "S0001"))
+			must(p.Report(ctx, "ben"))
+			must(p.Right(ctx, true))
+			p.state.Lanes = []Lane{{Name: "L01", Place: "S0001/L01", Screen: "http://127.0.0.1:7801/", Plugged: true, Behind: true}}
+		}),
 		"outage": shot(func(p *purse, s *screen) {
 			must(s.hold(ctx, "L02", 0))
 			must(p.CutHQ(ctx))
@@ -139,16 +152,14 @@ func TestCodesFollowEachOther(t *testing.T) {
 	if v := look(t, s); v.Counter != 18 || v.Number == first.Number || v.HeldTo != "" {
 		t.Errorf("after its time: %+v", v.shown)
 	}
-	for _, kind := range []Kind{Goods, Opaque} {
-		if err := s.show(t.Context(), kind); err != nil {
-			t.Fatal(err)
-		}
-		p.pass(time.Hour)
-		if v := look(t, s); v.Kind != kind || v.Until() != 0 {
-			t.Errorf("%s goes away by itself", kind)
-		}
+	if err := s.show(t.Context(), Goods); err != nil {
+		t.Fatal(err)
 	}
-	if got, want := p.called(), "fresh aiko S0001; fresh aiko S0001; other goods; other wallet"; got != want {
+	p.pass(time.Hour)
+	if v := look(t, s); v.Kind != Goods || v.Until() != 0 {
+		t.Error("goods go away by themselves")
+	}
+	if got, want := p.called(), "fresh aiko S0001; fresh aiko S0001; goods"; got != want {
 		t.Errorf("the wallet was asked %q, want %q", got, want)
 	}
 }
@@ -232,6 +243,102 @@ func TestAnUnheldCodeStays(t *testing.T) {
 	}
 	if v := look(t, s); v.Number != before.Number || v.Last != nil {
 		t.Errorf("%+v", v.shown)
+	}
+}
+
+// TestOtherWallets: a wallet's app shows its own codes, which name no place, and gives way to the next one as the house
+// wallet does; what was held can be shown again; and W comes round to the first phone.
+func TestOtherWallets(t *testing.T) {
+	p := newPurse()
+	s := newScreen(p, p.clock)
+	for range 2 {
+		if err := s.next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := look(t, s)
+	if first.Kind != App || first.Of != "paypay" || first.App != "paypay" || !strings.HasPrefix(first.Text, "9000818188") || first.Until() == 0 {
+		t.Fatalf("%+v", first.shown)
+	}
+	if err := s.hold(t.Context(), "L01", first.Number); err != nil {
+		t.Fatal(err)
+	}
+	if v := look(t, s); v.Kind != App || v.Text == first.Text || v.Last.Text != first.Text || v.Last.HeldTo != "L01" {
+		t.Errorf("after a hold: %+v, the last %+v", v.shown, v.Last)
+	}
+	p.pass(30 * time.Second)
+	if v := look(t, s); v.Text == first.Text || v.Kind != App {
+		t.Errorf("after its time: %+v", v.shown)
+	}
+	if err := s.show(t.Context(), Old); err != nil || look(t, s).Text != first.Text || look(t, s).Of != "paypay" {
+		t.Errorf("the old code: %+v, %v", look(t, s).shown, err)
+	}
+	if err := s.next(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if v := look(t, s); v.Phone != "aiko" || v.Kind != House || v.Place != "S0001" {
+		t.Errorf("all around: %s, %+v", v.Phone, v.shown)
+	}
+	if got, want := p.called(), "fresh aiko S0001; fresh aiko S0001; fresh ben S0001; fresh paypay ; hold L01 900081 18; fresh paypay ; fresh paypay ; fresh aiko S0001"; got != strings.Replace(want, "fresh aiko S0001; fresh aiko S0001", "fresh aiko S0001", 1) {
+		t.Errorf("the wallet was asked %q, want %q", got, want)
+	}
+}
+
+// TestTheChosenWalletAsksFirst: of several questions the chosen wallet's is on the phone.
+func TestTheChosenWalletAsksFirst(t *testing.T) {
+	p := newPurse()
+	s := newScreen(p, p.clock)
+	if look(t, s).Question() != nil {
+		t.Error("somebody asks")
+	}
+	p.ask("wechat", 700)
+	if q := look(t, s).Question(); q == nil || q.Wallet != "wechat" {
+		t.Errorf("%+v", q)
+	}
+	p.ask("paypay", 300)
+	for phone, want := range map[string]string{"aiko": "paypay", "paypay": "paypay"} {
+		if err := s.choose(t.Context(), phone, ""); err != nil {
+			t.Fatal(err)
+		}
+		if q := look(t, s).Question(); q == nil || q.Wallet != want {
+			t.Errorf("%s: %+v", phone, q)
+		}
+	}
+}
+
+// TestGuide: each thing to try is told in each language, with what this demo has.
+func TestGuide(t *testing.T) {
+	p := newPurse()
+	srv, _ := serve(t, p)
+	for lang, want := range map[string][]string{"en": {"PayPay, Merpay", "¥500", "¥3,000"}, "ja": {"PayPay", "500円", "3,000円"}, "zh-Hant": {"PayPay", "¥500", "¥3,000"}} {
+		req, err := http.NewRequest("GET", srv.URL+"/try", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Accept-Language", lang)
+		req.AddCookie(&http.Cookie{Name: "tilld-lang", Value: lang})
+		resp, err := srv.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		if err != nil || resp.StatusCode != 200 {
+			t.Fatalf("%s: %s %v", lang, resp.Status, err)
+		}
+		for _, try := range Tries() {
+			if !strings.Contains(string(body), `id="try-`+try.Key+`"`) {
+				t.Errorf("%s: %s is missing", lang, try.Key)
+			}
+		}
+		for _, w := range append(want, `lang="`+lang+`"`) {
+			if !strings.Contains(string(body), w) {
+				t.Errorf("%s: no %q", lang, w)
+			}
+		}
+		if strings.Contains(string(body), "phone.") && strings.Contains(string(body), "[phone.") || strings.Contains(string(body), "{0}") {
+			t.Errorf("%s shows a key that the catalogue lacks", lang)
+		}
 	}
 }
 
@@ -360,6 +467,20 @@ func TestRequests(t *testing.T) {
 		{"scanner", url.Values{"lane": {"L01"}, "to": {"out"}}, 204, "plug L01 false"},
 		{"scanner", url.Values{"lane": {"L01"}, "to": {"in"}}, 204, "plug L01 true"},
 		{"scanner", url.Values{"lane": {"L01"}, "to": {"up"}}, 422, ""},
+		{"choose", url.Values{"phone": {"paypay"}, "place": {"S0001"}}, 204, "fresh paypay "},
+		{"next", nil, 204, "fresh ben S0001"},
+		{"operator", url.Values{"wallet": {"paypay"}, "mode": {"slow"}}, 204, "behave paypay slow"},
+		{"operator", url.Values{"wallet": {"paypay"}, "mode": {"mean"}}, 422, ""},
+		{"operator", url.Values{"wallet": {"cash"}, "mode": {"slow"}}, 404, "behave cash slow"},
+		{"confirm", url.Values{"wallet": {"paypay"}, "ref": {"R1"}, "yes": {"yes"}}, 204, "confirm paypay R1 true"},
+		{"confirm", url.Values{"wallet": {"paypay"}, "ref": {"R1"}, "yes": {"no"}}, 204, "confirm paypay R1 false"},
+		{"confirm", url.Values{"wallet": {"paypay"}, "ref": {"R1"}}, 422, ""},
+		{"key", url.Values{"phone": {"ben"}, "to": {"lost"}}, 204, "lost ben"},
+		{"key", url.Values{"phone": {"ben"}, "to": {"new"}}, 204, "new ben; fresh aiko S0001"},
+		{"key", url.Values{"phone": {"ben"}, "to": {"found"}}, 422, ""},
+		{"right", url.Values{"to": {"short"}}, 204, "right true"},
+		{"right", url.Values{"to": {"usual"}}, 204, "right false"},
+		{"right", url.Values{"to": {"long"}}, 422, ""},
 	} {
 		p := newPurse()
 		srv, _ := serve(t, p)

@@ -17,10 +17,11 @@ type screen struct {
 	mu     sync.Mutex
 	chosen bool // phone and place are
 	phone  string
+	app    string // the wallet whose app that phone shows; empty: the house wallet's
 	place  string
 	shown  shown
 	number uint64 // of what is shown; it rises
-	held   *shown // the house wallet's code that was held last
+	held   *shown // the customer's code that was held last
 	heldNo uint64 // its number
 
 	hand     chan struct{} // has room for the one who holds the phone: it is at one scanner at a time
@@ -30,6 +31,7 @@ type screen struct {
 // shown is a code on the screen.
 type shown struct {
 	Kind Kind
+	Of   string // the wallet whose app shows it; empty: the house wallet's, or a product
 	Code
 	Since  time.Time
 	HeldTo string // lane; empty: none yet
@@ -86,25 +88,29 @@ func (s *screen) look(ctx context.Context) (View, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !s.chosen && len(phones) > 0 {
-		s.chosen, s.phone, s.place = true, phones[0].ID, state.Store
+		s.chosen, s.phone, s.app, s.place = true, phones[0].ID, phones[0].Wallet, state.Store
 	}
-	if s.shown.Kind == "" || s.shown.Kind == House && !s.now().Before(s.shown.Expires) {
+	if s.shown.Kind == "" || s.shown.Kind.pays() && !s.now().Before(s.shown.Expires) {
 		s.fresh(ctx)
 	}
 	return View{
-		State: state, Phones: phones, Phone: s.phone, Place: s.place, shown: s.shown, Number: s.number, Last: s.held,
+		State: state, Phones: phones, Phone: s.phone, App: s.app, Place: s.place, shown: s.shown, Number: s.number, Last: s.held,
 	}, nil
 }
 
 // fresh shows the phone's next code, or why there is none. The lock is held.
 func (s *screen) fresh(ctx context.Context) {
-	code, err := s.wallet.Fresh(ctx, s.phone, s.place)
+	kind, place := House, s.place
+	if s.app != "" {
+		kind, place = App, ""
+	}
+	code, err := s.wallet.Fresh(ctx, s.phone, place)
 	if err == nil {
-		s.put(shown{Kind: House, Code: code})
+		s.put(shown{Kind: kind, Of: s.app, Code: code})
 		return
 	}
 	if fault := payment.MessageOf(err); s.shown.Fault != fault {
-		s.put(shown{Kind: House, Fault: fault})
+		s.put(shown{Kind: kind, Of: s.app, Fault: fault})
 	}
 }
 
@@ -114,7 +120,7 @@ func (s *screen) show(ctx context.Context, kind Kind) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch kind {
-	case House:
+	case House, App:
 		s.fresh(ctx)
 		return nil
 	case Old:
@@ -125,8 +131,8 @@ func (s *screen) show(ctx context.Context, kind Kind) error {
 		old.Kind = Old
 		s.put(old)
 		return nil
-	case Opaque, Goods:
-		code, err := s.wallet.Other(ctx, kind)
+	case Goods:
+		code, err := s.wallet.Goods(ctx)
 		if err == nil {
 			s.put(shown{Kind: kind, Code: code})
 		}
@@ -146,7 +152,8 @@ func (s *screen) choose(ctx context.Context, phone, place string) error {
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(phones, func(p Phone) bool { return p.ID == phone }) {
+	i := slices.IndexFunc(phones, func(p Phone) bool { return p.ID == phone })
+	if i < 0 {
 		return payment.Errorf(payment.NotFound, op, "no such phone")
 	}
 	if place != "" && place != state.Store && !slices.ContainsFunc(state.Lanes, func(l Lane) bool { return l.Place == place }) {
@@ -154,13 +161,23 @@ func (s *screen) choose(ctx context.Context, phone, place string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.chosen, s.phone, s.place = true, phone, place
+	s.chosen, s.phone, s.app, s.place = true, phone, phones[i].Wallet, place
 	s.fresh(ctx)
 	return nil
 }
 
+// next takes the next phone, behind the last one the first.
+func (s *screen) next(ctx context.Context) error {
+	v, err := s.look(ctx)
+	if err != nil || len(v.Phones) == 0 {
+		return err
+	}
+	i := slices.IndexFunc(v.Phones, func(p Phone) bool { return p.ID == v.Phone })
+	return s.choose(ctx, v.Phones[(i+1)%len(v.Phones)].ID, v.Place)
+}
+
 // hold holds what is on the screen to a lane's scanner; a screen that nobody has looked at yet, or for a while,
-// shows what it would show now. A house wallet's code pays once, so the next one follows it at once. Seen is the
+// shows what it would show now. A customer's code pays once, so the next one follows it at once. Seen is the
 // number of what the user saw, zero for one who saw nothing: a second click on a code that is at that lane by now is
 // the first one's echo, and must not spend the next. The lock is not held meanwhile: a scanner that nobody reads must
 // not stop the page.
@@ -197,15 +214,25 @@ func (s *screen) hold(ctx context.Context, lane string, seen uint64) error {
 func (s *screen) wasHeld(ctx context.Context, what shown, number uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if what.Kind == House {
+	if what.Kind.pays() {
 		s.held, s.heldNo = &what, number
 	}
 	switch {
 	case s.number != number:
-	case what.Kind == House:
+	case what.Kind.pays():
 		s.fresh(ctx)
 	default:
 		s.shown = what
+	}
+	s.tell()
+}
+
+// behaved shows a fresh code of a wallet whose operator behaves otherwise from now on: another customer may hold the phone.
+func (s *screen) behaved(ctx context.Context, wallet string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.app == wallet && s.shown.Kind == App {
+		s.fresh(ctx)
 	}
 	s.tell()
 }

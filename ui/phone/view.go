@@ -1,14 +1,18 @@
 package phone
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // View is everything that the page shows.
 type View struct {
 	State
 	Phones       []Phone
 	Phone, Place string // chosen
+	App          string // whose app the chosen phone shows; empty: the house wallet's
 	Number       uint64 // of the code on the screen
-	Last         *shown // the house wallet's code that was held last, which can be shown again; nil: none yet
+	Last         *shown // the customer's code that was held last, which can be shown again; nil: none yet
 
 	shown
 	Small, Large size // of the picture, by the window's size
@@ -45,7 +49,7 @@ func (v View) Drawn() bool { return v.Text != "" }
 
 // Until is when the next code comes, in Unix milliseconds; zero: it does not by itself.
 func (v View) Until() int64 {
-	if v.Kind != House || v.Expires.IsZero() {
+	if !v.Kind.pays() || v.Expires.IsZero() {
 		return 0
 	}
 	return v.Expires.UnixMilli()
@@ -58,3 +62,28 @@ func (v View) Life() int64 {
 
 // HoldKey is the key that holds the phone to the lane at a place in the list.
 func (v View) HoldKey(at int) int { return at + 1 }
+
+// Question is what the phone asks its customer now, of the chosen wallet first; nil: nothing.
+func (v View) Question() *Question {
+	var first *Question
+	for _, o := range v.Operators {
+		if len(o.Asks) == 0 {
+			continue
+		}
+		if o.Wallet == v.App {
+			return &o.Asks[0]
+		}
+		if first == nil {
+			first = &o.Asks[0]
+		}
+	}
+	return first
+}
+
+// Lost says that the chosen phone was reported lost.
+func (v View) Lost() bool {
+	return slices.ContainsFunc(v.Phones, func(p Phone) bool { return p.ID == v.Phone && p.Lost })
+}
+
+// Modes are those to choose from.
+func (View) Modes() []Mode { return Modes }

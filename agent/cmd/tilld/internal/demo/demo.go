@@ -1,11 +1,13 @@
 // Package demo runs a chain of one store with two lanes on one machine: HQ with its broker, a line between
-// them that can be cut, two lanes with emulated scanners on pseudo-terminals, and a customer's phone.
+// them that can be cut, two lanes with emulated scanners on pseudo-terminals, the wallets' operators, and customers' phones.
 //
-// Nothing in it is a path of its own: keys, files, journals, serial ports, broker and books are those of a
-// chain. Only the scanner's glass and the customer's hand are played.
+// Nothing in it is a path of its own: keys, configuration files, journals, serial ports, broker and books are those of a
+// chain, HQ asks the operators over HTTP by its own connectors, and what is changed at HQ is changed by its signed policy.
+// Only the scanner's glass, the customer's hand and the operators' servers (sync/operator/emulate) are played.
 package demo
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -21,43 +23,44 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"tilld/agent/cmd/tilld/internal/config"
 	"tilld/agent/cmd/tilld/internal/files"
 	"tilld/agent/cmd/tilld/internal/hq"
 	"tilld/agent/cmd/tilld/internal/lane"
 	"tilld/agent/cmd/tilld/internal/serve"
 	"tilld/agent/journal"
 	"tilld/agent/paycode"
-	"tilld/agent/policy"
 	"tilld/drivers/emulate"
 	"tilld/sync/outage"
 	"tilld/sync/wire"
 	"tilld/ui/web"
 )
 
-// The demo's chain.
+// The demo's store; the chain is the market's.
 const (
-	chain  = "kita"
-	store  = "S001"
-	entity = "kita-foods"
-	lanes  = 2
-
-	currency = "JPY"
-	zone     = "Asia/Tokyo"
+	store = "S001"
+	lanes = 2
 )
 
 // Options say where the demo lives.
 type Options struct {
 	Dir      string // data; made when missing, and continued when not
-	Port     int    // first of the ports: the phone's; the lanes' and HQ's follow
+	Port     int    // first of the ports: the phone's; the lanes', HQ's and the operators' follow
+	Market   string // one of Markets; empty: the first
 	Software string
 	Log      *slog.Logger
 	Out      io.Writer // where the addresses are printed
 }
+
+// The demo's own files.
+const (
+	issuerFile = "issuer.key"
+	notesFile  = "demo.json"
+)
 
 // Demo is a running demo.
 type Demo struct {
@@ -65,7 +68,9 @@ type Demo struct {
 	notes   notes
 	issuer  *wire.Signer
 	hq      *hq.Node
-	line    *outage.Proxy
+	market  *market
+	lines   []*outage.Proxy // from the lanes to HQ's broker, and to HQ's own address
+	played  *played
 	nodes   []*lane.Node
 	scanner []*emulate.Scanner
 	wallet  *wallet
@@ -76,6 +81,7 @@ type Demo struct {
 type notes struct {
 	PIN   string `json:"pin"`
 	Token string `json:"token"`
+	Stage int    `json:"stage,omitempty"` // of the policy: see stage
 }
 
 // The ports, counted from Options.Port.
@@ -84,6 +90,8 @@ const (
 	lanePort   = 10 // and 20; the POS API one above
 	brokerPort = 83
 	hqPort     = 100
+
+	operatorPort = 110
 )
 
 func (o *Options) addr(n int) string { return fmt.Sprintf("127.0.0.1:%d", o.Port+n) }
@@ -93,7 +101,7 @@ var ErrPort = errors.New("a port of the demo's is taken")
 
 // free says whether the ports are, before anything is made: most often a demo runs already.
 func (o *Options) free() error {
-	ports := []int{phonePort, brokerPort, hqPort}
+	ports := []int{phonePort, brokerPort, hqPort, operatorPort}
 	for i := range lanes {
 		ports = append(ports, lanePort*(i+1), lanePort*(i+1)+1)
 	}
@@ -122,17 +130,26 @@ func Open(ctx context.Context, opts Options) (_ *Demo, err error) {
 			d.close()
 		}
 	}()
+	if d.market, err = marketOf(cmp.Or(opts.Market, markets[0].name)); err != nil {
+		return nil, err
+	}
+	if d.opts.Dir, err = filepath.Abs(opts.Dir); err != nil { // configuration files name no other paths
+		return nil, err
+	}
 	if err := opts.free(); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	if d.issuer, err = loadIssuer(d.path("issuer.key")); err != nil {
+	if d.issuer, err = loadIssuer(d.path(issuerFile)); err != nil {
 		return nil, err
 	}
 	if err := d.setUp(ctx); err != nil {
 		return nil, fmt.Errorf("setting up in %s: %w", opts.Dir, err)
+	}
+	if err := d.openOperators(); err != nil {
+		return nil, fmt.Errorf("the operators: %w", err)
 	}
 	if err := d.openHQ(ctx); err != nil {
 		return nil, err
@@ -153,10 +170,10 @@ func Open(ctx context.Context, opts Options) (_ *Demo, err error) {
 
 // setUp makes the chain by the same steps that people take; a step that was taken is not taken again.
 func (d *Demo) setUp(ctx context.Context) error {
-	data := d.path("hq")
+	data, m := d.path("hq"), d.market
 	_, err := hq.LoadKeys(data)
 	if errors.Is(err, hq.ErrNoOffice) {
-		err = hq.Init(ctx, data, chain, currency, zone, time.Now)
+		err = hq.Init(ctx, data, m.chain, m.currency, m.zone, time.Now)
 	}
 	if err != nil {
 		return err
@@ -170,22 +187,22 @@ func (d *Demo) setUp(ctx context.Context) error {
 }
 
 func (d *Demo) setUpOffice(ctx context.Context, o *hq.Office) error {
-	if err := o.AddIssuer(ctx, d.issuer.Public(), paycode.HouseWallet); err != nil {
-		return err
-	}
 	doc, _, err := o.Policy(ctx)
 	if err != nil {
 		return err
 	}
-	if doc.Version == 1 { // the cautious one of Init: the demo's customers spend more
-		doc.Version, doc.Issued = 2, policy.StampOf(time.Now())
-		doc.Wallets = []string{paycode.HouseWallet, "paypay", "linepay", "merpay"}
-		doc.Caps = policy.Caps{Payment: 20_000, AccountDay: 50_000, Unbound: 3_000, Small: 3_000, AccountCount: 200}
-		doc.Features = []string{policy.Training}
-		doc.Default = policy.StoreDefault{Cap: 600_000, Lanes: lanes, Sum: 300_000, Count: 500}
-		if err := o.SignPolicy(ctx, doc); err != nil {
-			return err
-		}
+	if doc.Currency != d.market.currency {
+		return fmt.Errorf("%w: this demo's money is %s, that of %s is %s: choose another directory, or begin anew with --fresh",
+			ErrMarket, doc.Currency, d.market.name, d.market.currency)
+	}
+	if err := o.AddIssuer(ctx, d.issuer.Public(), paycode.HouseWallet); err != nil {
+		return err
+	}
+	if err := d.loadNotes(); err != nil {
+		return err
+	}
+	if err := d.bringPolicy(ctx, o); err != nil {
+		return err
 	}
 	for i := range lanes {
 		if err := d.join(ctx, o, laneName(i)); err != nil {
@@ -204,7 +221,7 @@ func (d *Demo) join(ctx context.Context, o *hq.Office, name string) error {
 	if _, err := lane.LoadJoin(dir, id); !errors.Is(err, lane.ErrNotJoined) {
 		return err
 	}
-	answer, _, err := o.AddTerminal(ctx, request, hq.Place{Store: store, Lane: name, Entity: entity})
+	answer, _, err := o.AddTerminal(ctx, request, hq.Place{Store: store, Lane: name, Entity: d.market.entity})
 	if err != nil {
 		return err
 	}
@@ -212,15 +229,33 @@ func (d *Demo) join(ctx context.Context, o *hq.Office, name string) error {
 	return err
 }
 
-// setUpNotes makes the manager's PIN and an API token, once.
+func (d *Demo) loadNotes() error {
+	b, err := files.Read(d.path(notesFile))
+	if b == nil || err != nil {
+		return err
+	}
+	return json.Unmarshal(b, &d.notes)
+}
+
+// setUpNotes makes the manager's PIN and an API token, once, and keeps what the demo has to remember.
 func (d *Demo) setUpNotes(ctx context.Context, o *hq.Office) error {
-	b, err := files.Read(d.path("demo.json"))
+	if d.notes.PIN == "" {
+		if err := d.setUpPIN(); err != nil {
+			return err
+		}
+		var err error
+		if d.notes.Token, err = o.AddToken(ctx, "demo", 365*24*time.Hour, "finance"); err != nil {
+			return err
+		}
+	}
+	b, err := json.Marshal(d.notes)
 	if err != nil {
 		return err
 	}
-	if b != nil {
-		return json.Unmarshal(b, &d.notes)
-	}
+	return files.Write(d.path(notesFile), b)
+}
+
+func (d *Demo) setUpPIN() error {
 	n, err := rand.Int(rand.Reader, big.NewInt(900_000))
 	if err != nil {
 		return err
@@ -232,42 +267,38 @@ func (d *Demo) setUpNotes(ctx context.Context, o *hq.Office) error {
 			return err
 		}
 	}
-	if d.notes.Token, err = o.AddToken(ctx, "demo", 365*24*time.Hour, "finance"); err != nil {
-		return err
-	}
-	if b, err = json.Marshal(d.notes); err != nil {
-		return err
-	}
-	return files.Write(d.path("demo.json"), b)
+	return nil
 }
 
-func (d *Demo) openHQ(ctx context.Context) (err error) {
-	o := d.opts
-	d.hq, err = hq.Open(ctx, &config.HQ{
-		Data: d.path("hq"), Embedded: config.Embedded{Listen: o.addr(brokerPort)},
-		Settle: config.Settle{Zone: zone, Cut: "05:00"}, Serve: config.Serve{Address: o.addr(hqPort)},
-	}, o.Software, o.Log.With("part", "hq"))
+func (d *Demo) openHQ(ctx context.Context) error {
+	cfg, err := d.hqConfig()
 	if err != nil {
+		return fmt.Errorf("HQ's configuration: %w", err)
+	}
+	if d.hq, err = hq.Open(ctx, cfg, d.opts.Software, d.opts.Log.With("part", "hq")); err != nil {
 		return fmt.Errorf("HQ: %w", err)
 	}
-	d.line, err = outage.Start(outage.Config{Listen: "127.0.0.1:0", Target: d.hq.BrokerAddr()})
-	return err
+	for _, target := range []string{d.hq.BrokerAddr(), d.hq.Addr()} {
+		line, err := outage.Start(outage.Config{Listen: "127.0.0.1:0", Target: target})
+		if err != nil {
+			return err
+		}
+		d.lines = append(d.lines, line)
+	}
+	return nil
 }
 
 func (d *Demo) openLane(ctx context.Context, i int) error {
-	o, name := d.opts, laneName(i)
-	link := d.path(name + "-scanner")
-	s, err := emulate.NewScanner(link, emulate.Options{})
+	cfg, err := d.laneConfig(i)
+	if err != nil {
+		return err
+	}
+	s, err := emulate.NewScanner(cfg.Scanner.Path, emulate.Options{})
 	if err != nil {
 		return err
 	}
 	d.scanner = append(d.scanner, s)
-	n, err := lane.Open(ctx, &config.Lane{
-		Data: d.path(name), Language: "en",
-		Scanner: config.Scanner{Path: link, Profile: "generic", Locks: o.Dir},
-		Broker:  config.Broker{Addresses: []string{"mqtt://" + d.line.Addr()}},
-		Listen:  config.Listen{Pages: o.addr(lanePort * (i + 1)), POS: o.addr(lanePort*(i+1) + 1)},
-	}, o.Software, o.Log.With("part", name))
+	n, err := lane.Open(ctx, cfg, d.opts.Software, d.opts.Log.With("part", laneName(i)))
 	if err != nil {
 		return err
 	}
@@ -286,6 +317,7 @@ func (d *Demo) Run(ctx context.Context) error {
 		return err
 	}
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return d.played.run(ctx, d.opts.Log.With("part", "operators")) })
 	group.Go(func() error { return orDone(ctx, d.hq.Run(ctx)) })
 	for _, n := range d.nodes {
 		group.Go(func() error { return orDone(ctx, n.Run(ctx)) })
@@ -307,13 +339,19 @@ func orDone(ctx context.Context, err error) error {
 
 func (d *Demo) print() error {
 	o := d.opts
+	var wallets []string
+	for _, w := range d.market.wallets {
+		wallets = append(wallets, string(w.name))
+	}
 	_, err := fmt.Fprintf(o.Out, `tilld demo: a chain of one store with two lanes, on this machine
 
   the customer's phone  http://%[1]s        shows codes, holds them to a scanner, cuts the line to HQ
+  what to try           http://%[1]s/try    each in a few steps, with what you should see
   lane L1               http://%[2]s        type an amount, press Enter, hold the phone to it
   lane L2               http://%[3]s        manager's PIN on both lanes: %[4]s (F9)
   HQ's console          http://%[5]s/hq     sign in with the token: %[6]s
   the shop's own POS    http://%[7]s and http://%[8]s (/openapi.json): lanes L1 and L2
+  wallets' operators    http://%[10]s        played, for HQ alone: %[11]s
 
   cut batches now, list them, and pull one by its "id" (the same bytes each time):
     curl -X POST -H "Authorization: Bearer %[6]s" -H "Content-Type: application/json" -d "{}" http://%[5]s/v1/settlements
@@ -322,7 +360,8 @@ func (d *Demo) print() error {
 
 Data is in %[9]s. Ctrl-C ends it; started again it continues.
 `, o.addr(phonePort), d.nodes[0].PagesAddr(), d.nodes[1].PagesAddr(), d.notes.PIN, d.hq.Addr(), d.notes.Token,
-		d.nodes[0].POSAddr(), d.nodes[1].POSAddr(), o.Dir)
+		d.nodes[0].POSAddr(), d.nodes[1].POSAddr(), o.Dir,
+		o.addr(operatorPort), strings.Join(wallets, ", "))
 	return err
 }
 
@@ -333,8 +372,11 @@ func (d *Demo) close() {
 	for _, s := range d.scanner {
 		_ = s.Close() // its pseudo-terminal goes with the process anyway
 	}
-	if d.line != nil {
-		_ = d.line.Close() // nobody is left to hear
+	for _, l := range d.lines {
+		_ = l.Close() // nobody is left to hear
+	}
+	if d.played != nil && d.played.listen != nil {
+		_ = d.played.listen.Close() // as above
 	}
 }
 
@@ -369,7 +411,7 @@ func Forget(dir string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(dir, "issuer.key")); err != nil {
+	if _, err := os.Stat(filepath.Join(dir, issuerFile)); err != nil {
 		return fmt.Errorf("%s holds no demo: nothing is removed", dir)
 	}
 	return os.RemoveAll(dir)

@@ -34,7 +34,7 @@ func freePorts(t *testing.T) int {
 	t.Helper()
 	for base := 20_000; base < 60_000; base += 211 {
 		free := true
-		for _, n := range []int{phonePort, lanePort, lanePort + 1, 2 * lanePort, 2*lanePort + 1, brokerPort, hqPort} {
+		for _, n := range []int{phonePort, lanePort, lanePort + 1, 2 * lanePort, 2*lanePort + 1, brokerPort, hqPort, operatorPort} {
 			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", base+n))
 			if err != nil {
 				free = false
@@ -132,7 +132,7 @@ func (b *begun) until(what string, ok func() bool) {
 // storeClock is what the store's clocks may show now, as a JavaScript array: this minute's time and the last's.
 func storeClock(t *testing.T) string {
 	t.Helper()
-	at, err := time.LoadLocation(zone)
+	at, err := time.LoadLocation(markets[0].zone)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,9 +194,13 @@ func TestDemo(t *testing.T) {
 	cashier.Await(`document.body.innerText.includes("Scanner ready") && document.body.innerText.includes("connected")`)
 	sell(1, "300")
 
-	phone.Type("c") // cut the line
+	phone.Type("c") // cut the line: a lane that asks for online payments finds out when it needs to know
+	cashier.Type("250" + webtest.Enter)
 	cashier.Await(`document.body.innerText.includes("No line to head office since")`)
-	sell(1, "250")
+	phone.Type("2")
+	state("paid")
+	cashier.Type(webtest.Enter)
+	state("idle")
 	cashier.Await(`document.body.innerText.includes("not yet at head office")`)
 	phone.Type("c") // and restore it
 	cashier.Await(`document.body.innerText.includes("All payments at head office")`)
@@ -222,7 +226,7 @@ func TestDemo(t *testing.T) {
 
 // TestPortsThatAreTaken: whichever it is, the reader is told what to do, and nothing is made.
 func TestPortsThatAreTaken(t *testing.T) {
-	for _, n := range []int{phonePort, lanePort, 2*lanePort + 1, brokerPort, hqPort} {
+	for _, n := range []int{phonePort, lanePort, 2*lanePort + 1, brokerPort, hqPort, operatorPort} {
 		opts := Options{Dir: filepath.Join(t.TempDir(), "demo"), Port: freePorts(t), Log: slog.New(slog.DiscardHandler)}
 		l, err := net.Listen("tcp", opts.addr(n))
 		if err != nil {

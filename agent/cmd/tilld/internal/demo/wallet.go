@@ -6,15 +6,15 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/sha256"
-	"fmt"
-	"math/big"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"tilld/agent/paycode/signed"
 	"tilld/agent/payment"
+	"tilld/sync/operator/emulate"
 	"tilld/sync/wire"
 	"tilld/ui/phone"
 	"tilld/ui/web"
@@ -37,27 +37,22 @@ type wallet struct {
 // customer is somebody with a phone. The key is new at every start, as on a new phone; the account is not.
 type customer struct {
 	id      string
+	units   int64 // in the market's units
+	lost    bool  // its key was reported, and revoked by HQ's policy
 	key     *wire.Signer
 	cert    []byte
 	until   time.Time // end of cert
 	counter uint64
 	account signed.Account
-	most    int64
 }
-
-func (c *customer) cap() payment.Money { return payment.Of(c.most, currency) }
 
 func newWallet(d *Demo) (*wallet, error) {
 	w := &wallet{demo: d}
 	for _, c := range []*customer{
-		{id: "aiko", most: 10_000},
-		{id: "ben", most: 3_000},
+		{id: "aiko", units: 10_000},
+		{id: "ben", units: 3_000},
 	} {
-		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			return nil, err
-		}
-		if c.key, err = wire.NewSigner(key, rand.Reader); err != nil {
+		if err := c.newPhone(); err != nil {
 			return nil, err
 		}
 		sum := sha256.Sum256(append([]byte(c.id), d.issuer.Public().Bytes()...))
@@ -67,11 +62,27 @@ func newWallet(d *Demo) (*wallet, error) {
 	return w, nil
 }
 
-// Phones lists the customers.
+// newPhone makes the key of a phone that was bought just now. Its issuer certifies it with its first code.
+func (c *customer) newPhone() error {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return err
+	}
+	c.cert, c.until, c.counter, c.lost = nil, time.Time{}, 0, false
+	c.key, err = wire.NewSigner(key, rand.Reader)
+	return err
+}
+
+// Phones lists the house wallet's customers, and the apps of the other wallets.
 func (w *wallet) Phones(context.Context) ([]phone.Phone, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	var list []phone.Phone
 	for _, c := range w.phones {
-		list = append(list, phone.Phone{ID: c.id, Cap: c.cap()})
+		list = append(list, phone.Phone{ID: c.id, Cap: w.demo.market.money(c.units), Lost: c.lost})
+	}
+	for _, o := range w.operators() {
+		list = append(list, phone.Phone{ID: o.Wallet, Wallet: o.Wallet, Cap: o.Balance})
 	}
 	return list, nil
 }
@@ -97,7 +108,10 @@ func (w *wallet) Fresh(_ context.Context, id, place string) (phone.Code, error) 
 		c.counter++
 		return phone.Code{Text: text, Counter: c.counter, Expires: now.Add(codeLife)}, nil
 	}
-	return phone.Code{}, payment.Errorf(payment.NotFound, op, "there is no phone %q", id)
+	if w.demo.played.modes[emulate.Wallet(id)] == "" {
+		return phone.Code{}, payment.Errorf(payment.NotFound, op, "there is no phone %q", id)
+	}
+	return w.opaque(id)
 }
 
 // certify renews the phone's certificate in time.
@@ -106,7 +120,7 @@ func (w *wallet) certify(c *customer, now time.Time) error {
 		return nil
 	}
 	claims := signed.Claims{
-		Account: c.account, Phone: c.key.Public(), Cap: c.cap(), NotBefore: now.Add(-time.Minute), Hours: certHours,
+		Account: c.account, Phone: c.key.Public(), Cap: w.demo.market.money(c.units), NotBefore: now.Add(-time.Minute), Hours: certHours,
 	}
 	cert, err := signed.Certify(w.demo.issuer, claims)
 	if err != nil {
@@ -116,17 +130,53 @@ func (w *wallet) certify(c *customer, now time.Time) error {
 	return nil
 }
 
-// Other gives a code that looks like another wallet's, which only its operator could check, or a product's.
-func (w *wallet) Other(_ context.Context, kind phone.Kind) (phone.Code, error) {
-	if kind == phone.Goods {
-		return phone.Code{Text: "4901234567894", Title: "4901234567894"}, nil // EAN-13 with a right check digit
-	}
-	n, err := rand.Int(rand.Reader, big.NewInt(1e14))
-	if err != nil {
-		return phone.Code{}, payment.Errorf(payment.Internal, "demo.Other", "no randomness: %w", err)
-	}
-	return phone.Code{Text: fmt.Sprintf("9000818188%014d", n), Title: "PayPay"}, nil
+// Goods gives the code of a product.
+func (w *wallet) Goods(context.Context) (phone.Code, error) {
+	return phone.Code{Text: "4901234567894", Title: "4901234567894"}, nil // EAN-13 with a right check digit
 }
+
+// Report reports a phone lost: HQ's operations put its key on the policy's list.
+func (w *wallet) Report(ctx context.Context, id string) error {
+	c, err := w.customer(id)
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	kid := c.key.Public().KID()
+	w.mu.Unlock()
+	if err := w.demo.revoke(ctx, kid[:]); err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c.lost = true
+	return nil
+}
+
+// Replace gives a customer a new phone. What was revoked stays revoked.
+func (w *wallet) Replace(_ context.Context, id string) error {
+	c, err := w.customer(id)
+	if err != nil {
+		return err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := c.newPhone(); err != nil {
+		return payment.Errorf(payment.Internal, "demo.Replace", "%w", err)
+	}
+	return nil
+}
+
+func (w *wallet) customer(id string) (*customer, error) {
+	i := slices.IndexFunc(w.phones, func(c *customer) bool { return c.id == id })
+	if i < 0 {
+		return nil, payment.Errorf(payment.NotFound, "demo", "the house wallet has no phone %q", id)
+	}
+	return w.phones[i], nil
+}
+
+// Right has HQ's policy say for how long lanes may sell without it: as usual, or for seconds.
+func (w *wallet) Right(ctx context.Context, short bool) error { return w.demo.setRight(ctx, short) }
 
 // Hold holds a text to a lane's scanner.
 func (w *wallet) Hold(_ context.Context, text, lane string) error {
@@ -157,7 +207,9 @@ func (w *wallet) lane(name string) (int, error) {
 func (w *wallet) CutHQ(context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.demo.line.Cut()
+	for _, l := range w.demo.lines {
+		l.Cut()
+	}
 	if w.cut.IsZero() {
 		w.cut = time.Now()
 	}
@@ -168,7 +220,9 @@ func (w *wallet) CutHQ(context.Context) error {
 func (w *wallet) RestoreHQ(context.Context) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.demo.line.Restore()
+	for _, l := range w.demo.lines {
+		l.Restore()
+	}
 	w.cut = time.Time{}
 	return nil
 }
@@ -195,18 +249,25 @@ func (w *wallet) Plug(_ context.Context, lane string, in bool) error {
 }
 
 // State is what the switches stand at.
-func (w *wallet) State(context.Context) (phone.State, error) {
+func (w *wallet) State(ctx context.Context) (phone.State, error) {
+	doc, err := w.demo.policyNow(ctx)
+	if err != nil {
+		return phone.State{}, err
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	s := phone.State{
-		Store: store, Cut: !w.cut.IsZero(), CutSince: w.cut,
+		Store: store, Market: w.demo.market.name, Cut: !w.cut.IsZero(), CutSince: w.cut,
 		Console: "http://" + w.demo.hq.Addr() + "/hq",
+		Right:   phone.Right{Short: doc.Tiers.SmallFor <= shortRight.SmallFor, Full: doc.Tiers.FullFor.Duration(), Small: doc.Tiers.SmallFor.Duration()},
 	}
 	for i, n := range w.demo.nodes {
 		s.Lanes = append(s.Lanes, phone.Lane{
 			Name: laneName(i), Place: store + "/" + laneName(i), Screen: "http://" + n.PagesAddr(), Plugged: w.demo.scanner[i].Plugged(),
+			Behind: n.Lane().Bundle().PolicyVersion() < doc.Version,
 		})
 	}
+	s.Operators = w.operators()
 	return s, nil
 }
 
