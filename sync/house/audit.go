@@ -29,7 +29,7 @@ func (i *Issuer) Audit(ctx context.Context) (a Audit, err error) {
 			{&a.Spent, "SELECT coalesce(-sum(amount), 0) FROM movement WHERE cause <> 'topup'"},
 			{&a.Balances, "SELECT coalesce(sum(balance), 0) FROM movement m WHERE no = (SELECT max(no) FROM movement WHERE account = m.account)"},
 			{&a.Held, "SELECT coalesce(sum(left), 0) FROM certificate WHERE released = 0"},
-			{&a.Lost, "SELECT coalesce(sum(lost), 0) FROM offline"},
+			{&a.Lost, "SELECT (SELECT coalesce(sum(lost), 0) FROM offline) + (SELECT coalesce(sum(late_lost), 0) FROM approval)"},
 		} {
 			if *sum.into, err = t.number(sum.query); err != nil {
 				return err
@@ -62,6 +62,9 @@ var audits = []struct{ what, query string }{
 			OR (cause = 'refund' AND ref IN (SELECT ref FROM refund WHERE charge = c.no)))`},
 	{"offline payments and their certificates differ", `SELECT count(*) FROM certificate c WHERE
 		cap - left <> (SELECT coalesce(sum(earmark), 0) FROM offline WHERE certificate = c.no)`},
-	{"offline payments and their movements differ", `SELECT (SELECT coalesce(sum(earmark + free), 0) FROM offline) + (SELECT coalesce(sum(amount), 0) FROM movement WHERE cause = 'offline') <> 0`},
+	{"offline payments and their movements differ", `SELECT (SELECT coalesce(sum(earmark + free), 0) FROM offline) + (SELECT coalesce(sum(late_free), 0) FROM approval)
+		+ (SELECT coalesce(sum(amount), 0) FROM movement WHERE cause = 'offline') <> 0`},
+	{"approvals were completed late and never given back", `SELECT count(*) FROM approval p JOIN charge c ON c.no = p.charge WHERE p.late_free + p.late_lost NOT IN (0, c.amount)
+		OR (p.late_free + p.late_lost > 0 AND c.state <> 'reversed')`},
 	{"accounts have more than one active phone", `SELECT count(*) FROM (SELECT account FROM phone WHERE ended_at IS NULL GROUP BY account HAVING count(*) > 1)`},
 }

@@ -23,6 +23,8 @@ type Config struct {
 	Messenger Messenger
 	Funder    Funder
 	Known     Known              // nil: KnownList(nil), the worst passwords only
+	Root      wire.PublicKey     // of the chain whose lanes' offers are taken, with Chain; zero: none are
+	Chain     string             // its name
 	Outside   map[string]Outside // by the name that phones use; empty: no outside log-ins
 	Log       *slog.Logger
 }
@@ -39,6 +41,11 @@ func (c *Config) validate() error {
 		return fmt.Errorf("%w: no P-256 key to sign with", errConfig)
 	case c.Now == nil || c.Random == nil || c.Messenger == nil || c.Funder == nil || c.Log == nil:
 		return fmt.Errorf("%w: a part is missing", errConfig)
+	}
+	if !c.Root.IsZero() {
+		if err := wire.CheckName("chain", c.Chain); err != nil {
+			return fmt.Errorf("%w: %w", errConfig, err)
+		}
 	}
 	if c.Hashing == (Argon{}) {
 		c.Hashing = DefaultArgon

@@ -27,7 +27,7 @@ type Covered struct {
 	Again bool // it was presented before: nothing changed
 }
 
-// Present takes a payment that was approved offline out of what was set aside for it. One that nothing covers is a
+// Present takes a payment that a lane made by an issuer's approval for completed (see complete), and one that was approved offline out of what was set aside for it. One that nothing covers is a
 // loss, and one that shows the code was taken twice or its certificate overdrawn stops the account.
 func (i *Issuer) Present(ctx context.Context, p Presentation) (out Covered, err error) {
 	if p.Payment.IsZero() || p.Amount.Validate() != nil || p.Amount.Currency != i.c.Limits.Currency || len(p.Store) > 64 || len(p.Lane) > 64 {
@@ -35,6 +35,10 @@ func (i *Issuer) Present(ctx context.Context, p Presentation) (out Covered, err 
 	}
 	asked := fingerprint(p.Code, strconv.FormatInt(p.Amount.Minor, 10), p.Store, p.Lane)
 	err = i.do(ctx, func(t *tx) error {
+		if isApproval(p.Code) {
+			out, err = t.complete(p)
+			return err
+		}
 		var was []byte
 		found, err := t.get("SELECT print, earmark, free, lost FROM offline WHERE payment = ?", []any{p.Payment[:]},
 			&was, &out.Drawn.Earmark, &out.Drawn.Free, &out.Drawn.Lost)
@@ -221,6 +225,6 @@ func (i *Issuer) Forget(ctx context.Context) error {
 				return err
 			}
 		}
-		return nil
+		return t.unclaimed(nil)
 	})
 }

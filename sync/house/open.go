@@ -15,6 +15,7 @@ import (
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 
+	"tilld/agent/policy"
 	"tilld/sync/house/rule"
 )
 
@@ -36,6 +37,7 @@ type Issuer struct {
 
 	mu      sync.Mutex // held by the one transaction
 	stopped error
+	bundle  *policy.Bundle // what HQ signed; nil: no chain's offers are taken
 }
 
 // Open opens the file, making it if it is not there, and brings its schema up to date.
@@ -51,7 +53,11 @@ func Open(ctx context.Context, path string, c Config) (*Issuer, error) {
 	}
 	i := &Issuer{c: c, db: sql.OpenDB(conn), computing: make(chan struct{}, maxComputing)}
 	i.db.SetMaxOpenConns(1) // whoever writes is alone, and what a reader sees is whole
-	if err := i.begin(ctx); err != nil {
+	err = i.begin(ctx)
+	if err == nil {
+		err = i.loadPapers(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the issuer %s: %w", path, err), i.db.Close())
 	}
 	return i, nil

@@ -34,6 +34,8 @@ func (i *Issuer) OperatorHandler(token Secret) http.Handler {
 	mux.HandleFunc("POST "+OperatorPrefix+"/offline", h.present)
 	mux.HandleFunc("POST "+OperatorPrefix+"/settled", h.settled)
 	mux.HandleFunc("GET "+OperatorPrefix+"/word", h.word)
+	mux.HandleFunc("GET "+OperatorPrefix+"/approvals", h.approvals)
+	mux.HandleFunc("POST "+OperatorPrefix+"/papers", h.papers)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// Hashes of one length are compared: neither the token's length nor where it differs shows.
 		got := sha256.Sum256([]byte(r.Header.Get("Authorization")))
@@ -177,7 +179,11 @@ func (h *operatorHTTP) tell(w http.ResponseWriter, res Result, part *refundPart,
 
 // read reads one JSON value of at most MaxRequest bytes and nothing after it.
 func read(w http.ResponseWriter, r *http.Request, into any) bool {
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, MaxRequest))
+	return readUpTo(w, r, MaxRequest, into)
+}
+
+func readUpTo(w http.ResponseWriter, r *http.Request, most int64, into any) bool {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, most))
 	if d.Decode(into) == nil {
 		if _, err := d.Token(); errors.Is(err, io.EOF) {
 			return true

@@ -119,9 +119,10 @@ func (i *Issuer) sessionPaths() map[string]http.HandlerFunc {
 			cert, err := i.Certificate(ctx, c.from, c.session, q.Proof.proof())
 			return map[string][]byte{"certificate": cert}, err
 		}),
-		"POST /topups":   ask(i, i.topUpHTTP),
-		"POST /contact":  ask(i, i.contactHTTP),
-		"POST /recovery": ask(i, i.recoveryHTTP),
+		"POST /topups":    ask(i, i.topUpHTTP),
+		"POST /approvals": ask(i, i.approveHTTP),
+		"POST /contact":   ask(i, i.contactHTTP),
+		"POST /recovery":  ask(i, i.recoveryHTTP),
 		"POST /outside/links": ask(i, func(ctx context.Context, c caller, q outsideBody) (any, error) {
 			return none{}, i.LinkOutside(ctx, c.from, c.session, q.Password, q.finish())
 		}),

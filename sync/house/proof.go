@@ -19,6 +19,7 @@ const (
 	ForRecovery    Purpose = "recovery"    // nothing
 	ForCertificate Purpose = "certificate" // nothing
 	ForTopUp       Purpose = "top-up"      // reference, amount, source
+	ForApproval    Purpose = "approval"    // ApprovalDetails: payment, amount, currency, terminal, store, lane
 )
 
 // Proof is a phone's signature over a challenge of ours, which is used up by it.

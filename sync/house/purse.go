@@ -9,9 +9,12 @@ import (
 const day = 24 * time.Hour
 
 // purse adds up what the rules of money ask about an account. What is due to be released is released first, so an
-// earmark ends by the clock alone, whether anything swept or not.
+// earmark ends by the clock alone, whether anything swept or not, and so does what was approved and no lane took.
 func (t *tx) purse(acc *account) (p rule.Purse, err error) {
 	if err := t.release(acc); err != nil {
+		return rule.Purse{}, err
+	}
+	if err := t.unclaimed(acc); err != nil {
 		return rule.Purse{}, err
 	}
 	p.Cooling = rule.Cooling(acc.coolingUntil, t.now)

@@ -45,6 +45,8 @@ const (
 	BadPerson             // who acts was not said, or why
 	BadIdentity           // the outside log-in is bound to no account, or to another
 	NoSource              // nobody takes money for a top-up from there
+	BadOffer              // not a sale of a till that HQ vouches for
+	OfferOver             // a sale that was offered for too long ago
 	refusalEnd
 )
 
@@ -85,6 +87,8 @@ var words = [refusalEnd]struct {
 	BadPerson:     {payment.Invalid, "say who does this, and why"},
 	BadIdentity:   {payment.Forbidden, "this outside log-in opens no account here"},
 	NoSource:      {payment.NotAllowed, "nobody takes money from there for this wallet; top up with cash at a till"},
+	BadOffer:      {payment.Invalid, "not a sale of a shop that this wallet knows"},
+	OfferOver:     {payment.NotAllowed, "this sale was shown for too long ago; let the shop show it again"},
 }
 
 // Error is the sentence for the person who asked.
