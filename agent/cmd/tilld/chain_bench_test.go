@@ -42,9 +42,11 @@ type benchChain struct {
 	doc    *policy.Document
 	seal   *wire.Confidant
 	zone   *time.Location
+	more   string // of HQ's file, before its sections
+	asks   string // its [[operator]] sections
 }
 
-func newBenchChain(b testing.TB) *benchChain {
+func newBenchChain(b testing.TB, change ...func(*policy.Document)) *benchChain {
 	b.Helper()
 	c := &benchChain{b: b, root: b.TempDir(), issuer: newIssuer(b)}
 	c.lanes = c.root
@@ -65,6 +67,9 @@ func newBenchChain(b testing.TB) *benchChain {
 	c.doc.Version++
 	c.doc.Caps = policy.Caps{Payment: 50_000, AccountDay: 1_000_000_000_000, Unbound: 50_000, Small: 50_000}
 	c.doc.Default = policy.StoreDefault{Cap: 1_000_000_000_000, Lanes: 1, Sum: 1_000_000_000_000, Count: 1_000_000}
+	for _, f := range change {
+		f(c.doc)
+	}
 	c.must(c.office.SignPolicy(ctx, c.doc))
 	trust, _, err := c.office.Trust(ctx)
 	c.must(err)
@@ -85,7 +90,8 @@ func (c *benchChain) data() string { return filepath.Join(c.root, "hq") }
 
 // hqFile is the configuration of an HQ that runs as a process.
 func (c *benchChain) hqFile(broker, api string) string {
-	return fmt.Sprintf("data = %q\n[embedded_broker]\nlisten = %q\n[serve]\naddress = %q\n[settle]\nzone = \"Asia/Tokyo\"\n[log]\nlevel = \"warn\"\n", c.data(), broker, api)
+	return fmt.Sprintf("data = %q\n%s[embedded_broker]\nlisten = %q\n[serve]\naddress = %q\n[settle]\nzone = \"Asia/Tokyo\"\n[log]\nlevel = \"warn\"\n%s",
+		c.data(), c.more, broker, api, c.asks)
 }
 
 func newIssuer(b testing.TB) *wire.Signer {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"tilld/sync/wire"
 )
 
 const (
@@ -84,15 +86,21 @@ type latency struct {
 
 func newLatency(b *testing.B) *latency {
 	b.Helper()
+	return newLatencyOf(b, newBenchChain(b), nil)
+}
+
+// newLatencyOf is newLatency of a chain; told is where HQ's answers about the live lane's online payments go.
+func newLatencyOf(b *testing.B, c *benchChain, told chan wire.Answer) *latency {
+	b.Helper()
 	cpus := allowed(b)
 	if len(cpus) < 2 {
 		b.Fatal("this takes two processors: one for HQ, one for the lanes")
 	}
-	c := newBenchChain(b)
 	var lanes []*runningLane
 	for n := range 1 + drainingLanes {
 		lanes = append(lanes, &runningLane{benchLane: c.lane(n), moved: make(chan struct{}, 1), ended: make(chan struct{})})
 	}
+	lanes[0].told = told
 	x := &latency{stage: &stage{TB: b, dir: c.root}, b: b, live: lanes[0], backlogs: lanes[1:]}
 	broker, api := freeAddr(b), freeAddr(b)
 	x.hq = x.startOn(cpus[0], "hq", "-c", x.file("hq.toml", c.hqFile(broker, api)))
@@ -168,6 +176,11 @@ func (x *latency) calibrate() (rate float64) {
 // drain lets the lanes go on at a rate, a batch of one and then of the next, until they have so much less of their
 // backlog left: one of the parts. It returns how long the fresh entries took meanwhile.
 func (x *latency) drain(rate float64, parts int) (took times) {
+	return x.drainWhile(rate, parts, x.fresh)
+}
+
+// drainWhile is drain with something else that is timed meanwhile.
+func (x *latency) drainWhile(rate float64, parts int, timed func() time.Duration) (took times) {
 	x.b.Helper()
 	left := uint64(0)
 	for _, l := range x.backlogs {
@@ -190,7 +203,7 @@ func (x *latency) drain(rate float64, parts int) (took times) {
 		}
 	}()
 	for {
-		took = append(took, x.fresh())
+		took = append(took, timed())
 		select {
 		case <-over:
 			return took

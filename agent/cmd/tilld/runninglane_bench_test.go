@@ -27,6 +27,9 @@ type runningLane struct {
 	acked   atomic.Uint64
 	moved   chan struct{} // acked did
 	ended   chan struct{}
+
+	asker *uplink.Asker    // of online payments; nil: none
+	told  chan wire.Answer // HQ's answers to it
 }
 
 // pacedOutbox holds back what has not been let go.
@@ -75,6 +78,9 @@ func (l *runningLane) run(ctx context.Context, broker string) {
 		OnState: func(up bool, reason error) {
 			if up {
 				l.uplink.LinkUp()
+				if l.asker != nil {
+					l.asker.LinkUp()
+				}
 			} else {
 				l.uplink.LinkDown(reason)
 			}
@@ -92,12 +98,33 @@ func (l *runningLane) run(ctx context.Context, broker string) {
 		OnAck:     func(_ context.Context, a *wire.Ack) { l.noteAck(a.Acked) },
 		Now:       time.Now, Boot: func() time.Duration { return time.Since(started) }, Jitter: mathrand.Float64, Log: log,
 		Random: func(b []byte) { _, _ = rand.Read(b) }, // crypto/rand.Read never fails
+		OnOther: func(payload []byte) {
+			if l.asker != nil {
+				l.asker.Message(payload)
+			}
+		},
 	})
+	parts := []func(context.Context) error{client.Run, l.uplink.Run, l.watch}
+	if l.told != nil {
+		l.asker = l.newAsker(client)
+		parts = append(parts, l.asker.Run)
+	}
 	var all sync.WaitGroup
-	for _, part := range []func(context.Context) error{client.Run, l.uplink.Run, l.watch} {
+	for _, part := range parts {
 		all.Go(func() { _ = part(ctx) }) // each ends with ctx; before, the lane is found to hear nothing
 	}
 	go func() { all.Wait(); close(l.ended) }()
+}
+
+// newAsker asks HQ over the lane's connection, as the program does it.
+func (l *runningLane) newAsker(link uplink.Link) *uplink.Asker {
+	return uplink.NewAsker(uplink.AskerConfig{
+		Terminal: l.id.Terminal, Signer: l.journal.Signer, Link: link, Seal: func() *wire.Confidant { return l.seal },
+		HQKeys:   func() wire.Keys { return wire.OneKey(l.office.Keys.Ack.Public()) },
+		OnAnswer: func(_ context.Context, a wire.Answer) { l.told <- a }, OnReach: func(bool, []string) {},
+		HQNow: time.Now, Now: time.Now, Jitter: mathrand.Float64, Log: slog.New(slog.DiscardHandler),
+		Random: func(b []byte) { _, _ = rand.Read(b) }, // crypto/rand.Read never fails
+	})
 }
 
 func (l *runningLane) noteAck(seq uint64) {
