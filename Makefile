@@ -45,7 +45,7 @@ build: need ## build bin/tilld: one static binary
 	CGO_ENABLED=0 go build $(BUILD) -o bin/tilld ./agent/cmd/tilld
 
 .PHONY: demo
-demo: build ## HQ, a broker and two lanes on this machine; ARGS="--help" for more
+demo: build ## HQ, a broker, two lanes and the wallets' operators on this machine; ARGS="--help" for more
 	@exec bin/tilld demo $(ARGS)
 
 .PHONY: test

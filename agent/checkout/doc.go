@@ -14,11 +14,18 @@
 // An opaque code is its operator's to check, so HQ is asked. The intent is written down first, and an attempt ends by HQ's
 // word or by being given up, never by silence:
 //
-//	Open, Refused ──Scan──▶ Asking ──▶ Pending ◀──▶ Unknown       each of the three: HQ may be asked
-//	      ▲                   │ Heard: paid            │          Park: to State.Parked, the lane is free
-//	      │ Heard: not paid   ▼                        │
-//	      └─────────────────(any)──▶ Paid              │
-//	      └── GiveUp: Reversed is written, HQ takes back whatever came of it
+//	                           Heard: paid
+//	Open, Refused ──Scan──▶ asked ─────────────▶ Paid             asked is one of three phases:
+//	      ▲                 │ │ │                                                 Heard
+//	      │ Heard: not paid │ │ │ Park: the lane is free          Asking ──▶ Pending ◀──▶ Unknown
+//	      ├─────────────────┘ │ ▼                                   └──Late: AskFor is over──▲
+//	      │ GiveUp            │ State.Parked ──Heard: paid──────────────▶ settled ──Dismiss──▶ off the list
+//	      └───────────────────┘            └──Heard: not paid, GiveUp──▶ and SaleCancelled
+//
+// GiveUp is what "taken back" is here: by the cashier, or by time (WaitFor). Reversed is written, the sale can be paid
+// otherwise at once, and HQ gives back whatever comes of the attempt. Dismiss completes a sale that was paid and was opened
+// at this lane. FallBack leaves Asking too: of a signed code HQ has not spoken in time, so the attempt is given up and the
+// lane decides by itself, which leads to Paid or Refused as a Scan does.
 //
 // Open and Refused wait for a code (Refused remembers why the last one was not taken). From every other
 // phase, and from Idle at the start, OpenSale begins the next sale; a sale that was paid and not completed

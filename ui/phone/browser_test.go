@@ -145,6 +145,11 @@ func TestEveryViewFits(t *testing.T) {
 		for _, lang := range web.Langs {
 			b.Open(srv.URL)
 			b.Await(fmt.Sprintf(`fetch("/lang", {method: "POST", body: new URLSearchParams({lang: %q})}).then(r => r.ok)`, lang))
+			b.Open(srv.URL + "/try")
+			b.Await(fmt.Sprintf(`document.documentElement.lang === %q && document.readyState === "complete"`, lang))
+			b.Fits(false)
+			b.Legible()
+			b.Picture(fmt.Sprintf("try-%s-%d", lang, size[0]))
 			for name, v := range all {
 				page.screen.mu.Lock()
 				page.screen.shown, page.screen.held, page.screen.number = v.shown, v.Last, page.screen.number+1
