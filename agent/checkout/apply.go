@@ -113,7 +113,7 @@ func openSale(s State, e OpenSale, c Context) (Decision, error) {
 		return Decision{}, payment.Errorf(payment.Invalid, op, "total: this store sells in %s, not %s", p.Currency, e.Sale.Total.Currency)
 	}
 	s.Phase, s.Sale, s.Touched, s.Refusal = Open, e.Sale, c.Now.Boot, Refusal{}
-	s.Attempt, s.Another, s.Offer = Attempt{}, false, Offered{}
+	s.Attempt, s.Another, s.Offer, s.Members = Attempt{}, false, Offered{}, nil
 	d := saleDraft(&s, c, &payment.SaleOpened{
 		Reference: e.Sale.Reference, Total: e.Sale.Total, Due: e.Sale.Due(), Tax: e.Sale.Tax, Eligible: e.Sale.Eligible,
 		Request: e.Request, Digest: e.Digest, Tenders: e.Sale.Tenders,

@@ -60,10 +60,13 @@ const (
 	Told                     // of a parked sale: State.Parked has what is known of it now
 	Showing                  // the sale can be shown to the customer's phone: State.Offer says as what
 	Unwanted                 // an issuer's approval that no sale waits for: Reason says why. The issuer gives the money back
+	Noted                    // a loyalty programme's member is attached to the sale; Programme has which
+	OtherMember              // the sale has another member of that programme already: this one is not attached
 )
 
 var kindNames = [...]string{
 	"done", "approved", "not_taken", "again", "for_pos", "no_sale", "unreadable", "surplus", "asked", "waits", "under_way", "same_purchase", "told", "showing", "unwanted",
+	"noted", "other_member",
 }
 
 // String is the kind's name, such as "approved".
@@ -87,4 +90,6 @@ type Answer struct {
 	Sale    payment.ID    // of Payment
 	Amount  payment.Money // of Payment
 	Wallet  string
+
+	Programme string // of Noted and OtherMember
 }

@@ -63,6 +63,7 @@ type Scan struct {
 	Hash    []byte // keyed hash of the text: see payment.Approved.CodeHash
 	HashKey uint32 // the epoch of that key
 	Known   Known  // looked up when the read has a Code, else zero
+	Cleared bool   // the screen is free for the next customer: what was paid on it is somebody else's
 }
 
 // Known is what the journal knows of a verified code's phone and account, and of this lane.

@@ -18,6 +18,8 @@ type Read struct {
 	// Approval is set exactly when it is an issuer's approval and its signature holds.
 	Approval *Approval
 	Text     Secret // what was scanned
+	// Programme is the loyalty programme whose member the text names; empty: it is no such number.
+	Programme string
 }
 
 // Code is what an issuer and a phone signed, verified.
@@ -37,6 +39,9 @@ type Code struct {
 // signed code is the one whose issuer signed it, whatever the table says.
 func Examine(c paycode.Classification, trust *policy.Trust, at time.Time) Read {
 	r := Read{Kind: c.Kind, Format: c.Format, Reason: c.Reason(), Text: Secret(c.Text)}
+	if c.Kind == paycode.Loyalty {
+		r.Programme = c.Fields["programme"]
+	}
 	for _, w := range c.Candidates {
 		r.Wallets = append(r.Wallets, w.Wallet)
 	}

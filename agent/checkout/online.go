@@ -269,6 +269,7 @@ func park(s State, e Park, c Context) (Decision, error) {
 	s.Attempt.Offline = nil // who waits for HQ, waits for HQ
 	s.Parked = append(slices.Clone(s.Parked), Parked{Attempt: s.Attempt, Sale: s.Sale, Date: s.Day})
 	s.Phase, s.Sale, s.Attempt, s.Refusal, s.Touched, s.Offer = Idle, payment.Sale{}, Attempt{}, Refusal{}, c.Now.Boot, Offered{}
+	s.Members = nil
 	return Decision{State: s}, nil
 }
 

@@ -6,6 +6,9 @@ import (
 )
 
 func scan(s State, e Scan, c Context) (Decision, error) {
+	if d, ok := member(s, &e, c); ok {
+		return d, nil
+	}
 	if e.Read.noPayment() {
 		return Decision{State: s, Answer: forPOS(&s, e.Read.Reason)}, nil
 	}

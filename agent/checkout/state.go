@@ -58,6 +58,7 @@ type State struct {
 	Parked  []Parked      // sales put aside over an attempt, the oldest first
 	Waived  Waived        // the attempt that was given up last; zero: none
 	Offer   Offered       // what the present sale was offered as, to be paid through the customer's phone
+	Members []Member      // of loyalty programmes, attached to the present sale
 	Another bool          // somebody said that this is not the purchase of an attempt that is still open
 }
 

@@ -86,7 +86,7 @@ func (d *Draft) checkFact() error {
 			return invalid("%s: %w", kind, errNoPayment)
 		}
 		return d.checkSale(f)
-	case *payment.SaleCompleted, *payment.SaleCancelled:
+	case *payment.SaleCompleted, *payment.SaleCancelled, *payment.Member:
 		if !sale {
 			return invalid("%s: %w", kind, errNoPayment)
 		}

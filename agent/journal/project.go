@@ -27,7 +27,7 @@ type projector struct {
 func (p projector) apply(ctx context.Context, w *written) error {
 	var err error
 	switch f := w.Entry.Fact.(type) {
-	case *payment.EpochOpened, *payment.KeyChanged, *payment.Refused, nil:
+	case *payment.EpochOpened, *payment.KeyChanged, *payment.Refused, *payment.Member, nil:
 	case *payment.Asked, *payment.Authorised, *payment.Declined, *payment.Reversed:
 		err = p.online(ctx, w)
 	case *payment.Offered, *payment.Carried:

@@ -159,6 +159,8 @@ func (v *View) Summary() string {
 		return fmt.Sprintf("%s %s, paid through the customer's phone", f.Amount, f.Wallet)
 	case *payment.Reversed:
 		return fmt.Sprintf("%s %s, attempt %s", f.Amount, f.Wallet, f.Ref)
+	case *payment.Member:
+		return fmt.Sprintf("%s, %d %s earn points", f.Programme, f.Eligible, f.Currency)
 	}
 	return v.SetAside
 }

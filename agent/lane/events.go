@@ -22,6 +22,7 @@ const (
 	PaymentUnknown EventKind = "payment.unknown" // HQ is finding out whether it is paid
 	SaleOffered    EventKind = "sale.offered"    // shown on the customer's screen, to be paid through the customer's own phone
 	SaleParked     EventKind = "sale.parked"     // put aside until that is known
+	MemberNoted    EventKind = "member.noted"    // a loyalty programme's member is attached to the sale
 	ScanPassed     EventKind = "scan.passed"     // no payment code: goods, bills, carriers, coupons
 )
 
@@ -39,6 +40,7 @@ type Event struct {
 	Training  bool   // of the sale: nothing is charged
 	Text      string // of a scan that was passed on
 	AIM       string
+	Programme string // of MemberNoted
 }
 
 // kept is how many events a reader that comes back can catch up on.

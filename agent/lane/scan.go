@@ -42,7 +42,7 @@ func (l *Lane) Scanned(ctx context.Context, e scanner.Event) {
 // its POS's whatever becomes of this lane's journal.
 func (l *Lane) symbol(ctx context.Context, sym scanner.Symbol) error {
 	c := l.context()
-	e := checkout.Scan{Read: l.examine(sym, c), HashKey: l.cfg.HashKey.Epoch}
+	e := checkout.Scan{Read: l.examine(sym, c), HashKey: l.cfg.HashKey.Epoch, Cleared: l.shown.done}
 	l.passOn(&e.Read, sym)
 	e.Hash = l.hash(sym.Text)
 	var err error
@@ -164,6 +164,12 @@ func (l *Lane) answer(d checkout.Decision) {
 		l.remark(NoticeUnderWay)
 	case checkout.Told:
 		l.told(a)
+	case checkout.Noted:
+		l.feed.publish(Event{Kind: MemberNoted, Sale: a.Sale, Programme: a.Programme, Reference: l.state.Sale.Reference, Training: l.state.Sale.Training})
+	case checkout.OtherMember:
+		if l.state.Phase != checkout.Paid { // beside PAID nothing is remarked; whose points they are stands there
+			l.remark(NoticeOtherMember)
+		}
 	case checkout.ForPOS:
 		if l.state.Phase.Waiting() {
 			l.remark(NoticeGoods)

@@ -29,6 +29,8 @@ const (
 	NoticeElsewhere Notice = "elsewhere" // an approval for another lane's sale
 	NoticeSpent     Notice = "spent"     // an approval that has paid already
 	NoticeUnderWay  Notice = "underway"  // HQ is asked about a code: another one was not looked at
+
+	NoticeOtherMember Notice = "othermember" // the sale has another member's card of that programme already
 )
 
 // ScannerState is whether the scanner can be heard.
@@ -73,6 +75,7 @@ type View struct {
 
 	Attempt checkout.Attempt // in Asking, Pending and Unknown; in Paid the one that paid, if one did
 	Parked  []Parked         // the oldest first
+	Members []string         // loyalty programmes whose member is attached to Sale, in the order of the scans
 	Asks    bool             // the policy lets this lane ask wallets' operators
 	Reach   Reach
 
@@ -209,6 +212,9 @@ func (l *Lane) refresh(ctx context.Context) {
 		v.Most = terms.PaymentCap(max(tier, policy.TierFull), true, payment.MaxMinor)
 		v.FullLeft, v.SmallLeft = left(terms, r)
 	}
+	for _, m := range l.state.Members {
+		v.Members = append(v.Members, m.Programme)
+	}
 	l.mu.Lock()
 	same := sameView(l.view, v)
 	l.view = v
@@ -225,7 +231,7 @@ func sameView(a, b View) bool {
 		v.LastContact, v.Place, v.Stopped = 0, checkout.Place{}, nil
 		v.Sale.Tax, v.Sale.Lines = nil, nil
 	}
-	if a.Attempt != b.Attempt || a.Asks != b.Asks || !slices.EqualFunc(a.Parked, b.Parked, sameParked) {
+	if a.Attempt != b.Attempt || a.Asks != b.Asks || !slices.Equal(a.Members, b.Members) || !slices.EqualFunc(a.Parked, b.Parked, sameParked) {
 		return false
 	}
 	if a.Offer != b.Offer || a.CanOffer != b.CanOffer || a.Carried != b.Carried || !a.OfferUntil.Equal(b.OfferUntil) {

@@ -21,6 +21,7 @@ const (
 	KindReversed      Kind = 14
 	KindOffered       Kind = 18
 	KindCarried       Kind = 19
+	KindMember        Kind = 24
 )
 
 var kindNames = map[Kind]string{
@@ -29,6 +30,7 @@ var kindNames = map[Kind]string{
 	KindSaleCompleted: "sale-completed", KindSaleCancelled: "sale-cancelled", KindKeyChanged: "key-changed",
 	KindAsked: "asked", KindAuthorised: "authorised", KindDeclined: "declined", KindReversed: "reversed",
 	KindOffered: "offered", KindCarried: "carried",
+	KindMember: "member",
 }
 
 // String is the kind's name, such as "approved".
@@ -83,6 +85,8 @@ func NewFact(k Kind) Fact {
 		return new(Offered)
 	case KindCarried:
 		return new(Carried)
+	case KindMember:
+		return new(Member)
 	}
 	return nil
 }
@@ -286,6 +290,7 @@ func (*Asked) Kind() Kind         { return KindAsked }
 func (*Authorised) Kind() Kind    { return KindAuthorised }
 func (*Declined) Kind() Kind      { return KindDeclined }
 func (*Reversed) Kind() Kind      { return KindReversed }
+func (*Member) Kind() Kind        { return KindMember }
 
 // Body is the part of an entry that can be erased with the chain intact: the entry signs only its salted
 // hash. It holds what points at people, and the customer's code, sealed to HQ.

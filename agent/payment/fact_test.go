@@ -12,6 +12,7 @@ func TestKindsStay(t *testing.T) {
 		6: "refused", 7: "voided", 8: "sale-completed", 9: "sale-cancelled", 10: "key-changed",
 		11: "asked", 12: "authorised", 13: "declined", 14: "reversed",
 		18: "offered", 19: "carried",
+		24: "member",
 	}
 	if !reflect.DeepEqual(kindNames, want) {
 		t.Errorf("kinds are %v, were %v", kindNames, want)

@@ -21,7 +21,7 @@ type Document struct {
 	Roll     Seconds          `cbor:"6,keyasint" toml:"day_roll" comment:"How long after midnight a business date begins: \"4h\" counts 03:59 to the day before."`
 
 	Retention uint32   `cbor:"7,keyasint" toml:"retention_days" comment:"Days for which a lane keeps what HQ has acknowledged; more than HQ's backups go back."`
-	Features  []string `cbor:"8,keyasint,omitempty" toml:"features,omitempty" comment:"Switches for what not every lane may or can do: \"training\" lets a POS open practice sales, \"online\" lets lanes ask wallets' operators through HQ, \"sales\" lets HQ export basket lines, \"sales-accounts\" with a pseudonym of the account, \"carried\" lets customers pay through their own phones, \"house-online\" has lanes ask the house wallet's issuer too. A lane passes over those it does not know."`
+	Features  []string `cbor:"8,keyasint,omitempty" toml:"features,omitempty" comment:"Switches for what not every lane may or can do: \"training\" lets a POS open practice sales, \"online\" lets lanes ask wallets' operators through HQ, \"sales\" lets HQ export basket lines, \"sales-accounts\" with a pseudonym of the account, \"points\" lets lanes note loyalty cards, \"carried\" lets customers pay through their own phones, \"house-online\" has lanes ask the house wallet's issuer too. A lane passes over those it does not know."`
 	Wallets   []string `cbor:"9,keyasint" toml:"wallets" comment:"Wallets that the stores take, the likeliest first: where a code fits several, the first one gets it."`
 
 	Caps    Caps         `cbor:"10,keyasint" toml:"caps"`
@@ -30,6 +30,8 @@ type Document struct {
 	Default StoreDefault `cbor:"13,keyasint" toml:"store_default" comment:"Terms of a store that is not listed."`
 	Stores  []Store      `cbor:"14,keyasint,omitempty" toml:"store,omitempty" comment:"Stores with terms of their own."`
 	Revoked Revoked      `cbor:"15,keyasint" toml:"revoked" comment:"Exact identifiers, in hexadecimal; terminals by their ID."`
+
+	Programmes []Programme `cbor:"-6,keyasint,omitempty" toml:"programme,omitempty" comment:"Loyalty programmes whose points HQ counts, while features has \"points\". Their cards are rows of kind 'loyalty' in codes."`
 
 	Codes paycode.Table `cbor:"16,keyasint" toml:"codes" comment:"How the wallets' codes look: agent/paycode tells what each row means."`
 }
@@ -107,8 +109,11 @@ const (
 	SalesAccounts = "sales-accounts"
 )
 
+// Points is the switch for loyalty programmes: without it a lane attaches no member to a sale.
+const Points = "points"
+
 // features are the switches that something in this release is behind.
-var features = []string{Training, Online, HouseOnline, Carried, Sales, SalesAccounts}
+var features = []string{Training, Online, HouseOnline, Carried, Sales, SalesAccounts, Points}
 
 // Feature says whether a switch is on.
 func (d *Document) Feature(name string) bool { return slices.Contains(d.Features, name) }

@@ -61,7 +61,7 @@ func (d *Document) Validate() error {
 // validate is Validate but for the order of stores and lanes, so that its error has the place in the file.
 func (d *Document) validate() error {
 	for _, check := range []func() error{
-		d.validateHead, d.Caps.validate, d.Code.validate, d.validateTiers, d.Default.validate, d.validateStores, d.Revoked.validate, d.validateCodes,
+		d.validateHead, d.Caps.validate, d.Code.validate, d.validateTiers, d.Default.validate, d.validateStores, d.Revoked.validate, d.validateCodes, d.validateProgrammes,
 	} {
 		if err := check(); err != nil {
 			return err

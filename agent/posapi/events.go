@@ -22,7 +22,7 @@ const gapEvent = "stream.gap"
 
 // EventView is the data of an event.
 type EventView struct {
-	Event     string         `json:"event" enum:"sale.opened,sale.paid,sale.cancelled,sale.completed,sale.parked,code.refused,payment.pending,payment.unknown,payment.voided,scan.passed,stream.gap"`
+	Event     string         `json:"event" enum:"sale.opened,sale.paid,sale.cancelled,sale.completed,sale.parked,code.refused,payment.pending,payment.unknown,payment.voided,member.noted,scan.passed,stream.gap"`
 	Sale      payment.ID     `json:"sale,omitzero"`
 	Reference string         `json:"reference,omitempty"`
 	Payment   payment.ID     `json:"payment,omitzero"`
@@ -33,11 +33,12 @@ type EventView struct {
 	Training  bool           `json:"training,omitempty" doc:"Of the sale: it is practice, nothing is charged and no goods are owed."`
 	Text      *string        `json:"text,omitempty" doc:"With scan.passed: what was scanned and is no payment code."`
 	AIM       string         `json:"aim,omitempty" doc:"With scan.passed: the symbology, such as ]E0, if the scanner says it."`
+	Programme string         `json:"programme,omitempty" doc:"With member.noted: the loyalty programme; head office counts the points of this sale, so the shop's own program must not."`
 }
 
 func viewEvent(e *Event) EventView {
 	v := EventView{
-		Event: e.Kind, Sale: e.Sale, Reference: e.Reference, Payment: e.Payment, Wallet: e.Wallet, Reason: e.Reason, Training: e.Training, AIM: e.AIM,
+		Event: e.Kind, Sale: e.Sale, Reference: e.Reference, Payment: e.Payment, Wallet: e.Wallet, Reason: e.Reason, Training: e.Training, AIM: e.AIM, Programme: e.Programme,
 	}
 	if e.Amount != (payment.Money{}) {
 		m := viewMoney(e.Amount)

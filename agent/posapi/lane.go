@@ -103,6 +103,7 @@ type Event struct {
 	Reason    payment.Reason // why a code was refused
 	Training  bool           // of the sale
 	Text, AIM string         // of a scan that was passed on
+	Programme string         // whose member was attached to the sale
 }
 
 // Status is how a lane is doing.

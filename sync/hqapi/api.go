@@ -16,6 +16,7 @@ import (
 
 	"tilld/agent/httpapi"
 	"tilld/agent/payment"
+	"tilld/sync/wire"
 )
 
 // Config is what the API serves from. All fields but Hosts and Version must be set.
@@ -29,6 +30,10 @@ type Config struct {
 	Hosts    []string             // names that the server answers to, without port; empty: loopback names on loopback, any name elsewhere
 	Version  string               // of the program, for the OpenAPI document
 	Sales    Sales                // what sales figures need
+
+	// Unseal finds the key that a member's number was sealed to; nil: HQ has none of that identifier, and the number stays
+	// closed.
+	Unseal func(wire.KID) *wire.ConfidantKey
 
 	// Health says why HQ does not do its work, in words for anybody who reaches the port, or "". Nil: nothing is
 	// asked beyond the books.
@@ -49,6 +54,7 @@ type API struct {
 	scrape   http.Handler
 	last     lastBatch
 	sales    Sales
+	unseal   func(wire.KID) *wire.ConfidantKey
 	health   func() string
 	openAPI  []byte
 }
@@ -63,6 +69,9 @@ func New(c Config) (*API, error) {
 		books: c.Books, archive: c.Archive, cutter: c.Cutter, now: c.Now, log: c.Log, mux: http.NewServeMux(), metrics: m,
 		sales: c.Sales, failures: newFailures(), scrape: promhttp.HandlerFor(c.Registry, promhttp.HandlerOpts{}),
 	}
+	if a.unseal = c.Unseal; a.unseal == nil {
+		a.unseal = func(wire.KID) *wire.ConfidantKey { return nil }
+	}
 	if a.health = c.Health; a.health == nil {
 		a.health = func() string { return "" }
 	}
@@ -76,6 +85,7 @@ func New(c Config) (*API, error) {
 	a.addTerminals(api)
 	a.addExceptions(api)
 	a.addSales(api)
+	a.addPoints(api)
 	if a.openAPI, err = json.MarshalIndent(api.OpenAPI(), "", "  "); err != nil {
 		return nil, fmt.Errorf("OpenAPI document: %w", err)
 	}
@@ -89,7 +99,7 @@ func New(c Config) (*API, error) {
 func config(version string) huma.Config {
 	c := httpapi.Config("tilld HQ", version, "Settlement batches, payments, terminals and exceptions of a chain. Amounts are integers in minor units.")
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{scheme: {
-		Type: "http", Scheme: "bearer", Description: "An API token. Its scopes are among read, finance, operations (each of the latter includes read) and sales.",
+		Type: "http", Scheme: "bearer", Description: "An API token. Its scopes are among read, finance, operations (each of the latter includes read), sales and points.",
 	}}
 	return c
 }

@@ -28,6 +28,9 @@ type Books interface {
 	Figures(ctx context.Context, want ledger.FigureFilter, after uint64, limit int) ([]ledger.Figure, error)
 	Figure(ctx context.Context, pos uint64) (ledger.Figure, error)
 	Lines(ctx context.Context, f *ledger.Figure) ([]payment.Article, error)
+	// Points lists what a loyalty programme's members earned; that only ever grows, too.
+	Points(ctx context.Context, programme string, after uint64, limit int) ([]ledger.Point, error)
+	Point(ctx context.Context, pos uint64) (ledger.Point, error)
 	DateClosed(ctx context.Context, want ledger.FigureFilter) (bool, error)
 	// Resolve decides exceptions for good; one that is decided already is a payment.Conflict.
 	Resolve(ctx context.Context, ids []payment.ID, to ledger.Decision, who, why string) error

@@ -17,6 +17,7 @@ const (
 	listTerminals  = 't'
 	listExceptions = 'e'
 	listSales      = 's'
+	listPoints     = 'p'
 )
 
 // cursor is a place in a list, opaque to clients. It holds nothing secret and is not signed: position and

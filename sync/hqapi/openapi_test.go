@@ -54,7 +54,7 @@ func TestOpenAPIHolds(t *testing.T) {
 			}
 		}
 	}
-	if operations != 9 {
+	if operations != 10 {
 		t.Errorf("%d operations", operations)
 	}
 	text := string(b.OpenAPI())

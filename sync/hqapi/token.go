@@ -18,25 +18,26 @@ import (
 // Scope is something that a token allows.
 type Scope string
 
-// The scopes. Finance and operations include read. Sales stands by itself: who may see the money need not see what
-// customers buy, and the other way round.
+// The scopes. Finance and operations include read. Sales and points stand by themselves: who may see the money
+// need not see what customers buy or who they are, and the other way round.
 const (
 	ScopeRead       Scope = "read"       // see everything, change nothing
 	ScopeFinance    Scope = "finance"    // also cut batches, and decide exceptions
 	ScopeOperations Scope = "operations" // also decide what operations owns and in which no money waits
 	ScopeSales      Scope = "sales"      // sales figures, and nothing else
+	ScopePoints     Scope = "points"     // points of loyalty programmes with their members' numbers, and nothing else
 )
 
 // ParseScopes reads words such as "read" and "finance", and gives them in order and once each, as
 // ledger.Token keeps them.
 func ParseScopes(words ...string) ([]string, error) {
 	for _, w := range words {
-		if s := Scope(w); s != ScopeRead && s != ScopeFinance && s != ScopeOperations && s != ScopeSales {
-			return nil, fmt.Errorf("scope %q: want read, finance, operations or sales", w)
+		if s := Scope(w); s != ScopeRead && s != ScopeFinance && s != ScopeOperations && s != ScopeSales && s != ScopePoints {
+			return nil, fmt.Errorf("scope %q: want read, finance, operations, sales or points", w)
 		}
 	}
 	if len(words) == 0 {
-		return nil, fmt.Errorf("no scope: want read, finance, operations or sales")
+		return nil, fmt.Errorf("no scope: want read, finance, operations, sales or points")
 	}
 	return slices.Compact(slices.Sorted(slices.Values(words))), nil
 }

@@ -30,6 +30,8 @@ func (g *Ingest) examine(ctx context.Context, h *ledger.Held, at place) (ledger.
 	switch f := e.Fact.(type) {
 	case *payment.SaleOpened:
 		return j, g.basket(ctx, &j, e)
+	case *payment.Member:
+		return j, g.member(ctx, &j, e, f)
 	case *payment.Approved:
 		err = g.approval(ctx, &j, e, f, at)
 	case *payment.Authorised:
@@ -59,7 +61,7 @@ func (g *Ingest) examine(ctx context.Context, h *ledger.Held, at place) (ledger.
 		}
 	}
 	if err == nil && (j.Approval != nil || j.Authorised != nil) {
-		j.Figures, err = g.figures(ctx, e)
+		j.Figures, j.Points, err = g.figures(ctx, e)
 	}
 	return j, err
 }

@@ -43,7 +43,7 @@ func (s *Store) Accounts(ctx context.Context, after uint64, limit int) (list []A
 // needs them.
 const erasable = `SELECT y.no, EXISTS (SELECT 1 FROM exception x WHERE x.state = 'open' AND (x.entry = y.no OR x.payment = ?1)) FROM entry y
 	WHERE y.body IS NOT NULL AND y.no IN (SELECT entry FROM payment WHERE no = ?1 UNION ALL SELECT void FROM payment WHERE no = ?1
-	UNION ALL SELECT basket FROM figure WHERE payment = ?1)`
+	UNION ALL SELECT basket FROM figure WHERE payment = ?1 UNION ALL SELECT member FROM point WHERE payment = ?1)`
 
 // Erase forgets an account: the bodies of its payments' entries, its payments' link to it, and what it spent on dates
 // before a given one (what is left bounds it today). Chains stay verifiable, and the money stands. It is kept who had that done.

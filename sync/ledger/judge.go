@@ -39,6 +39,10 @@ type Judgement struct {
 	// approval is of such a policy: its sale is one of the sales figures, if it has lines.
 	Basket  *Basket
 	Figures Figures
+	// Member attaches a loyalty programme's member to a sale. Points says that an approval is of a policy that has points
+	// switched on.
+	Member *Member
+	Points bool
 	// WithoutLeave: of a practice sale, under a policy that allows none. It is told, and the books do nothing with it.
 	WithoutLeave bool
 }
@@ -218,6 +222,8 @@ func (j *judge) entry(w *Judgement) (*Verdict, error) {
 		kind, err = j.close(b, w)
 	case w.Opened != nil:
 		kind, err = j.opened(b, w)
+	case w.Member != nil:
+		err = j.member(b, w)
 	case w.Basket != nil:
 		err = j.basket(b, w)
 	case w.NewKey != nil:

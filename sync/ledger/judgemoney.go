@@ -47,6 +47,9 @@ func (j *judge) approval(b *branchState, w *Judgement) (Kind, error) {
 	if err := j.sold(b, w, p, a.Sale, a.BusinessDate); err != nil {
 		return "", err
 	}
+	if err := j.earned(b, w, p, a.Sale); err != nil {
+		return "", err
+	}
 	kind, err := j.reason(b, w, p, repeated)
 	if err != nil {
 		return "", err

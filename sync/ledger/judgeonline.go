@@ -80,6 +80,9 @@ func (j *judge) authorised(b *branchState, w *Judgement) (Kind, error) {
 	if err := j.sold(b, w, p, a.Sale, a.BusinessDate); err != nil {
 		return "", err
 	}
+	if err := j.earned(b, w, p, a.Sale); err != nil {
+		return "", err
+	}
 	switch {
 	case before:
 		err = j.confirmAgain(b, w, p)

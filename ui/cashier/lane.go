@@ -81,7 +81,8 @@ type View struct {
 	Already    bool           // the code shown again had paid for this sale
 	Authorised bool           // of Paid: the wallet's operator confirmed it, and not the code's signature alone
 	Surplus    bool           // another code was shown after this sale was paid, and was not charged
-	Notice     string         // a passing remark: badread, tworeads, goods, nosale, used, underway; empty: none
+	Members    []string       // loyalty programmes whose member's card was read for this sale
+	Notice     string         // a passing remark: badread, tworeads, goods, nosale, used, underway, othermember; empty: none
 	NoticeNo   uint64         // rises with every remark, so that the same one twice is heard twice
 
 	Scanner      Scanner

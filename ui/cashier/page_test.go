@@ -253,6 +253,15 @@ func views() map[string]View {
 		"same": with(func(v *View) {
 			v.State, v.Amount, v.Wallet, v.Asks, v.Parked = Same, payment.Of(2350, "JPY"), "merpay", true, parked()
 		}),
+		"waiting-member": with(func(v *View) {
+			v.State, v.Amount, v.FromPOS, v.Reference, v.Members, v.Notice, v.NoticeNo = Waiting, amount, true, "R-1042", []string{"nanaco"}, "othermember", 3
+		}),
+		"paid-member": with(func(v *View) {
+			v.State, v.Amount, v.Wallet, v.Payment, v.Members = Paid, amount, "house", fixed, []string{"nanaco", "vpoint"}
+		}),
+		"pending-member": with(func(v *View) {
+			v.State, v.Amount, v.Wallet, v.Asks, v.Members = Pending, amount, "paypay", true, []string{"nanaco", longName}
+		}),
 		"same-paid": with(func(v *View) {
 			v.State, v.Amount, v.Wallet, v.Asks, v.Parked = Same, payment.Of(880, "JPY"), "paypay", true, parked()
 		}),

@@ -236,7 +236,7 @@ type hqTokenCmd struct {
 type hqTokenAddCmd struct {
 	hqData
 	Name  string        `arg:"" help:"Whose it is; written beside every decision made with it."`
-	Scope []string      `default:"read" enum:"read,finance,operations,sales" help:"read, finance, operations, sales."`
+	Scope []string      `default:"read" enum:"read,finance,operations,sales,points" help:"read, finance, operations, sales, points."`
 	Life  time.Duration `default:"8760h" help:"How long it is good for."`
 }
 

@@ -51,6 +51,9 @@ type Ledger interface {
 	Figures(ctx context.Context, want ledger.FigureFilter, after uint64, limit int) ([]ledger.Figure, error)
 	Figure(ctx context.Context, pos uint64) (ledger.Figure, error)
 	Lines(ctx context.Context, f *ledger.Figure) ([]payment.Article, error)
+	Points(ctx context.Context, programme string, after uint64, limit int) ([]ledger.Point, error)
+	Point(ctx context.Context, pos uint64) (ledger.Point, error)
+	PointsOf(ctx context.Context, programme string, number []byte) (int64, error)
 	DateClosed(ctx context.Context, want ledger.FigureFilter) (bool, error)
 	Accounts(ctx context.Context, after uint64, limit int) (list []ledger.AccountOf, next uint64, more bool, err error)
 	Erase(ctx context.Context, account ledger.AccountOf, before payment.Date, e ledger.Erasure) (ledger.Erasure, error)
@@ -186,7 +189,7 @@ func (b *Bench) Believe(h ledger.Held) ledger.Judgement {
 	if e.Training {
 		return j
 	}
-	j.Figures = ledger.FiguresWithAccounts
+	j.Figures, j.Points = ledger.FiguresWithAccounts, true
 	switch f := e.Fact.(type) {
 	case *payment.Approved:
 		body, err := wire.DecodeBody(h.Body)
@@ -196,6 +199,11 @@ func (b *Bench) Believe(h ledger.Held) ledger.Judgement {
 			AccountSpent: f.Limits.AccountSpent, ShareUsed: f.Limits.ShareUsed, ShareCount: f.Limits.CountUsed}
 		if f.AccountCount != nil {
 			j.Approval.AccountMost, j.Approval.AccountUsed = f.AccountCount.Most, f.AccountCount.Used
+		}
+	case *payment.Member:
+		j.Member = &ledger.Member{Sale: *e.Sale, Programme: f.Programme, Number: f.Number, Eligible: f.Eligible, Points: f.Eligible / 100}
+		if e.Payment != nil {
+			j.Member.Payment = *e.Payment
 		}
 	case *payment.SaleOpened:
 		if b, err := wire.DecodeBody(h.Body); err == nil && len(b.Lines) > 0 {

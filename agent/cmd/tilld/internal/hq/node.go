@@ -223,7 +223,7 @@ func (n *Node) openAPI(version string) (err error) {
 	sales.Policy = func(ctx context.Context) (*policy.Document, error) { doc, _, err := n.Policy(ctx); return doc, err }
 	n.api, err = hqapi.New(hqapi.Config{
 		Books: decider{n.Books, n.settler.CatchUp}, Archive: n.archive, Cutter: n.settler, Now: time.Now, Log: n.log, Registry: registry, Version: version,
-		Health: n.health, Sales: sales,
+		Health: n.health, Sales: sales, Unseal: func(id wire.KID) *wire.ConfidantKey { return n.Keys.Seal[id] },
 	})
 	if err == nil {
 		n.site, err = n.openConsole()

@@ -116,6 +116,9 @@ func viewOf(v lane.View) cashier.View {
 		Unsent: int(v.UsedCount), Uncompleted: int(v.Stats.NotCompleted - v.Stats.Practice), Twice: v.Twice, Lost: v.Online.Lost,
 	}
 	c.State = state(v, &c)
+	if onScreen(v) || v.Phase.Asked() {
+		c.Members = v.Members
+	}
 	c.Training = v.Sale.Training && onScreen(v) // the next sale is a real one unless it says so itself
 	if v.Phase.Asked() {
 		c.Wallet = v.Attempt.Wallet

@@ -125,7 +125,7 @@ func (t till) EventsAfter(ctx context.Context, id uint64) ([]posapi.Event, error
 	for i, e := range list {
 		out[i] = posapi.Event{
 			ID: e.ID, Kind: string(e.Kind), Sale: e.Sale, Payment: e.Payment, Reference: e.Reference,
-			Amount: e.Amount, Wallet: e.Wallet, Reason: e.Reason, Training: e.Training, Text: e.Text, AIM: e.AIM,
+			Amount: e.Amount, Wallet: e.Wallet, Reason: e.Reason, Training: e.Training, Text: e.Text, AIM: e.AIM, Programme: e.Programme,
 		}
 	}
 	return out, err
