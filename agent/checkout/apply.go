@@ -116,7 +116,7 @@ func openSale(s State, e OpenSale, c Context) (Decision, error) {
 	s.Attempt, s.Another, s.Offer, s.Members = Attempt{}, false, Offered{}, nil
 	d := saleDraft(&s, c, &payment.SaleOpened{
 		Reference: e.Sale.Reference, Total: e.Sale.Total, Due: e.Sale.Due(), Tax: e.Sale.Tax, Eligible: e.Sale.Eligible,
-		Request: e.Request, Digest: e.Digest, Tenders: e.Sale.Tenders,
+		Request: e.Request, Digest: e.Digest, Tenders: e.Sale.Tenders, TenderNames: payment.TenderNames(e.Sale.Tenders),
 	})
 	if e.Sale.Cashier != "" || len(e.Sale.Lines) > 0 {
 		d.Body = &payment.Body{Cashier: e.Sale.Cashier, Lines: e.Sale.Lines, SKUs: e.Sale.SKUs}

@@ -143,6 +143,8 @@ type SaleOpened struct {
 	// Tenders are all that the shop's POS named, the wallet's among them. Who does not know them yet loses nothing: Due
 	// is the wallet's part.
 	Tenders []Tender `cbor:"-1,keyasint,omitempty" json:"tenders,omitempty"`
+	// TenderNames are their names, one for each, when the shop's POS gave any.
+	TenderNames []string `cbor:"-2,keyasint,omitempty" json:"tender_names,omitempty"`
 }
 
 // ReplayKey identifies a signed code: the phone's key and its counter. Never a hash of the text, of which

@@ -31,6 +31,7 @@ type TenderInput struct {
 	_      struct{}   `json:"-" additionalProperties:"false"`
 	Kind   string     `json:"kind" enum:"wallet,cash,card,points,voucher,other" doc:"wallet: a customer's payment code, which this lane takes. The others are the shop's own affair: they are kept with the sale as they are stated here."`
 	Amount *MoneyView `json:"amount,omitempty" doc:"Absent, which only a wallet's may be: what the other tenders leave of the total."`
+	Name   string     `json:"name,omitempty" maxLength:"32" pattern:"^[a-z0-9][a-z0-9-]*$" doc:"What exactly the shop takes at a reader of its own, such as nanaco; a wallet's has none."`
 }
 
 // TaxInput is what the POS charged at one rate.
@@ -120,7 +121,7 @@ func (in *SaleInput) tenders(s *payment.Sale) error {
 		}
 	}
 	for _, t := range in.Tenders {
-		part := payment.Tender{Kind: payment.TenderKind(t.Kind), Amount: left}
+		part := payment.Tender{Kind: payment.TenderKind(t.Kind), Amount: left, Name: t.Name}
 		if t.Amount != nil {
 			part.Amount = t.Amount.Minor
 		}

@@ -35,6 +35,14 @@ func TestOpenSale(t *testing.T) {
 			},
 		},
 		{
+			"nanaco, which the shop took at its own reader", `{"total":{"minor":700,"currency":"JPY"},
+			"tenders":[{"kind":"points","name":"nanaco","amount":{"minor":300,"currency":"JPY"}},{"kind":"wallet"}]}`,
+			payment.Sale{
+				Total: payment.Of(700, "JPY"), Wallet: payment.Of(400, "JPY"), Eligible: all(700),
+				Tenders: []payment.Tender{{Kind: payment.TenderPoints, Amount: 300, Name: "nanaco"}, {Kind: payment.TenderWallet, Amount: 400}},
+			},
+		},
+		{
 			"article numbers", `{"total":{"minor":7,"currency":"JPY"},"lines":[{"text":"a","amount":3},{"text":"b","amount":4,"sku":"4901"}]}`,
 			payment.Sale{
 				Total: payment.Of(7, "JPY"), Eligible: all(7), SKUs: []string{"", "4901"},

@@ -31,6 +31,7 @@ type Books interface {
 	// Points lists what a loyalty programme's members earned; that only ever grows, too.
 	Points(ctx context.Context, programme string, after uint64, limit int) ([]ledger.Point, error)
 	Point(ctx context.Context, pos uint64) (ledger.Point, error)
+	Tenders(ctx context.Context, f *ledger.Figure) ([]payment.Tender, error)
 	DateClosed(ctx context.Context, want ledger.FigureFilter) (bool, error)
 	// Resolve decides exceptions for good; one that is decided already is a payment.Conflict.
 	Resolve(ctx context.Context, ids []payment.ID, to ledger.Decision, who, why string) error

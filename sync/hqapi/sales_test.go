@@ -54,10 +54,10 @@ func TestExportSales(t *testing.T) {
 	account := hex.EncodeToString(pseudonym[:])
 	want := [][]string{
 		salesColumns,
-		{kept.Sale.String(), kept.Payment.String(), "sold", "1", "2", "4901", "おにぎり, 鮭", "2", "300", "8.00"},
-		{kept.Sale.String(), kept.Payment.String(), "sold", "2", "2", "", "'=HYPERLINK(\"http://x\")", "1", "-20", "10.00"},
-		{voided.Sale.String(), voided.Payment.String(), "sold", "1", "1", "4901", "おにぎり, 鮭", "2", "300", "8.00"},
-		{voided.Sale.String(), voided.Payment.String(), "void", "1", "1", "4901", "おにぎり, 鮭", "-2", "-300", "8.00"},
+		{kept.Sale.String(), kept.Payment.String(), "sold", "1", "2", "4901", "おにぎり, 鮭", "2", "300", "8.00", "wallet=280 points/nanaco=5"},
+		{kept.Sale.String(), kept.Payment.String(), "sold", "2", "2", "", "'=HYPERLINK(\"http://x\")", "1", "-20", "10.00", "wallet=280 points/nanaco=5"},
+		{voided.Sale.String(), voided.Payment.String(), "sold", "1", "1", "4901", "おにぎり, 鮭", "2", "300", "8.00", "wallet=300 points/nanaco=5"},
+		{voided.Sale.String(), voided.Payment.String(), "void", "1", "1", "4901", "おにぎり, 鮭", "-2", "-300", "8.00", "wallet=300 points/nanaco=5"},
 	}
 	for i, r := range records {
 		got := r
@@ -166,7 +166,7 @@ func TestSalesErased(t *testing.T) {
 	b.hq.Must(err)
 	a := b.do(t, "GET", salesToday, token, "")
 	r, err := csv.NewReader(bytes.NewReader(a.body)).ReadAll()
-	if err != nil || len(r) != 2 || r[1][0] != sold.Sale.String() || r[1][2] != "sold-erased" || strings.Join(r[1][11:], "") != "0" {
+	if err != nil || len(r) != 2 || r[1][0] != sold.Sale.String() || r[1][2] != "sold-erased" || strings.Join(r[1][11:], "") != "0wallet=280 points/nanaco=5" {
 		t.Errorf("%v\n%s", err, a.body)
 	}
 }

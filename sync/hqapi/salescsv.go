@@ -17,7 +17,7 @@ import (
 // salesColumns are the first record. A column is never taken away or given another meaning; new ones come behind.
 var salesColumns = []string{
 	"sale", "payment", "kind", "business_date", "entity", "store", "lane", "terminal", "wallet", "currency", "taken_at", "account",
-	"line", "lines", "sku", "text", "count", "amount", "tax_rate",
+	"line", "lines", "sku", "text", "count", "amount", "tax_rate", "tenders",
 }
 
 // The kinds of a record.
@@ -45,7 +45,11 @@ func (a *API) writeSales(ctx context.Context, to io.Writer, rows []ledger.Figure
 			p := a.sales.Pseudonym(f.Wallet, f.Account)
 			account = hex.EncodeToString(p[:])
 		}
-		if err := writeFigure(w, f, lines, account); err != nil {
+		tenders, err := a.books.Tenders(ctx, f)
+		if err != nil {
+			return err
+		}
+		if err := writeFigure(w, f, lines, account, tenderText(tenders)); err != nil {
 			return err
 		}
 	}
@@ -53,7 +57,7 @@ func (a *API) writeSales(ctx context.Context, to io.Writer, rows []ledger.Figure
 	return w.Error()
 }
 
-func writeFigure(w *csv.Writer, f *ledger.Figure, lines []payment.Article, account string) error {
+func writeFigure(w *csv.Writer, f *ledger.Figure, lines []payment.Article, account, tenders string) error {
 	kind, sign := kindSold, int64(1)
 	if f.Back {
 		kind, sign = kindVoid, -1
@@ -64,16 +68,29 @@ func writeFigure(w *csv.Writer, f *ledger.Figure, lines []payment.Article, accou
 	head := []string{f.Sale.String(), f.Payment.String(), kind, f.BusinessDate.String(), cell(f.Entity), cell(f.Store), cell(f.Lane), f.Terminal.String(),
 		cell(f.Wallet), string(f.Currency), stamp(f.TakenAt), account}
 	if len(lines) == 0 {
-		return w.Write(append(head, "", "0", "", "", "", "", ""))
+		return w.Write(append(head, "", "0", "", "", "", "", "", tenders))
 	}
 	for i, l := range lines {
 		record := append(head[:len(head):len(head)], strconv.Itoa(i+1), strconv.Itoa(len(lines)), cell(l.SKU), cell(l.Text),
-			strconv.FormatInt(sign*l.Count, 10), strconv.FormatInt(sign*l.Amount, 10), percent(l.Rate))
+			strconv.FormatInt(sign*l.Count, 10), strconv.FormatInt(sign*l.Amount, 10), percent(l.Rate), tenders)
 		if err := w.Write(record); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// tenderText is how the whole sale was paid, such as "wallet=700 points/nanaco=300"; empty when the shop did not say.
+func tenderText(list []payment.Tender) string {
+	parts := make([]string, len(list))
+	for i, t := range list {
+		kind := string(t.Kind)
+		if t.Name != "" {
+			kind += "/" + t.Name
+		}
+		parts[i] = cell(kind + "=" + strconv.FormatInt(t.Amount, 10))
+	}
+	return strings.Join(parts, " ")
 }
 
 // percent is a tax rate in per cent, such as 8.00.

@@ -83,6 +83,23 @@ func (s *Store) Lines(ctx context.Context, f *Figure) ([]payment.Article, error)
 	return b.Articles(), nil
 }
 
+// Tenders reads how the shop said that a figure's sale was to be paid; none when it did not say.
+func (s *Store) Tenders(ctx context.Context, f *Figure) ([]payment.Tender, error) {
+	var payload []byte
+	if err := s.readers.QueryRowContext(ctx, "SELECT payload FROM entry WHERE no = ?", f.Basket).Scan(&payload); err != nil {
+		return nil, fmt.Errorf("reading the tenders of sale %s: %w", f.Sale, err)
+	}
+	e, err := wire.DecodeEntry(payload)
+	if err != nil {
+		return nil, fmt.Errorf("reading the tenders of sale %s: %w", f.Sale, err)
+	}
+	opened, ok := e.Fact.(*payment.SaleOpened)
+	if !ok {
+		return nil, fmt.Errorf("sale %s begins with %s", f.Sale, e.Kind)
+	}
+	return opened.NamedTenders(), nil
+}
+
 // DateClosed says whether every lane, of a store or of all, that is not revoked has closed a business date or a later one,
 // and HQ has judged that.
 func (s *Store) DateClosed(ctx context.Context, want FigureFilter) (closed bool, err error) {

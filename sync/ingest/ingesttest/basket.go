@@ -16,7 +16,8 @@ func (l *Lane) OpenBasket(amount int64, lines ...payment.Article) payment.ID {
 	for _, a := range lines {
 		body.Lines, body.SKUs = append(body.Lines, a.Line), append(body.SKUs, a.SKU)
 	}
-	l.Add(&payment.SaleOpened{Total: total, Due: total, Eligible: payment.Eligible{Wallet: amount}},
+	tenders := []payment.Tender{{Kind: payment.TenderWallet, Amount: amount}, {Kind: payment.TenderPoints, Amount: 5, Name: "nanaco"}}
+	l.Add(&payment.SaleOpened{Total: total, Due: total, Tenders: tenders, TenderNames: payment.TenderNames(tenders), Eligible: payment.Eligible{Wallet: amount}},
 		Extra{Sale: &sale, Body: body})
 	return sale
 }

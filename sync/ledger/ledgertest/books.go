@@ -54,6 +54,7 @@ type Ledger interface {
 	Points(ctx context.Context, programme string, after uint64, limit int) ([]ledger.Point, error)
 	Point(ctx context.Context, pos uint64) (ledger.Point, error)
 	PointsOf(ctx context.Context, programme string, number []byte) (int64, error)
+	Tenders(ctx context.Context, f *ledger.Figure) ([]payment.Tender, error)
 	DateClosed(ctx context.Context, want ledger.FigureFilter) (bool, error)
 	Accounts(ctx context.Context, after uint64, limit int) (list []ledger.AccountOf, next uint64, more bool, err error)
 	Erase(ctx context.Context, account ledger.AccountOf, before payment.Date, e ledger.Erasure) (ledger.Erasure, error)

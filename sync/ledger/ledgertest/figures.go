@@ -55,6 +55,10 @@ func testFigures(b *Bench) {
 	if err != nil || !reflect.DeepEqual(lines, basket) {
 		b.Errorf("lines %+v, %v", lines, err)
 	}
+	if tenders, err := b.Tenders(b.Ctx, &f); err != nil || len(tenders) != 2 || tenders[0] != (payment.Tender{Kind: payment.TenderWallet, Amount: 280}) ||
+		tenders[1] != (payment.Tender{Kind: payment.TenderPoints, Amount: 5, Name: "nanaco"}) {
+		b.Errorf("tenders %+v, %v", tenders, err)
+	}
 	if same, err := b.Ledger.Figure(b.Ctx, f.Pos); err != nil || !reflect.DeepEqual(same, f) {
 		b.Errorf("by position %+v, %v", same, err)
 	}
