@@ -31,6 +31,8 @@ type Document struct {
 	Stores  []Store      `cbor:"14,keyasint,omitempty" toml:"store,omitempty" comment:"Stores with terms of their own."`
 	Revoked Revoked      `cbor:"15,keyasint" toml:"revoked" comment:"Exact identifiers, in hexadecimal; terminals by their ID."`
 
+	Groups []Group `cbor:"17,keyasint,omitempty" toml:"group,omitempty" comment:"Stores that take the same wallets. What a group does not say is the chain's; what a store or a lane says of itself goes before it."`
+
 	Programmes []Programme `cbor:"-6,keyasint,omitempty" toml:"programme,omitempty" comment:"Loyalty programmes whose points HQ counts, while features has \"points\". Their cards are rows of kind 'loyalty' in codes."`
 
 	Codes paycode.Table `cbor:"16,keyasint" toml:"codes" comment:"How the wallets' codes look: agent/paycode tells what each row means."`
@@ -76,8 +78,16 @@ type Store struct {
 	Name    string   `cbor:"1,keyasint" toml:"name"`
 	Cap     int64    `cbor:"2,keyasint" toml:"cap"`
 	Zone    string   `cbor:"3,keyasint,omitempty" toml:"zone,omitempty"`
-	Wallets []string `cbor:"4,keyasint,omitempty" toml:"wallets,omitempty"` // none: the chain's
+	Wallets []string `cbor:"4,keyasint,omitempty" toml:"wallets,omitempty"` // none: its group's, or else the chain's
 	Lanes   []Lane   `cbor:"5,keyasint,omitempty" toml:"lane,omitempty"`
+}
+
+// Group is a list of stores that take the same wallets, listed in this policy or not: franchises of one owner, say, or
+// shops in stations. A store is in one group at most. The table of shops at HQ can name groups too.
+type Group struct {
+	Name    string   `cbor:"1,keyasint" toml:"name"`
+	Stores  []string `cbor:"2,keyasint" toml:"stores"`
+	Wallets []string `cbor:"3,keyasint,omitempty" toml:"wallets,omitempty"` // none: the chain's
 }
 
 // Lane is one lane's share of its store's cap.
@@ -85,6 +95,8 @@ type Lane struct {
 	Name  string `cbor:"1,keyasint" toml:"name"`
 	Sum   int64  `cbor:"2,keyasint" toml:"share_sum"`
 	Count uint64 `cbor:"3,keyasint" toml:"share_count"`
+	// Wallets are those that this lane takes, where it is not what its store does: a self-service till, say.
+	Wallets []string `cbor:"4,keyasint,omitempty" toml:"wallets,omitempty"`
 }
 
 // Training is the switch for practice sales. Without it a lane opens none: at a till that trains whenever somebody

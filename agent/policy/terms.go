@@ -52,7 +52,7 @@ type LaneTerms struct {
 // store does not name has no share.
 func (d *Document) Terms(store, lane string) LaneTerms {
 	t := LaneTerms{
-		Version: d.Version, Currency: d.Currency, Zone: d.Zone, Market: d.Market, Roll: d.Roll, Wallets: d.Wallets,
+		Version: d.Version, Currency: d.Currency, Zone: d.Zone, Market: d.Market, Roll: d.Roll, Wallets: d.wallets(store, nil, nil),
 		ShareSum: d.Default.Sum, ShareNum: d.Default.Count, Caps: d.Caps, Code: d.Code, Tiers: d.Tiers,
 	}
 	s := d.store(store)
@@ -60,12 +60,11 @@ func (d *Document) Terms(store, lane string) LaneTerms {
 		return t
 	}
 	t.Zone = cmp.Or(s.Zone, d.Zone)
-	if len(s.Wallets) > 0 {
-		t.Wallets = s.Wallets
-	}
+	t.Wallets = d.wallets(store, s, nil)
 	t.ShareSum, t.ShareNum = 0, 0
 	if i, ok := slices.BinarySearchFunc(s.Lanes, lane, func(l Lane, name string) int { return cmp.Compare(l.Name, name) }); ok {
 		t.ShareSum, t.ShareNum = s.Lanes[i].Sum, s.Lanes[i].Count
+		t.Wallets = d.wallets(store, s, &s.Lanes[i])
 	}
 	return t
 }

@@ -48,7 +48,7 @@ func TestTier(t *testing.T) {
 func TestTerms(t *testing.T) {
 	d := starter()
 	d.Stores = []Store{{Name: "0001", Cap: 50_000, Zone: "Asia/Taipei", Wallets: []string{"paypay"},
-		Lanes: []Lane{{"1", 30_000, 30}, {"2", 20_000, 20}}}}
+		Lanes: []Lane{{"1", 30_000, 30, nil}, {"2", 20_000, 20, nil}}}}
 	tests := []struct {
 		store, lane string
 		sum         int64

@@ -112,6 +112,9 @@ func (m places) checkQuoted() error {
 // sort puts into order what readers search.
 func (d *Document) sort() {
 	d.Revoked.sort()
+	for i := range d.Groups {
+		slices.Sort(d.Groups[i].Stores)
+	}
 	slices.SortFunc(d.Stores, func(a, b Store) int { return cmp.Compare(a.Name, b.Name) })
 	for i := range d.Stores {
 		slices.SortFunc(d.Stores[i].Lanes, func(a, b Lane) int { return cmp.Compare(a.Name, b.Name) })

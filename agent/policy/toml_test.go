@@ -2,6 +2,7 @@ package policy
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"regexp"
 	"strings"
@@ -34,6 +35,9 @@ func drawDocument(t *rapid.T) *Document {
 			s.Lanes, s.Cap = append(s.Lanes, l), s.Cap+l.Sum
 		}
 		d.Stores = append(d.Stores, s)
+	}
+	for i, name := range rapid.SliceOfNDistinct(rapid.StringMatching(`[A-Za-z0-9]{1,8}`), 0, 3, rapid.ID).Draw(t, "groups") {
+		d.Groups = append(d.Groups, Group{Name: name, Stores: []string{fmt.Sprintf("S%d", i)}, Wallets: rapid.SampledFrom([][]string{nil, {"house"}}).Draw(t, "wallets")})
 	}
 	d.Revoked.Accounts = drawIDs(t, "accounts", AccountSize)
 	d.Revoked.Phones = drawIDs(t, "phones", KeySize)
@@ -242,7 +246,7 @@ source = "here"
 func FuzzParseTOML(f *testing.F) {
 	d := starter()
 	d.Codes.Rows = d.Codes.Rows[:1]
-	d.Stores = []Store{{Name: "1", Cap: 5, Lanes: []Lane{{"1", 5, 5}}}}
+	d.Stores = []Store{{Name: "1", Cap: 5, Lanes: []Lane{{"1", 5, 5, nil}}}}
 	src, err := RenderTOML(d)
 	if err != nil {
 		f.Fatal(err)

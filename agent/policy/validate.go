@@ -47,6 +47,11 @@ func (d *Document) Validate() error {
 	if err := d.validate(); err != nil {
 		return err
 	}
+	for i, g := range d.Groups {
+		if !slices.IsSorted(g.Stores) {
+			return badField(fmt.Sprintf("group[%d].stores", i), "the stores of %q are out of order", g.Name)
+		}
+	}
 	for i, s := range d.Stores {
 		if i > 0 && d.Stores[i-1].Name >= s.Name {
 			return badField(fmt.Sprintf("store[%d].name", i), "%q is out of order", s.Name)
@@ -61,7 +66,7 @@ func (d *Document) Validate() error {
 // validate is Validate but for the order of stores and lanes, so that its error has the place in the file.
 func (d *Document) validate() error {
 	for _, check := range []func() error{
-		d.validateHead, d.Caps.validate, d.Code.validate, d.validateTiers, d.Default.validate, d.validateStores, d.Revoked.validate, d.validateCodes, d.validateProgrammes,
+		d.validateHead, d.Caps.validate, d.Code.validate, d.validateTiers, d.Default.validate, d.validateStores, d.Revoked.validate, d.validateGroups, d.validateCodes, d.validateProgrammes,
 	} {
 		if err := check(); err != nil {
 			return err
@@ -121,7 +126,7 @@ func (d *Document) validateCodes() error {
 			return err
 		}
 	}
-	return nil
+	return d.validateAllWallets(known)
 }
 
 func checkKnown(key string, wallets []string, known map[string]bool) error {
@@ -247,6 +252,9 @@ func (s *Store) validate(key string) error {
 			return badField(at+".share_sum", "%d is not within 0..%d", l.Sum, int64(payment.MaxMinor))
 		case l.Count > maxShareNum:
 			return badField(at+".share_count", "%d is over %d", l.Count, maxShareNum)
+		}
+		if err := checkNames(at+".wallets", l.Wallets); err != nil {
+			return err
 		}
 		seen[l.Name] = true
 		sum += l.Sum

@@ -22,7 +22,7 @@ func TestValidate(t *testing.T) {
 		{"", func(*Document) {}},
 		{"", func(d *Document) { d.Tiers, d.Caps.Unbound, d.Caps.Small = Tiers{}, 0, 0 }},
 		{"", func(d *Document) { d.Default = StoreDefault{Lanes: 1} }}, // nothing offline by default
-		{"", stores(Store{Name: "1"}, Store{Name: "2", Cap: 3, Lanes: []Lane{{"1", 1, 1}, {"2", 2, 1}}})},
+		{"", stores(Store{Name: "1"}, Store{Name: "2", Cap: 3, Lanes: []Lane{{"1", 1, 1, nil}, {"2", 2, 1, nil}}})},
 		{"version", func(d *Document) { d.Version = 0 }},
 		{"chain", func(d *Document) { d.Chain = "a b" }},
 		{"issued", func(d *Document) { d.Issued = 0 }},
@@ -61,7 +61,7 @@ func TestValidate(t *testing.T) {
 		{"store[1].name", stores(Store{Name: "1"}, Store{Name: "1"})},
 		{"store[1].name", stores(Store{Name: "2"}, Store{Name: "1"})},
 		{"store[0].cap", stores(Store{Name: "1", Cap: -1})},
-		{"store[0].cap", stores(Store{Name: "1", Cap: 2, Lanes: []Lane{{"1", 1, 1}, {"2", 2, 1}}})},
+		{"store[0].cap", stores(Store{Name: "1", Cap: 2, Lanes: []Lane{{"1", 1, 1, nil}, {"2", 2, 1, nil}}})},
 		{"store[0].zone", stores(Store{Name: "1", Zone: "Mars"})},
 		{"store[0].wallets", stores(Store{Name: "1", Wallets: []string{"X"}})},
 		{"store[0].wallets", stores(Store{Name: "1", Wallets: []string{"nobody"}})},

@@ -25,7 +25,8 @@ type asks struct {
 	server *authorise.Server
 	client *mqtt.Client
 	shops  *operators.Shops // nil: there are no operators
-	hello  atomic.Int64     // when this connection last heard HQ's own hello, or came up, Unix ns
+	groups groups
+	hello  atomic.Int64 // when this connection last heard HQ's own hello, or came up, Unix ns
 }
 
 // Limits of what lanes ask.
@@ -48,6 +49,7 @@ func (n *Node) openAsks(ctx context.Context, mc mqtt.Config) (err error) {
 			return fmt.Errorf("shops: %s: %w", n.cfg.Shops, err)
 		}
 	}
+	a.groups.office = n.Office
 	epoch, err := n.Books.HQEpoch(ctx)
 	if err != nil {
 		return err
@@ -109,7 +111,7 @@ func (a *asks) shopOf(wallet string, t *authorise.Terminal) (operator.Shop, bool
 	if a.shops == nil {
 		return operator.Shop{}, false
 	}
-	return a.shops.Shop(wallet, t.Store, t.Lane)
+	return a.shops.Shop(wallet, a.group(t.Store), t.Store, t.Lane)
 }
 
 // roomy begins no attempt while there is no room on the disk: what came of it could not be written down.

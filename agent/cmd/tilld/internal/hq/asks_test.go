@@ -20,11 +20,13 @@ import (
 	"tilld/agent/cmd/tilld/internal/config"
 	"tilld/agent/cmd/tilld/internal/operators"
 	"tilld/agent/payment"
+	"tilld/agent/policy"
 	"tilld/sync/authorise"
 	"tilld/sync/ledger"
 	"tilld/sync/mqtt"
 	"tilld/sync/operator"
 	"tilld/sync/operator/emulate"
+	"tilld/sync/settle"
 	"tilld/sync/wire"
 )
 
@@ -420,6 +422,33 @@ func TestOperatorsWalletsAreSettled(t *testing.T) {
 	}
 	if !slices.Contains(wallets, "paypay") || slices.Contains(wallets, "linepay") {
 		t.Errorf("settled are %v", wallets)
+	}
+}
+
+// TestGroupsAreThePolicys: what operators call a shop goes by the groups of the newest policy, and a wallet that only a
+// group takes is settled too.
+func TestGroupsAreThePolicys(t *testing.T) {
+	h := newHall(t)
+	h.must(os.WriteFile(h.cfg.Shops, []byte("wallet,store,lane,merchant,shop_store,shop_terminal\npaypay,@stations,,M3,,\n"), 0o600))
+	h.start()
+	at := func(store, want string) {
+		t.Helper()
+		if got, _ := h.asks.shopOf("paypay", &authorise.Terminal{Store: store, Lane: "L1"}); got.Merchant != want {
+			t.Errorf("store %s: %+v, want %q", store, got, want)
+		}
+	}
+	at("S001", "")
+	doc, _, err := h.Policy(t.Context())
+	h.must(err)
+	doc.Version++
+	doc.Groups = []policy.Group{{Name: "stations", Stores: []string{"S001"}, Wallets: []string{"house", "paypay"}}}
+	h.must(h.SignPolicy(t.Context(), doc))
+	at("S001", "M3")
+	at("S002", "")
+	list, err := h.schedules(t.Context(), time.UTC, time.Hour)
+	h.must(err)
+	if !slices.ContainsFunc(list, func(s settle.Schedule) bool { return s.Account.Wallet == "paypay" }) {
+		t.Errorf("settled are %+v", list)
 	}
 }
 

@@ -194,7 +194,7 @@ func (n *Node) schedules(ctx context.Context, zone *time.Location, after time.Du
 		wallets[w] = true
 	}
 	var list []settle.Schedule
-	for _, w := range doc.Wallets {
+	for _, w := range doc.AllWallets() {
 		if wallets[w] {
 			list = append(list, settle.Schedule{Account: settle.Account{Wallet: w, Currency: doc.Currency}, Zone: zone, After: after})
 		}

@@ -240,12 +240,28 @@ func TestReadTable(t *testing.T) {
 		{"paypay", "S002", "L1", operator.Shop{}, false},
 		{"merpay", "S002", "", operator.Shop{}, false},
 	} {
-		if got, ok := table.Shop(tt.wallet, tt.store, tt.lane); got != tt.want || ok != tt.ok {
+		if got, ok := table.Shop(tt.wallet, "", tt.store, tt.lane); got != tt.want || ok != tt.ok {
 			t.Errorf("%+v: %+v, %t", tt, got, ok)
 		}
 	}
 	if table.Rows("paypay") != 2 || table.Rows("merpay") != 1 || table.Rows("none") != 0 {
 		t.Errorf("rows: %v", table.wallets)
+	}
+}
+
+// TestShopsOfGroups: a lane goes by its own row, or else by its store's, its group's or the chain's.
+func TestShopsOfGroups(t *testing.T) {
+	table, err := ReadTable([]byte(header+"paypay,*,,all,,\npaypay,@kita,,group,,\npaypay,S001,,store,,\npaypay,S001,L1,lane,,\nmerpay,@kita,,g2,,\n"), []string{"paypay", "merpay"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ wallet, group, store, lane, want string }{
+		{"paypay", "kita", "S001", "L1", "lane"}, {"paypay", "kita", "S001", "L2", "store"}, {"paypay", "kita", "S002", "L1", "group"},
+		{"paypay", "minami", "S003", "L1", "all"}, {"paypay", "", "S003", "L1", "all"}, {"merpay", "kita", "S001", "L1", "g2"}, {"merpay", "", "S001", "L1", ""},
+	} {
+		if got, ok := table.Shop(tt.wallet, tt.group, tt.store, tt.lane); got.Merchant != tt.want || ok != (tt.want != "") {
+			t.Errorf("%+v: %+v, %t", tt, got, ok)
+		}
 	}
 }
 
@@ -257,6 +273,11 @@ func TestTableFaults(t *testing.T) {
 		"a wallet mistyped": {header + "papay,S001,,M1,1,1\n", `line 2: wallet: no [[operator]] is there for "papay"`},
 		"no store":          {header + "paypay,,,M1,1,1\n", `line 2: store: "": want`},
 		"a store of words":  {header + "paypay,S001,,M1,1,1\npaypay,Kita 2,,M1,1,1\n", `line 3: store: "Kita 2": want`},
+		"a group of words":  {header + "paypay,@Kita 2,,M1,1,1\n", `line 2: store: "@Kita 2": want`},
+		"no group":          {header + "paypay,@,,M1,1,1\n", `line 2: store: "@": want`},
+		"a lane of a group": {header + "paypay,@kita,L1,M1,1,1\n", `line 2: lane: "L1": lanes have rows in their own stores`},
+		"a lane of all":     {header + "paypay,*,L1,M1,1,1\n", `line 2: lane: "L1": lanes have`},
+		"all twice":         {header + "paypay,*,,M1,1,1\npaypay,*,,M2,1,1\n", "line 3: says again what line 2 says: paypay, store *"},
 		"a lane of words":   {header + "paypay,S001,lane 1,M1,1,1\n", `line 2: lane: "lane 1": want`},
 		"a long name":       {header + "paypay,S001,," + strings.Repeat("1", 65) + ",1,1\n", "line 2: merchant: want up to 64"},
 		"a space":           {header + "paypay,S001,,M1, 1,1\n", "line 2: shop_store: want up to 64"},
@@ -299,7 +320,7 @@ func TestShopsAreReadAgain(t *testing.T) {
 		t.Helper()
 		said.Reset()
 		s.look(log)
-		if got, _ := s.Shop("paypay", "S001", "L1"); got.Merchant != merchant || (says == "") != (said.Len() == 0) || !strings.Contains(said.String(), says) {
+		if got, _ := s.Shop("paypay", "", "S001", "L1"); got.Merchant != merchant || (says == "") != (said.Len() == 0) || !strings.Contains(said.String(), says) {
 			t.Errorf("%s: %+v, %q", what, got, said.String())
 		}
 	}
@@ -340,7 +361,7 @@ func FuzzReadTable(f *testing.F) {
 			return
 		}
 		for p, shop := range table.rows {
-			if got, ok := table.Shop(p.wallet, p.store, p.lane); !ok || got != shop || p.store == "" || shop.Merchant == "" {
+			if got, ok := table.Shop(p.wallet, "", p.store, p.lane); !ok || got != shop || p.store == "" || shop.Merchant == "" {
 				t.Errorf("%+v: %+v", p, got)
 			}
 		}

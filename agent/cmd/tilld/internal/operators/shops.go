@@ -38,21 +38,28 @@ type Table struct {
 
 type place struct{ wallet, store, lane string }
 
-// Shop is what a wallet's operator calls a lane: the lane's own row, or else its store's. false: the store does not take
-// the wallet.
-func (t *Table) Shop(wallet, store, lane string) (operator.Shop, bool) {
-	if s, ok := t.rows[place{wallet, store, lane}]; ok {
-		return s, true
+// Rows of a table that are not of one store.
+const (
+	everyStore = "*" // the chain's
+	ofGroup    = "@" // before a group's name
+)
+
+// Shop is what a wallet's operator calls a lane: the lane's own row, or else its store's, its group's (empty: it is in
+// none) or the chain's. false: the store does not take the wallet.
+func (t *Table) Shop(wallet, group, store, lane string) (operator.Shop, bool) {
+	for _, p := range []place{{wallet, store, lane}, {wallet, store, ""}, {wallet, ofGroup + group, ""}, {wallet, everyStore, ""}} {
+		if s, ok := t.rows[p]; ok {
+			return s, true
+		}
 	}
-	s, ok := t.rows[place{wallet, store, ""}]
-	return s, ok
+	return operator.Shop{}, false
 }
 
 // Rows counts the rows of a wallet.
 func (t *Table) Rows(wallet string) int { return t.wallets[wallet] }
 
 // ReadTable reads a table of shops: CSV in UTF-8, with the columns' names in its first line. A row is for one wallet and
-// one store, or one lane of it. Wallets are those that may stand in it. What is wrong is Faults, each with its line and
+// one store, or one lane of it; with "@" and a name in the place of the store, for a group of the policy; with "*", for all. Wallets are those that may stand in it. What is wrong is Faults, each with its line and
 // column in Key; the first twenty are told.
 func ReadTable(b []byte, wallets []string) (*Table, error) {
 	r := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(b, []byte("\ufeff")))) // spreadsheets begin with a byte order mark
@@ -119,8 +126,12 @@ func checkRow(row, wallets []string) *Fault {
 	if !slices.Contains(wallets, row[0]) {
 		return faultf(columns[0], "no [[operator]] is there for %q", row[0])
 	}
-	if wire.CheckName("store", row[1]) != nil {
-		return faultf(columns[1], "%q: want 1 to 32 of A-Z a-z 0-9 _ -, beginning with a letter or digit", row[1])
+	name, group := strings.CutPrefix(row[1], ofGroup)
+	if row[1] != everyStore && wire.CheckName("store", name) != nil {
+		return faultf(columns[1], "%q: want 1 to 32 of A-Z a-z 0-9 _ -, beginning with a letter or digit; @ and the name of a group; or * for all stores", row[1])
+	}
+	if row[2] != "" && (group || row[1] == everyStore) {
+		return faultf(columns[2], "%q: lanes have rows in their own stores", row[2])
 	}
 	if row[2] != "" && wire.CheckName("lane", row[2]) != nil {
 		return faultf(columns[2], "%q: want 1 to 32 of A-Z a-z 0-9 _ -, beginning with a letter or digit, or nothing for all lanes", row[2])
@@ -151,8 +162,8 @@ func OpenShops(path string, wallets []string) (*Shops, error) {
 }
 
 // Shop is the table's, as it is now.
-func (s *Shops) Shop(wallet, store, lane string) (operator.Shop, bool) {
-	return s.table.Load().Shop(wallet, store, lane)
+func (s *Shops) Shop(wallet, group, store, lane string) (operator.Shop, bool) {
+	return s.table.Load().Shop(wallet, group, store, lane)
 }
 
 // Table is the table as it is now.
