@@ -12,7 +12,7 @@ import (
 // PseudonymSize is the length of the name under which an erasure is kept.
 const PseudonymSize = 16
 
-// Erasure is an account that somebody had forgotten.
+// Erasure is an account, or a member of a loyalty programme, that somebody had forgotten.
 type Erasure struct {
 	At        time.Time
 	By, Why   string
@@ -77,6 +77,38 @@ func (s *Store) Erase(ctx context.Context, account AccountOf, before payment.Dat
 	})
 	if err != nil {
 		return e, fmt.Errorf("erasing an account: %w", err)
+	}
+	return e, nil
+}
+
+// EraseMember forgets the number of a loyalty programme's member, who is told by his pseudonym: the bodies of the entries
+// that attached him to sales. What he earned stands. Payments of e counts these entries.
+func (s *Store) EraseMember(ctx context.Context, programme string, number [PseudonymSize]byte, e Erasure) (Erasure, error) {
+	const op = "ledger.EraseMember"
+	if programme == "" || e.By == "" || e.Why == "" {
+		return e, payment.Errorf(payment.Invalid, op, "a programme, who and why are needed")
+	}
+	e.Pseudonym = number
+	err := s.write(ctx, func(t *tx) error {
+		e.At, e.Payments, e.Bodies, e.Kept = millis(t.now), 0, 0, 0
+		nos, err := each(t, scanNumber, "SELECT entry FROM member WHERE programme = ? AND number = ? ORDER BY entry", programme, number[:])
+		if err != nil {
+			return err
+		}
+		e.Payments = len(nos)
+		for _, no := range nos {
+			n, err := t.exec("UPDATE entry SET body = NULL WHERE no = ? AND body IS NOT NULL", no)
+			if err != nil {
+				return err
+			}
+			e.Bodies += int(n)
+		}
+		_, err = t.exec("INSERT INTO erasure (at, by, why, pseudonym, payments, bodies, kept) VALUES (?, ?, ?, ?, ?, ?, ?)",
+			t.now, e.By, e.Why, e.Pseudonym[:], e.Payments, e.Bodies, e.Kept)
+		return err
+	})
+	if err != nil {
+		return e, fmt.Errorf("erasing a member's number: %w", err)
 	}
 	return e, nil
 }

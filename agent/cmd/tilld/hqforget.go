@@ -17,6 +17,8 @@ type hqForgetCmd struct {
 	hqData
 	Account   string `xor:"which" placeholder:"HEX" help:"The issuer's pseudonym of the account, 32 hexadecimal digits."`
 	Pseudonym string `xor:"which" placeholder:"HEX" help:"The account as sales figures name it, 32 hexadecimal digits."`
+	Member    string `xor:"which" placeholder:"HEX" help:"A loyalty programme's member as points name him, 32 hexadecimal digits; with --programme."`
+	Programme string `help:"With --member: the programme."`
 	List      bool   `xor:"which" help:"List who had accounts forgotten, the newest first, and erase nothing."`
 	Wallet    string `default:"house" help:"With --account: the account's wallet."`
 	Why       string `placeholder:"TEXT" help:"Kept with your name; needed to erase."`
@@ -29,6 +31,8 @@ links its payments to it. Kept are amounts and postings, in which nobody is name
 evidence, which is counted: decide it and run this again; and what the account has spent since yesterday, which bounds
 what it may still spend: run this again in two days. The same holds for payments that lanes have not sent yet.
 
+With --member the number of a loyalty card is erased; what it earned stands.
+
 Lanes erase their own bodies after the policy's retention_days. Who had an account forgotten, when, why and what that
 erased is kept under the account's pseudonym, which means nothing without HQ's keys/sales.key.`
 }
@@ -38,10 +42,15 @@ func (c hqForgetCmd) Run(ctx context.Context, std streams) error {
 	switch {
 	case c.List:
 		return c.with(ctx, func(o *hq.Office) error { return printErasures(ctx, std, o) })
-	case c.Account == "" && c.Pseudonym == "":
-		return usageError{"one of --account, --pseudonym and --list is needed"}
+	case c.Account == "" && c.Pseudonym == "" && c.Member == "":
+		return usageError{"one of --account, --pseudonym, --member and --list is needed"}
+	case (c.Member == "") != (c.Programme == ""):
+		return usageError{"--member and --programme go together"}
 	case c.Why == "":
 		return usageError{"--why is needed"}
+	}
+	if c.Member != "" {
+		return c.member(ctx, std)
 	}
 	return c.with(ctx, func(o *hq.Office) error {
 		account, err := c.account(ctx, o)
@@ -54,6 +63,23 @@ func (c hqForgetCmd) Run(ctx context.Context, std streams) error {
 		}
 		if errors.Is(err, hq.ErrNoAccount) {
 			return negative(std, err)
+		}
+		return err
+	})
+}
+
+func (c hqForgetCmd) member(ctx context.Context, std streams) error {
+	raw, err := hex.DecodeString(c.Member)
+	if err != nil || len(raw) != ledger.PseudonymSize {
+		return usageError{fmt.Sprintf("--member: want %d hexadecimal digits", 2*ledger.PseudonymSize)}
+	}
+	return c.with(ctx, func(o *hq.Office) error {
+		e, err := o.ForgetMember(ctx, c.Programme, [ledger.PseudonymSize]byte(raw), operator(), c.Why)
+		if errors.Is(err, hq.ErrNoMember) {
+			return negative(std, err)
+		}
+		if err == nil {
+			_, err = fmt.Fprintf(std.out, "erased the number of member %x of %s in %d of %d entries; the points stand\n", e.Pseudonym, c.Programme, e.Bodies, e.Payments)
 		}
 		return err
 	})

@@ -64,6 +64,19 @@ func TestPointsStory(t *testing.T) {
 			t.Errorf("%q, want %+v", r, want)
 		}
 	}
+	if out := s.cli("hq", "forget", "--data", data, "--programme", "nanaco", "--member", rows[1][5], "--why", "asked"); !strings.Contains(out, "in 2 of 2 entries") {
+		t.Error(out)
+	}
+	var raw []byte
+	if code := s.ask("GET", "/v1/points?programme=nanaco", &raw); code != http.StatusOK || strings.Contains(string(raw), card) || strings.Count(string(raw), "earned") != 4 {
+		t.Errorf("after the member was forgotten: %d\n%s", code, raw)
+	}
+	if code, _, _ := tilld(t, "hq", "forget", "--data", data, "--programme", "vpoint", "--member", rows[1][5], "--why", "asked"); code != 1 {
+		t.Errorf("a stranger was forgotten: %d", code)
+	}
+	if code, _, _ := tilld(t, "hq", "forget", "--data", data, "--member", rows[1][5], "--why", "asked"); code != 2 {
+		t.Errorf("no programme: %d", code)
+	}
 	s.token = finance
 	if count, sum := s.cutAll(); count != 3 || sum != 1750 {
 		t.Errorf("settled %d payments of %d: points are no money", count, sum)

@@ -58,6 +58,7 @@ type Ledger interface {
 	DateClosed(ctx context.Context, want ledger.FigureFilter) (bool, error)
 	Accounts(ctx context.Context, after uint64, limit int) (list []ledger.AccountOf, next uint64, more bool, err error)
 	Erase(ctx context.Context, account ledger.AccountOf, before payment.Date, e ledger.Erasure) (ledger.Erasure, error)
+	EraseMember(ctx context.Context, programme string, number [ledger.PseudonymSize]byte, e ledger.Erasure) (ledger.Erasure, error)
 	Erasures(ctx context.Context, limit int) ([]ledger.Erasure, error)
 	AddToken(context.Context, ledger.Token) error
 	Token(context.Context, [32]byte) (ledger.Token, error)

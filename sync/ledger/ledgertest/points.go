@@ -124,3 +124,44 @@ func testPointsOfALoss(b *Bench) {
 	}
 	b.Balance()
 }
+
+// testEraseMember: a member's number goes, in one programme and not in another's; the points and the chain stay.
+func testEraseMember(b *Bench) {
+	l := b.Lane("s1", "1")
+	p := b.Chain.Phone()
+	beside := holder
+	beside.Programme = "vpoint"
+	for range 2 {
+		sale := b.Chain.ID()
+		l.Attach(holder, sale, payment.ID{})
+		l.Attach(beside, sale, payment.ID{})
+		l.SellWith(p, 500, ingesttest.Change{Sale: sale})
+	}
+	b.SendAll(l, 0)
+	b.JudgeAll()
+	who := ledger.Erasure{By: "ops", Why: "asked"}
+	if _, err := b.EraseMember(b.Ctx, "nanaco", [16]byte(holder.Hash), ledger.Erasure{By: "ops"}); payment.CodeOf(err) != payment.Invalid {
+		b.Errorf("erased without a why: %v", err)
+	}
+	e, err := b.EraseMember(b.Ctx, "nanaco", [16]byte(holder.Hash), who)
+	if err != nil || e.Payments != 2 || e.Bodies != 2 || e.Pseudonym != [16]byte(holder.Hash) {
+		b.Errorf("erased %+v, %v", e, err)
+	}
+	for programme, there := range map[string]bool{"nanaco": false, "vpoint": true} {
+		list, err := b.Ledger.Points(b.Ctx, programme, 0, 10)
+		b.Must(err)
+		for _, line := range list {
+			if (len(line.Body) > 0) != there || line.Points != 10 {
+				b.Errorf("%s: %+v", programme, line)
+			}
+		}
+	}
+	if e, err := b.EraseMember(b.Ctx, "nanaco", [16]byte(holder.Hash), who); err != nil || e.Payments != 2 || e.Bodies != 0 {
+		b.Errorf("erased again: %+v, %v", e, err)
+	}
+	if list, err := b.Erasures(b.Ctx, 10); err != nil || len(list) != 2 || list[1] != func() ledger.Erasure { x := e; x.At = list[1].At; return x }() {
+		b.Errorf("erasures %+v, %v", list, err)
+	}
+	b.wholeChain(l)
+	b.Balance()
+}

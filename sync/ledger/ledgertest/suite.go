@@ -38,7 +38,7 @@ func Run(t *testing.T, open Open) {
 		{"ShareOfATwin", testShareOfATwin}, {"ShareOfUnknownHeads", testShareOfUnknownHeads},
 		{"OnlinePutBack", testOnlinePutBack}, {"OnlineSettledFork", testOnlineSettledFork}, {"OnlineSettledTwin", testOnlineSettledTwin}, {"OnlineForgotten", testOnlineForgotten}, {"OnlineRaces", testOnlineRaces}, {"OnlineShare", testOnlineShare}, {"OnlineTakenBackAgain", testOnlineTakenBackAgain},
 		{"Figures", testFigures}, {"FiguresOfADate", testFiguresOfADate}, {"Erase", testErase}, {"EraseEvidence", testEraseEvidence},
-		{"Points", testPoints}, {"PointsOnce", testPointsOnce}, {"PointsOfALoss", testPointsOfALoss},
+		{"Points", testPoints}, {"PointsOnce", testPointsOnce}, {"PointsOfALoss", testPointsOfALoss}, {"EraseMember", testEraseMember},
 		{"AnyOrder", testAnyOrder}, {"AnyStory", testAnyStory},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -71,6 +71,18 @@ func (o *Office) ForgetAccount(ctx context.Context, account ledger.AccountOf, wh
 	return e, err
 }
 
+// ErrNoMember is a member of a loyalty programme whom no entry in the books names.
+var ErrNoMember = errors.New("no card of that member was noted at any lane")
+
+// ForgetMember erases a member's number, by his pseudonym in the programme.
+func (o *Office) ForgetMember(ctx context.Context, programme string, member [ledger.PseudonymSize]byte, who, why string) (ledger.Erasure, error) {
+	e, err := o.Books.EraseMember(ctx, programme, member, ledger.Erasure{By: who, Why: why})
+	if err == nil && e.Payments == 0 {
+		err = ErrNoMember
+	}
+	return e, err
+}
+
 // AccountOf finds the account that sales figures name by a pseudonym.
 func (o *Office) AccountOf(ctx context.Context, pseudonym [ledger.PseudonymSize]byte) (ledger.AccountOf, error) {
 	sales, err := o.Sales()
