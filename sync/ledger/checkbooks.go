@@ -96,3 +96,15 @@ func (c *checker) batches(ctx context.Context) error {
 		JOIN entry y ON y.no = t.entry LEFT JOIN exception x ON x.no = t.exception
 		WHERE t.cause <> 'cut' AND 2100 IN (t.debit, t.credit) AND`+settledHere+`)`).Scan(&c.report.Awaited)
 }
+
+// sales holds figures and points against the payments that they follow from.
+func (c *checker) sales(ctx context.Context) error {
+	return c.rules(ctx, []rule{
+		{"sale among the figures whose payment was voided", `SELECT hex(p.id) FROM figure f JOIN payment p ON p.no = f.payment
+			GROUP BY f.payment HAVING (p.state = 'voided') <> (count(*) = 2)`},
+		{"points of a payment that nobody pays", `SELECT hex(p.id) FROM point o JOIN payment p ON p.no = o.payment
+			WHERE p.state IN ('voided', 'lost') GROUP BY o.payment, o.member HAVING sum(o.points) <> 0`},
+		{"points of a sale that are not what it earns", `SELECT hex(m.sale) FROM point o JOIN member m ON m.entry = o.member
+			GROUP BY o.member HAVING sum(o.points) NOT IN (0, m.points)`},
+	})
+}
