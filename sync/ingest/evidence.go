@@ -32,36 +32,47 @@ type approvalCheck struct {
 
 // evidence opens the body and what is sealed in it.
 func (x *approvalCheck) evidence(context.Context) (ledger.Kind, string, error) {
-	raw := x.j.Entry.Body
-	if len(raw) == 0 {
-		return ledger.EvidenceMissing, "the entry came without its body", nil
+	text, body, kind, detail := x.g.openEvidence(x.j, x.e)
+	if kind != "" {
+		return kind, detail, nil
 	}
-	if err := wire.CheckBody(raw, x.e.BodyHash); err != nil {
-		return ledger.EvidenceMissing, err.Error(), nil
-	}
+	x.body = body
 	var err error
-	if x.body, err = wire.DecodeBody(raw); err != nil {
-		return ledger.EvidenceMissing, err.Error(), nil
-	}
-	if len(x.body.Evidence) == 0 {
-		return ledger.EvidenceMissing, "the body holds no code", nil
-	}
-	kid, err := wire.ParseKID(x.body.SealKey)
-	if err != nil {
-		return ledger.EvidenceSealed, err.Error(), nil
-	}
-	key := x.g.cfg.Unseal(kid)
-	if key == nil {
-		return ledger.EvidenceSealed, fmt.Sprintf("sealed to the key %s, which HQ does not have", kid), nil
-	}
-	text, err := key.Open(x.e.Name(), x.body.Evidence)
-	if err != nil {
-		return ledger.EvidenceSealed, err.Error(), nil
-	}
-	if x.text, err = signed.Parse(string(text)); err != nil {
+	if x.text, err = signed.Parse(text); err != nil {
 		return ledger.EvidenceSealed, err.Error(), nil
 	}
 	return "", "", nil
+}
+
+// openEvidence opens an entry's body and what is sealed in it, or says why it can't be.
+func (g *Ingest) openEvidence(j *ledger.Judgement, e *wire.Entry) (text string, body *payment.Body, kind ledger.Kind, detail string) {
+	raw := j.Entry.Body
+	if len(raw) == 0 {
+		return "", nil, ledger.EvidenceMissing, "the entry came without its body"
+	}
+	if err := wire.CheckBody(raw, e.BodyHash); err != nil {
+		return "", nil, ledger.EvidenceMissing, err.Error()
+	}
+	body, err := wire.DecodeBody(raw)
+	if err != nil {
+		return "", nil, ledger.EvidenceMissing, err.Error()
+	}
+	if len(body.Evidence) == 0 {
+		return "", nil, ledger.EvidenceMissing, "the body holds no code"
+	}
+	kid, err := wire.ParseKID(body.SealKey)
+	if err != nil {
+		return "", nil, ledger.EvidenceSealed, err.Error()
+	}
+	key := g.cfg.Unseal(kid)
+	if key == nil {
+		return "", nil, ledger.EvidenceSealed, fmt.Sprintf("sealed to the key %s, which HQ does not have", kid)
+	}
+	opened, err := key.Open(e.Name(), body.Evidence)
+	if err != nil {
+		return "", nil, ledger.EvidenceSealed, err.Error()
+	}
+	return string(opened), body, "", ""
 }
 
 // code checks both signatures of the code, the issuer's key as it could be believed when the code was shown.

@@ -34,6 +34,8 @@ func (g *Ingest) examine(ctx context.Context, h *ledger.Held, at place) (ledger.
 		return j, g.member(ctx, &j, e, f)
 	case *payment.Approved:
 		err = g.approval(ctx, &j, e, f, at)
+	case *payment.Carried:
+		err = g.carried(ctx, &j, e, f, at)
 	case *payment.Authorised:
 		err = g.authorised(ctx, &j, e, f, at)
 	case *payment.Reversed:

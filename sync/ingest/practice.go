@@ -16,7 +16,7 @@ import (
 // told too.
 func (g *Ingest) withoutLeave(ctx context.Context, e *wire.Entry) bool {
 	switch e.Kind {
-	case payment.KindSaleOpened, payment.KindApproved, payment.KindAsked, payment.KindAuthorised:
+	case payment.KindSaleOpened, payment.KindApproved, payment.KindAsked, payment.KindAuthorised, payment.KindOffered, payment.KindCarried:
 	default:
 		return false
 	}

@@ -107,8 +107,8 @@ func (c *checker) first(ctx context.Context, since time.Time) error {
 func (c *checker) entries(ctx context.Context) error {
 	rows, err := c.q.QueryContext(ctx, `SELECT y.payload, t.entity, t.store, t.lane,
 		EXISTS (SELECT 1 FROM exception x WHERE x.entry = y.no AND x.kind = 'malformed') FROM entry y JOIN branch b ON b.no = y.branch
-		JOIN epoch e ON e.no = b.epoch JOIN terminal t ON t.no = e.terminal WHERE y.no >= ? AND y.kind IN (?, ?) AND y.seq <= b.judged`,
-		c.from, int64(payment.KindApproved), int64(payment.KindAuthorised))
+		JOIN epoch e ON e.no = b.epoch JOIN terminal t ON t.no = e.terminal WHERE y.no >= ? AND y.kind IN (?, ?, ?) AND y.seq <= b.judged`,
+		c.from, int64(payment.KindApproved), int64(payment.KindAuthorised), int64(payment.KindCarried))
 	if err != nil {
 		return err
 	}
@@ -148,6 +148,8 @@ func approvedBy(f payment.Fact) (amount payment.Money, wallet string) {
 	case *payment.Approved:
 		return f.Amount, f.Wallet
 	case *payment.Authorised:
+		return f.Amount, f.Wallet
+	case *payment.Carried:
 		return f.Amount, f.Wallet
 	}
 	return amount, ""

@@ -29,6 +29,8 @@ type Judgement struct {
 	Void     *Void
 	Close    *Close
 	Opened   *Opened
+	// Carried is a payment through the customer's own phone.
+	Carried *Carried
 	// Authorised is an online approval, Reversed gives an attempt at one up, and Asked is the intent, which the books
 	// do something with only when they were put back.
 	Authorised *Authorised
@@ -210,6 +212,8 @@ func (j *judge) entry(w *Judgement) (*Verdict, error) {
 	switch {
 	case w.Approval != nil:
 		kind, err = j.approval(b, w)
+	case w.Carried != nil:
+		kind, err = j.carried(b, w)
 	case w.Authorised != nil:
 		kind, err = j.authorised(b, w)
 	case w.Reversed != nil:

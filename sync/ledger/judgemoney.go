@@ -12,8 +12,8 @@ import (
 const addAccountDay = `INSERT INTO account_wallet_day (epoch, business_date, wallet, account, currency, spent, count) VALUES (?, ?, ?, ?, ?, ?, 1)
 	ON CONFLICT DO UPDATE SET spent = spent + excluded.spent, count = count + 1 RETURNING spent, count`
 
-const insertPayment = `INSERT INTO payment (id, sale, entry, dimension, amount, state, policy, account, taken_at, ref)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+const insertPayment = `INSERT INTO payment (id, sale, entry, dimension, amount, state, policy, account, taken_at, ref, carried)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 // taken is what makes a row of a payment.
 type taken struct {
@@ -26,6 +26,7 @@ type taken struct {
 	TakenAt      int64
 	account      []byte       // of an offline approval; nil: not known
 	ref          operator.Ref // of an online one; "": it is offline
+	carried      bool         // through the customer's own phone
 }
 
 // approval posts a payment, or lets it wait.
@@ -103,7 +104,7 @@ func (j *judge) newPayment(b *branchState, entry int64, state State, a *taken) (
 	}
 	p := &paymentRow{entry: entry, dimension: dimension, amount: a.Amount.Minor, state: state}
 	p.no, err = j.insert(insertPayment, a.Payment[:], orNullID(a.Sale), p.entry, p.dimension, p.amount, string(p.state),
-		int64(a.Policy), a.account, a.TakenAt, ref)
+		int64(a.Policy), a.account, a.TakenAt, ref, a.carried)
 	return p, err
 }
 

@@ -18,7 +18,7 @@ func (j *judge) void(b *branchState, w *Judgement) (Kind, error) {
 	if err != nil {
 		return "", err
 	}
-	if p != nil && !p.online { // an online payment is of no share
+	if p != nil && !p.online && !p.carried { // such a payment is of no share
 		b.unshare(w.Void.Of, p.amount) // whatever else is wrong with it, the lane counts it
 	}
 	settled, err := j.voidSettled(w.Entry.Hash)
@@ -128,9 +128,9 @@ func (j *judge) voided(b *branchState, w *Judgement) (*paymentRow, Kind, error) 
 	var id []byte
 	var wallet string
 	var currency payment.Currency
-	found, err := j.get(`SELECT p.no, p.entry, p.dimension, p.amount, p.state, p.ref IS NOT NULL, p.id, d.wallet, d.currency
+	found, err := j.get(`SELECT p.no, p.entry, p.dimension, p.amount, p.state, p.ref IS NOT NULL, p.carried, p.id, d.wallet, d.currency
 		FROM entry y JOIN payment p ON p.entry = y.no JOIN dimension d ON d.no = p.dimension WHERE y.branch = ? AND y.seq = ?`,
-		[]any{at, int64(v.Of)}, &p.no, &p.entry, &p.dimension, &p.amount, &p.state, &p.online, &id, &wallet, &currency)
+		[]any{at, int64(v.Of)}, &p.no, &p.entry, &p.dimension, &p.amount, &p.state, &p.online, &p.carried, &id, &wallet, &currency)
 	switch {
 	case err != nil:
 		return nil, "", err

@@ -21,7 +21,8 @@ type Payment struct {
 	Dimension
 	Amount     int64 // minor units
 	State      State
-	Ref        operator.Ref // the attempt of an online payment; "": it was approved offline
+	Ref        operator.Ref // the attempt of an online payment; "": it was approved offline, or carried
+	Carried    bool         // by an issuer's approval, through the customer's own phone
 	Policy     uint64
 	TakenAt    time.Time // by the lane's clock: a note
 	ReceivedAt time.Time // when HQ stored its entry, by HQ's clock
@@ -43,7 +44,7 @@ type SettledLine struct {
 }
 
 const paymentColumns = `SELECT p.no, p.id, p.sale, e.epoch, y.seq, y.hash, ` + dimensionColumns + `,
-	p.amount, p.state, coalesce(p.ref, ''), coalesce((SELECT seq FROM entry WHERE no = p.void), 0), p.policy, p.taken_at, y.received_at
+	p.amount, p.state, coalesce(p.ref, ''), p.carried, coalesce((SELECT seq FROM entry WHERE no = p.void), 0), p.policy, p.taken_at, y.received_at
 	FROM payment p JOIN entry y ON y.no = p.entry JOIN branch b ON b.no = y.branch JOIN epoch e ON e.no = b.epoch
 	JOIN dimension d ON d.no = p.dimension WHERE `
 
@@ -52,7 +53,7 @@ func scanPayment(rows *sql.Rows) (Payment, error) {
 	var epoch, void, taken, received int64
 	var id, sale, terminal, hash []byte
 	into := append([]any{&p.Pos, &id, &sale, &epoch, &p.Entry.Seq, &hash}, scanDimension(&p.Dimension, &terminal)...)
-	if err := rows.Scan(append(into, &p.Amount, &p.State, &p.Ref, &void, &p.Policy, &taken, &received)...); err != nil {
+	if err := rows.Scan(append(into, &p.Amount, &p.State, &p.Ref, &p.Carried, &void, &p.Policy, &taken, &received)...); err != nil {
 		return p, err
 	}
 	p.ID, p.Terminal, p.EntryHash = payment.ID(id), payment.ID(terminal), settle.EntryHash(hash)

@@ -37,6 +37,7 @@ type paymentRow struct {
 	amount    int64
 	state     State
 	online    bool // filled in for voids only
+	carried   bool // the same
 }
 
 // move is one transfer to be posted.

@@ -214,6 +214,11 @@ func (b *Bench) Believe(h ledger.Held) ledger.Judgement {
 	case *payment.Authorised:
 		j.Authorised = &ledger.Authorised{Online: online(e, f.Ref, f.Amount, f.Wallet, f.At), Transaction: f.Transaction, BusinessDate: e.BusinessDate,
 			Policy: e.Policy, TakenAt: e.Wall}
+	case *payment.Carried:
+		j.Carried = &ledger.Carried{Payment: *e.Payment, Amount: f.Amount, Wallet: f.Wallet, BusinessDate: e.BusinessDate, Policy: e.Policy, TakenAt: e.Wall}
+		if e.Sale != nil {
+			j.Carried.Sale = *e.Sale
+		}
 	case *payment.Reversed:
 		o := online(e, f.Ref, f.Amount, f.Wallet, 0)
 		j.Reversed = &o

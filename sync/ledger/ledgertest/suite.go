@@ -39,6 +39,7 @@ func Run(t *testing.T, open Open) {
 		{"OnlinePutBack", testOnlinePutBack}, {"OnlineSettledFork", testOnlineSettledFork}, {"OnlineSettledTwin", testOnlineSettledTwin}, {"OnlineForgotten", testOnlineForgotten}, {"OnlineRaces", testOnlineRaces}, {"OnlineShare", testOnlineShare}, {"OnlineTakenBackAgain", testOnlineTakenBackAgain},
 		{"Figures", testFigures}, {"FiguresOfADate", testFiguresOfADate}, {"Erase", testErase}, {"EraseEvidence", testEraseEvidence},
 		{"Points", testPoints}, {"PointsOnce", testPointsOnce}, {"PointsOfALoss", testPointsOfALoss}, {"EraseMember", testEraseMember},
+		{"Carried", testCarried}, {"CarriedRepeated", testCarriedRepeated}, {"CarriedFindings", testCarriedFindings},
 		{"AnyOrder", testAnyOrder}, {"AnyStory", testAnyStory},
 	} {
 		t.Run(test.name, func(t *testing.T) {
