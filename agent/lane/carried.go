@@ -109,7 +109,7 @@ func (l *Lane) Offer(ctx context.Context, sale payment.ID) error {
 		if err != nil {
 			return payment.Errorf(payment.Internal, op, "the sale could not be signed: %w", err)
 		}
-		l.shown.offer = text
+		l.shown.offer, l.shown.answer = text, d.Answer
 		l.forget()
 		l.feed.publish(Event{Kind: SaleOffered, Sale: l.state.Sale.ID, Payment: o.Payment, Amount: d.Answer.Amount, Reference: l.state.Sale.Reference})
 		return nil

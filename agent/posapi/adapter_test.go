@@ -95,6 +95,13 @@ func (a adapter) ParkSale(ctx context.Context, id payment.ID) (posapi.Sale, erro
 	return a.Sale(ctx, id)
 }
 
+func (a adapter) OfferSale(ctx context.Context, id payment.ID) (posapi.Sale, error) {
+	if err := a.Offer(ctx, id); err != nil {
+		return posapi.Sale{}, err
+	}
+	return a.Sale(ctx, id)
+}
+
 func (a adapter) TakeBackSale(ctx context.Context, id payment.ID) (posapi.Sale, error) {
 	if err := a.TakeBack(ctx, ""); err != nil {
 		return posapi.Sale{}, err

@@ -22,7 +22,7 @@ const gapEvent = "stream.gap"
 
 // EventView is the data of an event.
 type EventView struct {
-	Event     string         `json:"event" enum:"sale.opened,sale.paid,sale.cancelled,sale.completed,sale.parked,code.refused,payment.pending,payment.unknown,payment.voided,member.noted,scan.passed,stream.gap"`
+	Event     string         `json:"event" enum:"sale.opened,sale.paid,sale.cancelled,sale.completed,sale.parked,sale.offered,code.refused,payment.pending,payment.unknown,payment.voided,member.noted,scan.passed,stream.gap"`
 	Sale      payment.ID     `json:"sale,omitzero"`
 	Reference string         `json:"reference,omitempty"`
 	Payment   payment.ID     `json:"payment,omitzero"`

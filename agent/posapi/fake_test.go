@@ -193,6 +193,23 @@ func (f *fakeLane) ParkSale(ctx context.Context, id payment.ID) (Sale, error) {
 	return *s, nil
 }
 
+func (f *fakeLane) OfferSale(ctx context.Context, id payment.ID) (Sale, error) {
+	if err := f.enter(ctx); err != nil {
+		return Sale{}, err
+	}
+	defer f.mu.Unlock()
+	s, err := f.find(id)
+	if err != nil {
+		return *s, err
+	}
+	if s.State != SaleOpen {
+		return *s, payment.Errorf(payment.Conflict, "lane", "sale %s is not open", id)
+	}
+	s.Offer = &Offer{Text: "ZY:S the sale", Until: s.OpenedAt.Add(600e9)}
+	f.publish(Event{Kind: "sale.offered", Sale: id, Reference: s.Reference})
+	return *s, nil
+}
+
 func (f *fakeLane) TakeBackSale(ctx context.Context, id payment.ID) (Sale, error) {
 	if err := f.enter(ctx); err != nil {
 		return Sale{}, err

@@ -29,6 +29,9 @@ type Lane interface {
 	CompleteSale(ctx context.Context, id payment.ID) (Sale, error)
 	// ParkSale puts the present sale aside, whose wallet's operator is asked; a Conflict when none is.
 	ParkSale(ctx context.Context, id payment.ID) (Sale, error)
+	// OfferSale shows the present sale to the customer's own phone, which pays it at the wallet's issuer; NotAllowed when
+	// that can't be here, a Conflict when it was shown for too long.
+	OfferSale(ctx context.Context, id payment.ID) (Sale, error)
 	// TakeBackSale gives up the attempt of a sale, present or parked, whose outcome is not known; a Conflict when there is none.
 	TakeBackSale(ctx context.Context, id payment.ID) (Sale, error)
 	// EventsAfter waits for events behind an ID and returns those that are still kept, or ctx's error. IDs
@@ -68,6 +71,7 @@ type Sale struct {
 	Training  bool
 	Payments  []Payment
 	Asked     *Asked // nil: nobody is asked now
+	Offer     *Offer // nil: it isn't shown to the customer's phone now
 }
 
 // Asked is what head office was asked to have a wallet's operator charge, and has not said yet.
@@ -77,6 +81,12 @@ type Asked struct {
 	Amount  payment.Money
 	State   string // asking, pending or unknown
 	Parked  bool
+}
+
+// Offer is a sale as the customer's phone reads it.
+type Offer struct {
+	Text  string // to be drawn as a QR code
+	Until time.Time
 }
 
 // Payment is what a customer's code paid of a sale.

@@ -32,6 +32,12 @@ type AskedView struct {
 	Parked  bool       `json:"parked,omitempty" doc:"The sale was put aside; the lane is free for the next."`
 }
 
+// OfferView is a sale that is shown to the customer's phone.
+type OfferView struct {
+	Text  string    `json:"text" doc:"To be drawn as a QR code (alphanumeric mode, level M) on a screen of the shop's own. The lane's customer screen shows it too."`
+	Until time.Time `json:"until" doc:"Wallets take it until then."`
+}
+
 // SaleView is a sale.
 type SaleView struct {
 	ID           payment.ID    `json:"id"`
@@ -45,6 +51,7 @@ type SaleView struct {
 	Training     bool          `json:"training,omitempty" doc:"It is practice: nothing is charged, whatever its state says, and no goods are owed."`
 	Payments     []PaymentView `json:"payments" nullable:"false" doc:"In the order of their making."`
 	Asked        *AskedView    `json:"asked,omitempty" doc:"What a wallet's operator is asked for, through head office."`
+	Offer        *OfferView    `json:"offer,omitempty" doc:"The customer's own phone can pay it. The wallet's approval is scanned like a code."`
 }
 
 // What head office does with a payment when all is well, and with one of a training sale, which it reads and counts
@@ -67,6 +74,9 @@ func viewSale(s *Sale) SaleView {
 		if a.State != "asking" {
 			v.Outcome = a.State
 		}
+	}
+	if o := s.Offer; o != nil {
+		v.Offer = &OfferView{Text: o.Text, Until: o.Until.UTC()}
 	}
 	for _, p := range s.Payments {
 		pv := PaymentView{
@@ -152,6 +162,11 @@ func (a *API) addSales(api huma.API) {
 		Description: "What becomes of it comes as an event, and is told under the sale.",
 	}, a.parkSale)
 	huma.Register(api, huma.Operation{
+		OperationID: "offer-sale", Method: http.MethodPost, Path: "/v1/sales/{id}/offer", Tags: tags, Errors: conflict,
+		Summary:     "Let the customer's own phone pay the present sale, over its own network",
+		Description: "The sale's code is shown on the customer's screen for ten minutes, and in the answer; a second time for ten more, half an hour in all. The approval that the phone shows is scanned like a code, and the sale is paid then.",
+	}, a.offerSale)
+	huma.Register(api, huma.Operation{
 		OperationID: "take-back", Method: http.MethodPost, Path: "/v1/sales/{id}/take-back", Tags: tags, Errors: conflict,
 		Summary:     "Give up a payment whose outcome is not known",
 		Description: "Head office takes back whatever came of it. The present sale waits for a code again; one that was put aside is cancelled.",
@@ -189,6 +204,10 @@ func (a *API) completeSale(ctx context.Context, in *SaleRef) (*saleOutput, error
 
 func (a *API) parkSale(ctx context.Context, in *SaleRef) (*saleOutput, error) {
 	return a.aboutSale(ctx, "park sale", in, a.lane.ParkSale)
+}
+
+func (a *API) offerSale(ctx context.Context, in *SaleRef) (*saleOutput, error) {
+	return a.aboutSale(ctx, "offer sale", in, a.lane.OfferSale)
 }
 
 func (a *API) takeBack(ctx context.Context, in *SaleRef) (*saleOutput, error) {

@@ -310,3 +310,21 @@ func TestTrainingIsNotPosted(t *testing.T) {
 		}
 	}
 }
+
+// TestOfferedSale: the POS may have a sale shown to the customer's phone, and draws it itself if it likes.
+func TestOfferedSale(t *testing.T) {
+	b := newBench(t)
+	sale := b.open(t)
+	path := "/v1/sales/" + sale.ID.String()
+	if sale.Offer != nil {
+		t.Errorf("offered from the start: %+v", sale.Offer)
+	}
+	got := b.do(t, "POST", path+"/offer", "").sale(t, 200)
+	if got.Offer == nil || got.Offer.Text != "ZY:S the sale" || got.Offer.Until.IsZero() || got.Outcome != "undecided" {
+		t.Errorf("%+v", got)
+	}
+	b.do(t, "POST", path+"/cancel", "").sale(t, 200)
+	if p := b.do(t, "POST", path+"/offer", "").problem(t); p.Status != 409 {
+		t.Errorf("of a cancelled sale: %+v", p)
+	}
+}

@@ -26,6 +26,7 @@ const (
 	Asking  State = "asking"  // HQ is asking the wallet's operator to charge the customer
 	Pending State = "pending" // the customer is confirming on the phone
 	Unknown State = "unknown" // it is not known whether the customer was charged
+	Showing State = "showing" // the sale is on the customer's screen, to be paid through the customer's own phone
 	Same    State = "same"    // a code was scanned for an amount that may be charged already; it was not looked at
 )
 
@@ -80,9 +81,11 @@ type View struct {
 	Reason     payment.Reason // of a refusal, or of a stop
 	Already    bool           // the code shown again had paid for this sale
 	Authorised bool           // of Paid: the wallet's operator confirmed it, and not the code's signature alone
+	CanCarry   bool           // the customer's own phone could pay this sale, and something else can't
+	Carried    bool           // of Paid: it did
 	Surplus    bool           // another code was shown after this sale was paid, and was not charged
 	Members    []string       // loyalty programmes whose member's card was read for this sale
-	Notice     string         // a passing remark: badread, tworeads, goods, nosale, used, underway, othermember; empty: none
+	Notice     string         // a passing remark: badread, tworeads, goods, nosale, used, underway, othermember, returned, elsewhere, spent; empty: none
 	NoticeNo   uint64         // rises with every remark, so that the same one twice is heard twice
 
 	Scanner      Scanner
@@ -189,6 +192,9 @@ type Lane interface {
 	Dismiss(ctx context.Context, ref string) error
 	// Another says, of Same, that it is another purchase: the next code is taken.
 	Another(ctx context.Context) error
+	// Carry shows the sale on the customer's screen, to be paid through the customer's own phone. NotAllowed: it can't be
+	// here and now; Conflict: it was shown for too long.
+	Carry(ctx context.Context) error
 	// Void takes back a payment of this lane, in the supervisor's name.
 	Void(ctx context.Context, id payment.ID, supervisor string) error
 	// SendNow asks HQ at once and waits for what comes of it, for some seconds at most.

@@ -55,6 +55,7 @@ func (p *Page) Register(mux *http.ServeMux) {
 	mux.HandleFunc("POST /takeback", p.do(web.DoAttempt, p.takeBack))
 	mux.HandleFunc("POST /dismiss", p.do(web.DoDismiss, func(r *http.Request) error { return p.lane.Dismiss(r.Context(), r.FormValue("ref")) }))
 	mux.HandleFunc("POST /another", p.do(web.DoAttempt, func(r *http.Request) error { return p.lane.Another(r.Context()) }))
+	mux.HandleFunc("POST /carry", p.do(web.DoCarry, func(r *http.Request) error { return p.lane.Carry(r.Context()) }))
 	mux.HandleFunc("POST /send", p.send)
 	mux.HandleFunc("POST /void", p.do(web.DoVoid, p.void))
 	mux.HandleFunc("POST /void/practice", p.do(web.DoVoidPractice, p.void))

@@ -134,6 +134,14 @@ func (l *till) Another(context.Context) error {
 	return nil
 }
 
+func (l *till) Carry(context.Context) error {
+	if err := l.call("carry"); err != nil {
+		return err
+	}
+	l.set(func(v *View) { v.State, v.CanCarry = Showing, false })
+	return nil
+}
+
 // ref names an attempt.
 func ref(n int) string { return payment.ID{15: byte(n + 1)}.AttemptRef(0) }
 
@@ -213,6 +221,12 @@ func views() map[string]View {
 		"refused":          with(func(v *View) { v.State, v.Amount, v.Reason = Refused, amount, payment.CodeUsed }),
 		"refused-much":     with(func(v *View) { v.State, v.Amount, v.Reason = Refused, amount, payment.OverPaymentCap }),
 		"refused-much-pos": with(func(v *View) { v.State, v.Amount, v.Reason, v.FromPOS = Refused, amount, payment.OverPaymentCap, true }),
+		"carry": with(func(v *View) {
+			v.State, v.Amount, v.Reason, v.CanCarry, v.Online, v.Works = Refused, amount, payment.OfflineTooLong, true, false, None
+		}),
+		"carry-waiting": with(func(v *View) { v.State, v.Amount, v.CanCarry, v.Online, v.Works = Waiting, amount, true, false, None }),
+		"showing":       with(func(v *View) { v.State, v.Amount, v.Online, v.Works = Showing, amount, false, None }),
+		"paid-carried":  with(func(v *View) { v.State, v.Amount, v.Wallet, v.Payment, v.Carried, v.Unsent = Paid, amount, "house", fixed, true, 1 }),
 		"offline": with(func(v *View) {
 			v.Online, v.Works, v.Risk, v.Unsent, v.State, v.Amount = false, Small, Raised, 23, Waiting, amount
 		}),

@@ -37,7 +37,7 @@ var parts = map[string][]string{
 	"manager.unsent": {"cashier.unsent"},
 	"wallet.house":   {"cashier.offline.full", "cashier.offline.small", "cashier.offline.asks", "cashier.house.none", "cashier.house.small", "reason.online_only.do", "reason.hq_away.do"},
 	// what this screen says when money is there, quoted where a cashier is told to wait for it
-	"cashier.paid.word": {"cashier.pending.do", "cashier.unknown.fine"},
+	"cashier.paid.word": {"cashier.pending.do", "cashier.unknown.fine", "cashier.showing.fine"},
 }
 
 // dropped are words for which another one was chosen: the same thing had two names on two pages.

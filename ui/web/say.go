@@ -12,6 +12,7 @@ const (
 	DoCancel       = "cancel"  // one that nobody paid
 	DoAttempt      = "attempt" // put a sale aside whose wallet is being asked, or take its payment back
 	DoDismiss      = "dismiss" // take a settled sale off the list
+	DoCarry        = "carry"   // show a sale to the customer's phone
 	DoVoid         = "void"
 	DoVoidPractice = "void-practice" // of a practice sale, in which there is no money
 )
@@ -22,6 +23,7 @@ var sayings = map[string]map[payment.Code]string{
 	DoCancel:  {payment.Conflict: "say.cancel", payment.NotFound: "say.gone", payment.NotAllowed: "say.clock"},
 	DoAttempt: {payment.Conflict: "say.settled", payment.NotFound: "say.gone", payment.NotAllowed: "say.clock"},
 	DoDismiss: {payment.Conflict: "say.unsettled", payment.NotFound: "say.gone"},
+	DoCarry:   {payment.Conflict: "say.carry.long", payment.NotAllowed: "say.carry", payment.NotFound: "say.gone"},
 	DoVoid: {
 		payment.Invalid: "say.void.who", payment.Conflict: "say.void.twice",
 		payment.NotAllowed: "say.void.refund", payment.NotFound: "say.gone",

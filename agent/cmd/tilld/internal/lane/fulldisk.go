@@ -12,6 +12,7 @@ import (
 	"tilld/agent/journal"
 	"tilld/agent/payment"
 	"tilld/ui/cashier"
+	"tilld/ui/customer"
 	"tilld/ui/web"
 )
 
@@ -50,12 +51,18 @@ func (n *Node) awaitRoom(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("the store's time zone: %w", err), l.Close())
 	}
 	pin := web.NewPIN(PINStore(n.cfg.Data), time.Now, rand.Reader)
-	page, err := cashier.New(noRoom{n.join.Store, n.join.Lane, n.join.Currency}, pin, n.cfg.Language, func() *time.Location { return zone }, n.log)
+	closed, inZone := noRoom{n.join.Store, n.join.Lane, n.join.Currency}, func() *time.Location { return zone }
+	page, err := cashier.New(closed, pin, n.cfg.Language, inZone, n.log)
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	second, err := customer.New(closed, n.cfg.Language, inZone, n.log)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
 	mux := http.NewServeMux()
 	page.Register(mux)
+	second.Register(mux)
 	mux.Handle("GET /assets/", web.Assets())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { sayHealth(w, payment.StorageFull) })
 	srv := &http.Server{Handler: web.Guard(nil, mux), ReadHeaderTimeout: 5 * time.Second}
@@ -116,6 +123,12 @@ func (noRoom) Dismiss(context.Context, string) error { return errNoRoom }
 
 // Another is refused.
 func (noRoom) Another(context.Context) error { return errNoRoom }
+
+// Carry is refused.
+func (noRoom) Carry(context.Context) error { return errNoRoom }
+
+// CustomerView says that the cashier is to be asked.
+func (noRoom) CustomerView() customer.View { return customer.View{State: customer.Closed} }
 
 // Void is refused.
 func (noRoom) Void(context.Context, payment.ID, string) error { return errNoRoom }

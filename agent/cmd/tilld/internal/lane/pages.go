@@ -17,6 +17,7 @@ import (
 	"tilld/agent/payment"
 	"tilld/agent/policy"
 	"tilld/ui/cashier"
+	"tilld/ui/customer"
 	"tilld/ui/manager"
 	"tilld/ui/web"
 )
@@ -41,8 +42,13 @@ func (n *Node) openPages() error {
 	if err != nil {
 		return err
 	}
+	customerPage, err := customer.New(screen, n.cfg.Language, zone, n.log)
+	if err != nil {
+		return err
+	}
 	mux := http.NewServeMux()
 	cashierPage.Register(mux)
+	customerPage.Register(mux)
 	managerPage.Register(mux)
 	mux.Handle("GET /assets/", web.Assets())
 	mux.HandleFunc("GET /healthz", n.health)
@@ -115,6 +121,7 @@ func viewOf(v lane.View) cashier.View {
 		Asks: asks(v), Down: v.Reach.Down, Parked: parked(v),
 		Unsent: int(v.UsedCount), Uncompleted: int(v.Stats.NotCompleted - v.Stats.Practice), Twice: v.Twice, Lost: v.Online.Lost,
 	}
+	c.CanCarry, c.Carried = v.CanOffer, v.Carried
 	c.State = state(v, &c)
 	if onScreen(v) || v.Phase.Asked() {
 		c.Members = v.Members
@@ -149,7 +156,9 @@ func state(v lane.View, c *cashier.View) cashier.State {
 		return cashier.Pending
 	case v.Phase == checkout.Unknown:
 		return cashier.Unknown
-	case v.Phase == checkout.Open:
+	case v.Phase.Waiting() && v.Offer != "" && v.Answer.Kind == checkout.Showing:
+		return cashier.Showing
+	case v.Phase == checkout.Open, v.Phase == checkout.Refused && v.Answer.Reason == payment.ReasonNone:
 		return cashier.Waiting
 	case v.Phase == checkout.Refused:
 		return cashier.Refused
@@ -221,6 +230,31 @@ func (s screen) Dismiss(ctx context.Context, ref string) error { return s.lane.D
 
 // Another says that it is another purchase.
 func (s screen) Another(ctx context.Context) error { return s.lane.Another(ctx) }
+
+// Carry shows the sale to the customer's phone.
+func (s screen) Carry(ctx context.Context) error { return s.lane.Offer(ctx, payment.ID{}) }
+
+// CustomerView is the second screen's.
+func (s screen) CustomerView() customer.View { return customerView(s.lane.View()) }
+
+// customerStates are what the cashier's screen is to the customer.
+var customerStates = map[cashier.State]customer.State{
+	cashier.Waiting: customer.Waiting, cashier.Showing: customer.Offered, cashier.Paid: customer.Paid, cashier.Refused: customer.Refused,
+	cashier.Asking: customer.Asking, cashier.Pending: customer.Pending, cashier.Unknown: customer.Unknown, cashier.Same: customer.Asking,
+	cashier.Stopped: customer.Closed, cashier.Idle: customer.Idle,
+}
+
+func customerView(v lane.View) customer.View {
+	c := viewOf(v)
+	out := customer.View{State: customerStates[c.State], Amount: c.Amount, Training: c.Training}
+	switch {
+	case v.Offer != "" && v.Phase.Waiting(): // it stays there when something else was scanned
+		out.State, out.Offer, out.Until = customer.Offered, v.Offer, v.OfferUntil
+	case c.State == cashier.Idle && c.NoWallet():
+		out.State = customer.Closed
+	}
+	return out
+}
 
 // Void takes back a payment.
 func (s screen) Void(ctx context.Context, id payment.ID, supervisor string) error {

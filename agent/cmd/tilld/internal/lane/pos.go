@@ -87,6 +87,14 @@ func (t till) ParkSale(ctx context.Context, id payment.ID) (posapi.Sale, error) 
 	return t.Sale(ctx, id)
 }
 
+// OfferSale shows the present sale to the customer's own phone.
+func (t till) OfferSale(ctx context.Context, id payment.ID) (posapi.Sale, error) {
+	if err := t.lane.Offer(ctx, id); err != nil {
+		return posapi.Sale{}, err
+	}
+	return t.Sale(ctx, id)
+}
+
 // TakeBackSale gives up what a sale's wallet was asked.
 func (t till) TakeBackSale(ctx context.Context, id payment.ID) (posapi.Sale, error) {
 	ref, _ := askedOf(t.lane.View(), id)
@@ -174,7 +182,11 @@ func (t till) withPayments(ctx context.Context, s journal.Sale) (posapi.Sale, er
 
 func (t till) view(s journal.Sale, list []journal.Payment) posapi.Sale {
 	v := saleView(s, list)
-	_, v.Asked = askedOf(t.lane.View(), s.ID)
+	now := t.lane.View()
+	_, v.Asked = askedOf(now, s.ID)
+	if now.Offer != "" && now.Sale.ID == s.ID {
+		v.Offer = &posapi.Offer{Text: now.Offer, Until: now.OfferUntil}
+	}
 	return v
 }
 
