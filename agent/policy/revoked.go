@@ -45,8 +45,8 @@ func listed(list []Hex, id []byte) bool {
 func compareHex(a, b Hex) int        { return bytes.Compare(a, b) }
 func compareIDs(a, b payment.ID) int { return bytes.Compare(a[:], b[:]) }
 
-// sort puts the lists in order and drops repeats: who edits a policy need not care.
-func (r *Revoked) sort() {
+// Sort puts the lists in order and drops repeats: who edits a policy need not care.
+func (r *Revoked) Sort() {
 	for _, list := range []*[]Hex{&r.Accounts, &r.Phones, &r.Issuers} {
 		slices.SortFunc(*list, compareHex)
 		*list = slices.CompactFunc(*list, func(a, b Hex) bool { return bytes.Equal(a, b) })

@@ -81,7 +81,7 @@ func ParseTOML(file string, src []byte) (*Document, error) {
 		return nil, decodeError(file, err)
 	}
 	at := findPlaces(src)
-	d.Revoked.sort()
+	d.Revoked.Sort()
 	err := at.checkQuoted()
 	if err == nil {
 		err = d.validate()
@@ -111,7 +111,7 @@ func (m places) checkQuoted() error {
 
 // sort puts into order what readers search.
 func (d *Document) sort() {
-	d.Revoked.sort()
+	d.Revoked.Sort()
 	for i := range d.Groups {
 		slices.Sort(d.Groups[i].Stores)
 	}

@@ -226,7 +226,9 @@ func views() map[string]View {
 		}),
 		"carry-waiting": with(func(v *View) { v.State, v.Amount, v.CanCarry, v.Online, v.Works = Waiting, amount, true, false, None }),
 		"showing":       with(func(v *View) { v.State, v.Amount, v.Online, v.Works = Showing, amount, false, None }),
-		"paid-carried":  with(func(v *View) { v.State, v.Amount, v.Wallet, v.Payment, v.Carried, v.Unsent = Paid, amount, "house", fixed, true, 1 }),
+		"paid-carried": with(func(v *View) {
+			v.State, v.Amount, v.Wallet, v.Payment, v.Carried, v.Unsent = Paid, amount, "house", fixed, true, 1
+		}),
 		"offline": with(func(v *View) {
 			v.Online, v.Works, v.Risk, v.Unsent, v.State, v.Amount = false, Small, Raised, 23, Waiting, amount
 		}),
