@@ -25,11 +25,12 @@ func (i *Issuer) Audit(ctx context.Context) (a Audit, err error) {
 			into  *int64
 			query string
 		}{
-			{&a.ToppedUp, "SELECT coalesce(sum(amount), 0) FROM movement WHERE cause = 'topup'"},
-			{&a.Spent, "SELECT coalesce(-sum(amount), 0) FROM movement WHERE cause <> 'topup'"},
+			{&a.ToppedUp, "SELECT coalesce(sum(amount), 0) FROM movement WHERE cause IN ('topup', 'cash', 'cash_back')"},
+			{&a.Spent, "SELECT coalesce(-sum(amount), 0) FROM movement WHERE cause NOT IN ('topup', 'cash', 'cash_back')"},
 			{&a.Balances, "SELECT coalesce(sum(balance), 0) FROM movement m WHERE no = (SELECT max(no) FROM movement WHERE account = m.account)"},
 			{&a.Held, "SELECT coalesce(sum(left), 0) FROM certificate WHERE released = 0"},
-			{&a.Lost, "SELECT (SELECT coalesce(sum(lost), 0) FROM offline) + (SELECT coalesce(sum(late_lost), 0) FROM approval)"},
+			{&a.Lost, `SELECT (SELECT coalesce(sum(lost), 0) FROM offline WHERE payment NOT IN (SELECT payment FROM withdrawn))
+				+ (SELECT coalesce(sum(late_lost), 0) FROM approval)`},
 		} {
 			if *sum.into, err = t.number(sum.query); err != nil {
 				return err
@@ -66,5 +67,10 @@ var audits = []struct{ what, query string }{
 		+ (SELECT coalesce(sum(amount), 0) FROM movement WHERE cause = 'offline') <> 0`},
 	{"approvals were completed late and never given back", `SELECT count(*) FROM approval p JOIN charge c ON c.no = p.charge WHERE p.late_free + p.late_lost NOT IN (0, c.amount)
 		OR (p.late_free + p.late_lost > 0 AND c.state <> 'reversed')`},
+	{"cash and its movements differ", `SELECT count(*) FROM cash c WHERE (CASE state WHEN 'credited' THEN amount ELSE 0 END) <>
+		(SELECT coalesce(sum(amount), 0) FROM movement WHERE cause IN ('cash', 'cash_back') AND ref = c.ref AND account = c.account)`},
+	{"movements of cash that nobody counted", `SELECT count(*) FROM movement WHERE cause IN ('cash', 'cash_back') AND ref NOT IN (SELECT ref FROM cash)`},
+	{"withdrawn payments and their movements differ", `SELECT (SELECT coalesce(sum(earmark + free), 0) FROM offline WHERE payment IN (SELECT payment FROM withdrawn))
+		<> (SELECT coalesce(sum(amount), 0) FROM movement WHERE cause = 'refund' AND ref NOT IN (SELECT ref FROM refund))`},
 	{"accounts have more than one active phone", `SELECT count(*) FROM (SELECT account FROM phone WHERE ended_at IS NULL GROUP BY account HAVING count(*) > 1)`},
 }

@@ -29,10 +29,14 @@ func (i *Issuer) Certificate(ctx context.Context, from netip.Addr, session Secre
 		if cert, err = t.current(acc, limit); err != nil || cert != nil {
 			return err
 		}
+		if r == rule.NoFunds && t.i.c.Cash {
+			cert, err = t.forCash(acc)
+			return err
+		}
 		if r != rule.None {
 			return r
 		}
-		cert, err = t.certify(acc, limit)
+		cert, err = t.certify(acc, limit, rule.Begins(acc.coolingUntil, t.now), false)
 		return err
 	})
 	return cert, err
@@ -62,12 +66,28 @@ func (t *tx) current(acc *account, fresh int64) ([]byte, error) {
 	return cert, nil
 }
 
+// forCash is a certificate for an account without money, so that a code can be shown to be topped up by. It sets nothing
+// aside, for there is nothing; so lanes may not take it offline for as long as a certificate lives, by when it was
+// renewed, and then for the least amount. The same one is given again.
+func (t *tx) forCash(acc *account) (cert []byte, err error) {
+	found, err := t.get("SELECT bytes FROM certificate WHERE account = ? AND phone = ? AND released = 1 AND left = cap AND not_before > ? ORDER BY no DESC LIMIT 1",
+		[]any{acc.no, acc.phone, t.ms()}, &cert)
+	if err != nil || found {
+		return cert, err
+	}
+	begins := t.now.Add(time.Duration(t.l.CertHours) * time.Hour)
+	if cooling := rule.Begins(acc.coolingUntil, t.now); cooling.After(begins) {
+		begins = cooling
+	}
+	return t.certify(acc, rule.LeastCap, begins, true)
+}
+
 // certify signs a certificate and sets its cap aside, in one transaction: a certificate that nobody got is covered
-// too, and one that is not covered was never made.
-func (t *tx) certify(acc *account, limit int64) ([]byte, error) {
+// too, and one that is not covered was never made, but for forCash's.
+func (t *tx) certify(acc *account, limit int64, begins time.Time, released bool) ([]byte, error) {
 	claims := signed.Claims{
 		Account: acc.pseudonym, Phone: acc.key, Cap: t.money(limit),
-		NotBefore: rule.Begins(acc.coolingUntil, t.now).Truncate(time.Second), Hours: t.l.CertHours,
+		NotBefore: begins.Truncate(time.Second), Hours: t.l.CertHours,
 	}
 	cert, err := signed.Certify(t.i.c.Signer, claims)
 	if err != nil {
@@ -83,6 +103,6 @@ func (t *tx) certify(acc *account, limit int64) ([]byte, error) {
 		return nil, orRefuse(err, rule.TooMany)
 	}
 	return cert, t.exec(1, `INSERT INTO certificate (id, account, phone, cap, left, not_before, expires_at, release_at, released, bytes)
-		VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, 0, ?8)`, id[:], acc.no, acc.phone, limit, parsed.NotBefore.UnixMilli(),
-		parsed.Expiry().UnixMilli(), t.l.Release(parsed.Expiry()).UnixMilli(), cert)
+		VALUES (?1, ?2, ?3, ?4, ?4, ?5, ?6, ?7, ?8, ?9)`, id[:], acc.no, acc.phone, limit, parsed.NotBefore.UnixMilli(),
+		parsed.Expiry().UnixMilli(), t.l.Release(parsed.Expiry()).UnixMilli(), released, cert)
 }

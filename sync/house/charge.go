@@ -134,18 +134,8 @@ func (t *tx) mayPay(acc *account, v *signed.Verified, c Charge) error {
 	if err := t.open(true, false); err != nil {
 		return err
 	}
-	if acc.phone == 0 || acc.key.KID() != v.PhoneKey || !t.now.Before(v.CertExpiry) {
-		return rule.BadCode // of a phone that was replaced, or under an old certificate
-	}
-	if r := t.l.CodeTime(v.Time, t.now); r != rule.None {
-		return r
-	}
-	if (v.Store != "" && v.Store != c.Store) || (v.Lane != "" && v.Lane != c.Lane) {
-		return rule.BadCode // meant for another place: lifted by a camera
-	}
-	n, err := t.number("SELECT count(*) FROM spent WHERE phone = ? AND counter = ?", v.PhoneKey[:], v.Counter)
-	if err != nil || n > 0 {
-		return orRefuse(err, rule.CodeUsed)
+	if err := t.freshCode(acc, v, c.Store, c.Lane); err != nil {
+		return err
 	}
 	if err := t.lane(acc, c.Store, c.Lane, t.now); err != nil {
 		return err
@@ -158,6 +148,24 @@ func (t *tx) mayPay(acc *account, v *signed.Verified, c Charge) error {
 		return err
 	}
 	return purse.Spend(t.l, v.Store != "", c.Amount.Minor).Err()
+}
+
+// freshCode asks whether a code is the account's own phone's, was made just now and for this place, and is not used up.
+func (t *tx) freshCode(acc *account, v *signed.Verified, store, lane string) error {
+	if acc.phone == 0 || acc.key.KID() != v.PhoneKey || !t.now.Before(v.CertExpiry) {
+		return rule.BadCode // of a phone that was replaced, or under an old certificate
+	}
+	if r := t.l.CodeTime(v.Time, t.now); r != rule.None {
+		return r
+	}
+	if (v.Store != "" && v.Store != store) || (v.Lane != "" && v.Lane != lane) {
+		return rule.BadCode // meant for another place: lifted by a camera
+	}
+	n, err := t.number("SELECT count(*) FROM spent WHERE phone = ? AND counter = ?", v.PhoneKey[:], v.Counter)
+	if err != nil || n > 0 {
+		return orRefuse(err, rule.CodeUsed)
+	}
+	return nil
 }
 
 // spend uses a code's counter up.

@@ -26,6 +26,7 @@ type Config struct {
 	Root      wire.PublicKey     // of the chain whose lanes' offers are taken, with Chain; zero: none are
 	Chain     string             // its name
 	Outside   map[string]Outside // by the name that phones use; empty: no outside log-ins
+	Cash      bool               // lanes bring cash: a phone without money gets a certificate to be topped up by
 	Log       *slog.Logger
 }
 

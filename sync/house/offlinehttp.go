@@ -50,6 +50,22 @@ func (h *operatorHTTP) present(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// withdraw gives back what was drawn for a payment: 200, the same again too; 404 {"error":"not_found"} for one that was
+// never presented.
+func (h *operatorHTTP) withdraw(w http.ResponseWriter, r *http.Request) {
+	id, err := payment.ParseID(r.PathValue("payment"))
+	if err != nil {
+		say(w, http.StatusBadRequest, map[string]string{"error": "invalid"})
+		return
+	}
+	again, err := h.i.Withdraw(r.Context(), id)
+	if err != nil {
+		h.tell(w, Result{}, nil, err)
+		return
+	}
+	say(w, http.StatusOK, map[string]bool{"again": again})
+}
+
 // settled takes HQ's word {"until": RFC 3339}: 200, or 400 for a moment that is still to come.
 func (h *operatorHTTP) settled(w http.ResponseWriter, r *http.Request) {
 	var q struct {

@@ -22,8 +22,9 @@ const OperatorPrefix = "/operator/v1"
 // OperatorHandler is the issuer as HQ's wallet operator: the four calls that the package comment of
 // sync/operator/acquirer publishes, behind OperatorPrefix, so that HQ reaches the house wallet by the connector it has
 // for gateways. Whoever asks shows the token, over TLS; the address that serves it may ask for a client's certificate
-// besides. A cancel of a reference that is not known answers not_found and leaves a tombstone. Three calls more are the
-// house wallet's own: what lanes took offline, up to when all of that is here, and whom lanes must not serve.
+// besides. A cancel of a reference that is not known answers not_found and leaves a tombstone. Calls more are the
+// house wallet's own: what lanes took offline, and took back, up to when all of that is here, and whom lanes must not
+// serve; and cash that a lane counted, to be credited.
 func (i *Issuer) OperatorHandler(token Secret) http.Handler {
 	h := &operatorHTTP{i: i, token: sha256.Sum256([]byte("Bearer " + string(token)))}
 	mux := http.NewServeMux()
@@ -31,7 +32,11 @@ func (i *Issuer) OperatorHandler(token Secret) http.Handler {
 	mux.HandleFunc("GET "+OperatorPrefix+"/charges/{ref}", h.query)
 	mux.HandleFunc("POST "+OperatorPrefix+"/charges/{ref}/cancel", h.cancel)
 	mux.HandleFunc("POST "+OperatorPrefix+"/charges/{ref}/refunds", h.refund)
+	mux.HandleFunc("POST "+OperatorPrefix+"/topups", h.credit)
+	mux.HandleFunc("GET "+OperatorPrefix+"/topups/{ref}", h.queryCash)
+	mux.HandleFunc("POST "+OperatorPrefix+"/topups/{ref}/cancel", h.cancelCash)
 	mux.HandleFunc("POST "+OperatorPrefix+"/offline", h.present)
+	mux.HandleFunc("POST "+OperatorPrefix+"/offline/{payment}/withdraw", h.withdraw)
 	mux.HandleFunc("POST "+OperatorPrefix+"/settled", h.settled)
 	mux.HandleFunc("GET "+OperatorPrefix+"/word", h.word)
 	mux.HandleFunc("GET "+OperatorPrefix+"/approvals", h.approvals)

@@ -43,9 +43,10 @@ func (t *tx) purse(acc *account) (p rule.Purse, err error) {
 // A top-up counts from when it was asked for; one whose end is not known counts however old it is. What was given back
 // counts against what was spent only for charges of the same time: a refund of last week is no leave to spend today.
 const (
-	toppedUpSince = "SELECT coalesce(sum(amount), 0) FROM topup WHERE account = ? AND state <> 'refused' AND (asked_at >= ? OR state = 'asked')"
-	spentSince    = `SELECT (SELECT coalesce(sum(amount - given), 0) FROM charge WHERE account = ?1 AND at >= ?2 AND state <> 'declined')
-		+ (SELECT coalesce(sum(amount), 0) FROM offline WHERE account = ?1 AND at >= ?2)`
+	toppedUpSince = `SELECT (SELECT coalesce(sum(amount), 0) FROM topup WHERE account = ?1 AND state <> 'refused' AND (asked_at >= ?2 OR state = 'asked'))
+		+ (SELECT coalesce(sum(amount), 0) FROM cash WHERE account = ?1 AND state = 'credited' AND at >= ?2)`
+	spentSince = `SELECT (SELECT coalesce(sum(amount - given), 0) FROM charge WHERE account = ?1 AND at >= ?2 AND state <> 'declined')
+		+ (SELECT coalesce(sum(amount), 0) FROM offline WHERE account = ?1 AND at >= ?2 AND payment NOT IN (SELECT payment FROM withdrawn))`
 )
 
 // move appends a movement. The schema refuses one that does not continue the balance, or leaves it below nothing.

@@ -75,14 +75,23 @@ func (t *tx) newTopUp(acc *account, u TopUp) error {
 	if s, ok := t.i.c.Funder.(Sources); ok && !s.Takes(u.Source) {
 		return rule.NoSource
 	}
+	if u.Amount.Currency != t.l.Currency {
+		return rule.BadAmount
+	}
+	if err := t.mayTopUp(acc, u.Amount.Minor); err != nil {
+		return err
+	}
+	return t.exec(1, "INSERT INTO topup (ref, account, amount, source, state, asked_at) VALUES (?, ?, ?, ?, 'asked', ?)",
+		u.Ref, acc.no, u.Amount.Minor, u.Source, t.ms())
+}
+
+// mayTopUp asks everything that a top-up is asked, from wherever its money comes.
+func (t *tx) mayTopUp(acc *account, amount int64) error {
 	if err := t.open(false, true); err != nil {
 		return err
 	}
 	if !acc.confirmed {
 		return rule.Unconfirmed
-	}
-	if u.Amount.Currency != t.l.Currency {
-		return rule.BadAmount
 	}
 	if err := t.may(acc, rule.Money); err != nil {
 		return err
@@ -91,7 +100,7 @@ func (t *tx) newTopUp(acc *account, u TopUp) error {
 	if err != nil {
 		return err
 	}
-	r := purse.TopUp(t.l, u.Amount.Minor)
+	r := purse.TopUp(t.l, amount)
 	if err := t.over(acc, toppedUp, t.l.Watch.TopUps, rule.TopUpRate, rule.None); err != nil {
 		return err
 	}
@@ -101,11 +110,7 @@ func (t *tx) newTopUp(acc *account, u TopUp) error {
 	if r != rule.None {
 		return r
 	}
-	if err := t.may(acc, rule.Money); err != nil { // this one may have been the one too many
-		return err
-	}
-	return t.exec(1, "INSERT INTO topup (ref, account, amount, source, state, asked_at) VALUES (?, ?, ?, ?, 'asked', ?)",
-		u.Ref, acc.no, u.Amount.Minor, u.Source, t.ms())
+	return t.may(acc, rule.Money) // this one may have been the one too many
 }
 
 // collect asks the funder and writes down what it said.
