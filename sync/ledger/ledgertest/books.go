@@ -28,6 +28,13 @@ type Ledger interface {
 	Entry(context.Context, wire.Name) ([]ledger.Held, error)
 	Judge(context.Context, []ledger.Judgement) ([]ledger.Verdict, error)
 	Attempts() ledger.Attempts
+	Present(ctx context.Context, wallet string, limit int) ([]ledger.Presenting, int64, error)
+	ToldIssuer(ctx context.Context, p *ledger.Presenting, told ledger.ToldTo, said string) error
+	PassPresented(ctx context.Context, wallet string, to int64) error
+	ToldCounts(context.Context) (denied int, err error)
+	SettledUntil(ctx context.Context, wallet string) (time.Time, error)
+	Word(ctx context.Context, wallet string) ([]ledger.Named, error)
+	SetWord(ctx context.Context, wallet string, version uint64, begin, end []ledger.Named) error
 	Resolve(ctx context.Context, ids []payment.ID, to ledger.Decision, who, why string) error
 	Forget(ctx context.Context, before time.Time, limit int) (int, error)
 	Check(ctx context.Context, since time.Time) (*ledger.Report, error)

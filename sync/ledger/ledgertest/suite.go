@@ -40,6 +40,7 @@ func Run(t *testing.T, open Open) {
 		{"Figures", testFigures}, {"FiguresOfADate", testFiguresOfADate}, {"Erase", testErase}, {"EraseEvidence", testEraseEvidence},
 		{"Points", testPoints}, {"PointsOnce", testPointsOnce}, {"PointsOfALoss", testPointsOfALoss}, {"EraseMember", testEraseMember},
 		{"Carried", testCarried}, {"CarriedRepeated", testCarriedRepeated}, {"CarriedFindings", testCarriedFindings},
+		{"Present", testPresent}, {"ApprovedAfterAll", testApprovedAfterAll}, {"IssuerWord", testIssuerWord}, {"SettledUntil", testSettledUntil},
 		{"AnyOrder", testAnyOrder}, {"AnyStory", testAnyStory},
 	} {
 		t.Run(test.name, func(t *testing.T) {
