@@ -191,10 +191,12 @@ func (l *Lane) refresh(ctx context.Context) {
 	c := l.context()
 	r := l.cfg.Clock.Read()
 	tier, why := checkout.Standing(c)
+	attempt := l.state.Attempt
+	attempt.Offline = nil // the customer's code is nobody's to see
 	v := View{
 		Place: c.Place, Day: l.state.Day, NextRoll: l.nextRoll(c.Place),
 		Phase: l.state.Phase, Sale: l.state.Sale, Answer: l.shown.answer, Cleared: l.shown.done, FromPOS: l.shown.fromPOS,
-		Notice: l.shown.notice, NoticeNo: l.shown.number, Attempt: l.state.Attempt, Parked: l.parked(),
+		Notice: l.shown.notice, NoticeNo: l.shown.number, Attempt: attempt, Parked: l.parked(),
 		Tier: tier, Blocked: why, Stopped: l.cfg.Journal.Stopped(), Room: l.room, Revoked: l.standing.Revoked, Twice: l.twice, Policy: c.Bundle.PolicyVersion(),
 		UsedSum: l.figures.known.ExposureSum, UsedCount: l.figures.known.ExposureCount,
 		LastContact: r.Age, Ever: r.Ever, Stats: l.figures.stats,

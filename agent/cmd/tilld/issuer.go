@@ -22,6 +22,7 @@ type issuerCmd struct {
 	Stop   issuerStopCmd   `cmd:"" help:"Stop an account: a customer has lost the phone."`
 	Lift   issuerLiftCmd   `cmd:"" help:"Lift a stop of an account, by its number."`
 	Switch issuerSwitchCmd `cmd:"" help:"Stop or open spending and top-ups for everybody."`
+	Backup issuerBackupCmd `cmd:"" help:"Copy the books into a file, while the issuer runs."`
 }
 
 // Help says how the issuer is run, since the flags of the default command are not listed.
@@ -274,6 +275,22 @@ func (c issuerSwitchCmd) Run(ctx context.Context, std streams) error {
 			return err
 		}
 		_, err := fmt.Fprintln(std.out, switched(s))
+		return err
+	})
+}
+
+type issuerBackupCmd struct {
+	issuerConf
+	File string `arg:"" type:"path" help:"File for the copy; it must not be there."`
+}
+
+// Run copies the books.
+func (c issuerBackupCmd) Run(ctx context.Context, std streams) error {
+	return c.with(ctx, std, func(books *house.Issuer) error {
+		if err := issuer.Backup(ctx, books, c.File); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintln(std.out, "written:", c.File)
 		return err
 	})
 }

@@ -51,6 +51,8 @@ func TestIssuerCommands(t *testing.T) {
 		{"the switch", []string{"switch", "spending-off", "--why", "a fire drill", "--by", "kato"}, 0, "spending is stopped"},
 		{"which is told", []string{"stops"}, 0, "spending is stopped, since"},
 		{"and opened", []string{"switch", "on", "--why", "it was one"}, 0, "nothing is stopped"},
+		{"a backup", []string{"backup", filepath.Join(dir, "copy.db")}, 0, "written: "},
+		{"over another", []string{"backup", filepath.Join(dir, "copy.db")}, 3, "exists"},
 		{"no such stop", []string{"lift", "7", "--why", "so"}, 3, "not found"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -59,6 +61,12 @@ func TestIssuerCommands(t *testing.T) {
 				t.Errorf("exit %d, %q, %q", code, out, errs)
 			}
 		})
+	}
+	if err := os.Rename(filepath.Join(dir, "copy.db"), filepath.Join(data, "issuer.db")); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errs := tilld(t, "issuer", "stops", "-c", conf); code != 0 {
+		t.Errorf("the copy in the place of the books: exit %d, %q, %q", code, out, errs)
 	}
 	if code, out, errs := tilld(t, "config", "check", conf); code != 0 || !strings.Contains(out, "for tilld issuer") || !strings.Contains(out, "spool tells no customer") {
 		t.Errorf("exit %d, %q, %q", code, out, errs)

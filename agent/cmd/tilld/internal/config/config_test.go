@@ -285,7 +285,7 @@ func TestExampleOperatorsAreValid(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
-	if w := strings.Join(c.Wallets(), " "); w != "paypay linepay wechat alipay merpay" || c.Shops == "" {
+	if w := strings.Join(c.Wallets(), " "); w != "paypay linepay wechat alipay merpay house" || c.Shops == "" {
 		t.Errorf("wallets %s, shops %s", w, c.Shops)
 	}
 }

@@ -45,7 +45,7 @@ func (c *HQ) look() *looker {
 // Here looks at all that the file names.
 func (c *HQ) Here() (faults, notes Faults) {
 	l := c.look()
-	l.unused(c.Wallets())
+	l.unused(c.Wallets(), c.issuers())
 	l.data("data", c.Data, "tilld hq init makes it")
 	return l.faults.sorted(), l.notes.sorted()
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"tilld/agent/cmd/tilld/internal/operators"
 )
@@ -13,6 +14,22 @@ func (c *HQ) Wallets() (list []string) {
 		list = append(list, c.Operators[i].Wallet)
 	}
 	return list
+}
+
+// needsShops says whether an operator has its own names for the shops; an issuer of ours has none.
+func needsShops(list []operators.Section) bool {
+	return slices.ContainsFunc(list, func(s operators.Section) bool { return !s.Issuer })
+}
+
+// issuers are the wallets whose operator is an issuer of ours.
+func (c *HQ) issuers() map[string]bool {
+	m := map[string]bool{}
+	for i := range c.Operators {
+		if c.Operators[i].Issuer {
+			m[c.Operators[i].Wallet] = true
+		}
+	}
+	return m
 }
 
 // operatorKey is where a key of a section stands.
@@ -41,7 +58,7 @@ func checkOperators(list []operators.Section, shops string) (faults Faults) {
 		return append(faults, e)
 	}
 	switch {
-	case len(list) > 0 && shops == "":
+	case needsShops(list) && shops == "":
 		faults = append(faults, &Error{Key: "shops", Msg: "missing: operators want their own names for the shops"})
 	case len(list) == 0 && shops != "":
 		faults = append(faults, &Error{Key: "shops", Msg: "is of no use without an [[operator]]"})
@@ -73,9 +90,9 @@ func (l *looker) operators(list []operators.Section, path string, wallets []stri
 }
 
 // unused says of which wallets no shop is named: nobody can pay with them.
-func (l *looker) unused(wallets []string) {
+func (l *looker) unused(wallets []string, issuers map[string]bool) {
 	for i, w := range wallets {
-		if l.table != nil && l.table.Rows(w) == 0 {
+		if l.table != nil && l.table.Rows(w) == 0 && !issuers[w] {
 			l.note(operatorKey(i, "wallet"), "the table of shops has no row for %s: every request for it is declined", w)
 		}
 	}

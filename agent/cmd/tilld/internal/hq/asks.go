@@ -24,7 +24,9 @@ type asks struct {
 	desk   *authorise.Desk
 	server *authorise.Server
 	client *mqtt.Client
-	shops  *operators.Shops // nil: there are no operators
+	shops  *operators.Shops // nil: there are no operators with names of their own for shops
+	own    map[string]bool  // wallets whose issuer is one of ours: it calls the shops as we do
+	chain  string
 	groups groups
 	hello  atomic.Int64 // when this connection last heard HQ's own hello, or came up, Unix ns
 }
@@ -43,6 +45,10 @@ func (n *Node) openAsks(ctx context.Context, mc mqtt.Config) (err error) {
 	all, err := operators.OpenAll(n.cfg.Operators)
 	if err != nil {
 		return err
+	}
+	a.chain, a.own = n.Chain, map[string]bool{}
+	for i := range n.cfg.Operators {
+		a.own[n.cfg.Operators[i].Wallet] = n.cfg.Operators[i].Issuer
 	}
 	if n.cfg.Shops != "" {
 		if a.shops, err = operators.OpenShops(n.cfg.Shops, n.cfg.Wallets()); err != nil {
@@ -108,6 +114,9 @@ func (n *Node) whoAsks(ctx context.Context, id payment.ID) (authorise.Terminal, 
 }
 
 func (a *asks) shopOf(wallet string, t *authorise.Terminal) (operator.Shop, bool) {
+	if a.own[wallet] {
+		return operator.Shop{Merchant: a.chain, Store: t.Store, Terminal: t.Lane}, true
+	}
 	if a.shops == nil {
 		return operator.Shop{}, false
 	}

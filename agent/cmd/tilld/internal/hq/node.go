@@ -47,6 +47,7 @@ type Node struct {
 	link     link
 	room     room
 	asks     asks
+	issuers  []*issuerDesk
 }
 
 // Open opens HQ: its books, its broker and its addresses. Nothing runs before Run.
@@ -86,6 +87,9 @@ func Open(ctx context.Context, cfg *config.HQ, version string, log *slog.Logger)
 		return nil, err
 	}
 	if err := n.openSettler(); err != nil {
+		return nil, err
+	}
+	if err := n.openIssuers(); err != nil {
 		return nil, err
 	}
 	return n, n.openAPI(version)
@@ -215,7 +219,7 @@ func (n *Node) openAPI(version string) (err error) {
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	n.addMetrics(registry)
 	n.addHealthMetrics(registry)
-	registry.MustRegister(exceptionGauge{n.Books}, askMetrics{n})
+	registry.MustRegister(exceptionGauge{n.Books}, askMetrics{n}, issuerMetrics{n})
 	sales, err := n.Sales()
 	if err != nil {
 		return err
@@ -279,6 +283,9 @@ func (n *Node) Run(ctx context.Context) error {
 	group.Go(func() error { return ended(ctx, n.client.Run(ctx)) })
 	group.Go(func() error { return n.runAsks(ctx) })
 	group.Go(func() error { return n.settler.Run(ctx) })
+	for _, d := range n.issuers {
+		group.Go(func() error { return d.run(ctx) })
+	}
 	group.Go(func() error { return n.watch(ctx) })
 	group.Go(func() error { return ended(ctx, n.serve(ctx)) })
 	n.log.Info("HQ is open", "address", n.Addr(), "broker", n.BrokerURL())

@@ -171,7 +171,7 @@ func OpenBooks(ctx context.Context, c *config.Issuer, now func() time.Time, log 
 		return nil, err
 	}
 	return house.Open(ctx, filepath.Join(c.Data, booksFile), house.Config{
-		Limits: c.Limits.Rules(), Signer: signer, Now: now, Random: rand.Reader, Messenger: messenger, Funder: NoBank{}, Known: known, Log: log,
+		Limits: c.Limits.Rules(), Signer: signer, Now: now, Random: rand.Reader, Messenger: messenger, Funder: NoBank{}, Known: known, Cash: true, Log: log,
 	})
 }
 
@@ -185,4 +185,19 @@ func knownPasswords(path string) (house.Known, error) {
 	}
 	defer f.Close()
 	return house.KnownList(f), nil
+}
+
+// Backup copies the books into a new file, mode 0600, and returns when it is on the disk.
+func Backup(ctx context.Context, books *house.Issuer, path string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600) // empty: the copy takes that for a new one
+	if err != nil {
+		return err
+	}
+	if err := books.Backup(ctx, path); err != nil {
+		return errors.Join(err, f.Close(), os.Remove(path))
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return disk.SyncDir(filepath.Dir(path))
 }

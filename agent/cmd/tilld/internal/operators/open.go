@@ -13,6 +13,7 @@ import (
 	"tilld/sync/operator"
 	"tilld/sync/operator/acquirer"
 	"tilld/sync/operator/alipay"
+	"tilld/sync/operator/issuer"
 	"tilld/sync/operator/linepay"
 	"tilld/sync/operator/paypay"
 	"tilld/sync/operator/wechat"
@@ -25,18 +26,7 @@ const maxFile = 64 << 10
 // credentials file holds one line KEY:SECRET for the kinds paypay (API key and its secret) and linepay (channel ID and
 // its secret), one line with the token for acquirer, and the private key in PEM for wechat and alipay. Errors are Faults.
 func (s *Section) Open() (operator.Operator, error) {
-	reach := operator.Reach{BaseURL: s.URL, Timeout: must(s.Timeout)}
-	if s.CA != "" {
-		text, fault := readText("ca", s.CA)
-		if fault != nil {
-			return nil, fault
-		}
-		reach.Roots = x509.NewCertPool()
-		if !reach.Roots.AppendCertsFromPEM([]byte(text)) {
-			return nil, faultf("ca", "%s holds no certificate", s.CA)
-		}
-	}
-	secret, fault := s.credentials()
+	reach, secret, fault := s.reach()
 	if fault != nil {
 		return nil, fault
 	}
@@ -48,6 +38,40 @@ func (s *Section) Open() (operator.Operator, error) {
 		return nil, faultf("", "%s", bare(err))
 	}
 	return op, nil
+}
+
+// OpenIssuer makes the client that tells a wallet's issuer what lanes took offline; nil when the section is of an operator
+// that is none. Errors are Faults.
+func (s *Section) OpenIssuer() (*issuer.Client, error) {
+	if !s.Issuer {
+		return nil, nil
+	}
+	reach, secret, fault := s.reach()
+	if fault != nil {
+		return nil, fault
+	}
+	c, err := issuer.New(reach, s.Prefix, secret.first)
+	if err != nil {
+		return nil, faultf("", "%s", bare(err))
+	}
+	return c, nil
+}
+
+// reach reads the files that say how to get to the operator.
+func (s *Section) reach() (reach operator.Reach, secret credential, _ *Fault) {
+	reach = operator.Reach{BaseURL: s.URL, Timeout: must(s.Timeout)}
+	if s.CA != "" {
+		text, fault := readText("ca", s.CA)
+		if fault != nil {
+			return reach, secret, fault
+		}
+		reach.Roots = x509.NewCertPool()
+		if !reach.Roots.AppendCertsFromPEM([]byte(text)) {
+			return reach, secret, faultf("ca", "%s holds no certificate", s.CA)
+		}
+	}
+	secret, fault := s.credentials()
+	return reach, secret, fault
 }
 
 // credential is what a credentials file holds: one or two secrets.

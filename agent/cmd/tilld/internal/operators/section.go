@@ -63,7 +63,8 @@ type Section struct {
 	Description string `toml:"description" of:"wechat alipay"`
 
 	Prefix string            `toml:"prefix" of:"acquirer"`
-	Calls  string            `toml:"calls" of:"acquirer"` // how the acquirer calls the wallet; empty: as we do
+	Calls  string            `toml:"calls" of:"acquirer"`  // how the acquirer calls the wallet; empty: as we do
+	Issuer bool              `toml:"issuer" of:"acquirer"` // it is `tilld issuer`: shops are called there as we call them, and it hears of what lanes took offline
 	Terms  Terms             `toml:"terms" of:"acquirer" need:"acquirer"`
 	Why    map[string]string `toml:"why" of:"acquirer"` // the acquirer's reasons -> ours
 }
