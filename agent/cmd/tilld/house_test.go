@@ -46,15 +46,16 @@ func newHouseStage(t *testing.T) *houseStage {
 	h.must(err)
 	h.token = strings.TrimSpace(string(b))
 	h.conf = h.file("issuer.toml", fmt.Sprintf("data = %q\n[phones]\naddress = %q\n[gateway]\naddress = %q\n[messages]\nkind = \"spool\"\nspool = %q\n"+
-		"[limits]\ncooling = \"1s\"\n[log]\nlevel = \"warn\"\n", data, h.phones, h.gateway, h.spool))
-	h.role = h.start("issuer", "-c", h.conf)
-	h.healthy("http://" + h.gateway)
+		"[chain]\nname = \"kita\"\nroot = %q\n[limits]\ncooling = \"1s\"\n[log]\nlevel = \"warn\"\n", data, h.phones, h.gateway, h.spool,
+		filepath.Join(h.dir, "hq", "root.pub")))
 	h.more = fmt.Sprintf("[[operator]]\nkind = \"acquirer\"\nwallet = \"house\"\nurl = %q\ncredentials_file = %q\nprefix = \"/operator/v1\"\nissuer = true\n"+
 		"timeout = \"4s\"\n[operator.terms]\nquery_after = \"1s\"\nquery_every = \"2s\"\ngive_up = \"30s\"\nabsent_is_final = \"1m\"\npartial_refund = true\n",
 		"http://"+h.gateway, h.file("house.token", h.token+"\n"))
 	h.setUp(1, func(d *policy.Document) {
 		d.Features = []string{policy.HouseOnline}
 		h.cli("hq", "issuer", "add", "--data", filepath.Join(h.dir, "hq"), "--wallet", "house", filepath.Join(data, "issuer.pem"))
+		h.role = h.start("issuer", "-c", h.conf)
+		h.healthy("http://" + h.gateway)
 	})
 	return h
 }
@@ -297,6 +298,12 @@ func TestHouseStory(t *testing.T) {
 	}
 	h.cli("issuer", "lift", "-c", h.conf, stop[1], "--why", "found it")
 	h.until("the policy lets the account off", func() bool { return !revoked() })
+
+	var held struct{ Trust, Policy uint64 }
+	h.until("the issuer has what HQ signed last", func() bool {
+		h.post(h.gateway, "/operator/v1/papers", h.token, struct{}{}, &held)
+		return held.Trust >= 2 && held.Policy >= 4 // the first of each, two issuers, the test's, and who is refused and not
+	})
 
 	h.drained()
 	if out := h.cli("issuer", "audit", "-c", h.conf); !strings.Contains(out, "the books add up") || !regexp.MustCompile(`(?m)^lost +0 JPY$`).MatchString(out) ||

@@ -137,8 +137,22 @@ func identifiers(texts []string, size int) (list [][]byte, err error) {
 	return list, nil
 }
 
+// Papers brings what HQ signed last, its trust bundle and its policy, for what lanes offer to customers' phones. ErrRefused:
+// the issuer takes no offers of this chain.
+func (c *Client) Papers(ctx context.Context, trust, policy []byte) error {
+	var held struct {
+		Trust  *uint64 `json:"trust"`
+		Policy *uint64 `json:"policy"`
+	}
+	err := c.call(ctx, http.MethodPost, "/papers", map[string][]byte{"trust": trust, "policy": policy}, &held)
+	if err == nil && (held.Trust == nil || held.Policy == nil) {
+		err = operator.ErrGarbled
+	}
+	return err
+}
+
 // final are the errors that are the issuer's last word.
-var final = map[string]bool{"conflict": true, "code_invalid": true, "not_found": true, "invalid": true}
+var final = map[string]bool{"conflict": true, "code_invalid": true, "not_found": true, "invalid": true, "invalid_papers": true}
 
 // call asks once and reads the answer into out.
 func (c *Client) call(ctx context.Context, method, path string, in, out any) error {

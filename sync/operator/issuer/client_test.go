@@ -68,6 +68,9 @@ func TestAgainstTheIssuer(t *testing.T) {
 	if w, err := c.Word(t.Context()); err != nil || w.Spending || len(w.Accounts)+len(w.Phones) != 0 {
 		t.Errorf("%+v, %v", w, err)
 	}
+	if err := c.Papers(t.Context(), []byte("trust"), []byte("policy")); !errors.Is(err, issuer.ErrRefused) {
+		t.Errorf("papers to an issuer that takes no offers: %v", err)
+	}
 	b.Must(b.Issuer.StopAccount(b.Ctx, "hanako", "kato", "lost"))
 	if w, err := c.Word(t.Context()); err != nil || len(w.Accounts) != 1 || bytes.Equal(w.Accounts[0], make([]byte, 16)) {
 		t.Errorf("%+v, %v", w, err)

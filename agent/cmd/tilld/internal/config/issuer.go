@@ -8,6 +8,7 @@ import (
 
 	"tilld/agent/payment"
 	"tilld/sync/house/rule"
+	"tilld/sync/wire"
 )
 
 // RoleIssuer is the house wallet's issuer.
@@ -53,6 +54,12 @@ type Funding struct {
 	Phones string `toml:"phones"` // none: a phone's own top-up is refused; empty: none
 }
 
+// Chain is whose lanes' offers the issuer takes: a customer pays at the own phone what a lane without HQ offers.
+type Chain struct {
+	Name string `toml:"name"` // as tilld hq init was told; empty: no offers are taken
+	Root string `toml:"root"` // file of HQ's root.pub
+}
+
 // IssuerLimits are rule.Limits as a file gives them; what is left out is rule.Defaults, which are yen.
 type IssuerLimits struct {
 	Currency     string `toml:"currency"` // ISO 4217; empty: JPY. Of another one every amount must be given
@@ -79,6 +86,7 @@ type Issuer struct {
 	Gateway        Gateway      `toml:"gateway"`
 	Messages       Messages     `toml:"messages"`
 	Funding        Funding      `toml:"funding"`
+	Chain          Chain        `toml:"chain"`
 	Limits         IssuerLimits `toml:"limits"`
 	KnownPasswords string       `toml:"known_passwords"` // file of passwords that are known from elsewhere, one a line; empty: the worst only
 	Log            Log          `toml:"log"`
@@ -112,7 +120,7 @@ func (c *Issuer) check() Faults {
 		gather(checkDir("data", c.Data), checkPath("known_passwords", c.KnownPasswords), checkPath("gateway.token_file", c.Gateway.TokenFile)),
 		checkServer("phones.address", c.Phones.Address, "phones.tls", c.Phones.TLS),
 		checkServer("gateway.address", c.Gateway.Address, "gateway.tls", c.Gateway.TLS),
-		c.Messages.check(), gather(c.Funding.check()), c.Limits.check(), checkLog(c.Log),
+		c.Messages.check(), gather(c.Funding.check()), c.Chain.check(), c.Limits.check(), checkLog(c.Log),
 	)
 }
 
@@ -140,6 +148,16 @@ func (s *SMTP) check() Faults {
 		faults = append(faults, &Error{Key: key + "from", Msg: fmt.Sprintf("%q is no mail address", s.From)})
 	}
 	return faults
+}
+
+func (c *Chain) check() Faults {
+	if (c.Name == "") != (c.Root == "") {
+		return Faults{&Error{Key: "chain.name", Msg: "name and root go together"}}
+	}
+	if c.Name != "" && wire.CheckName("chain", c.Name) != nil {
+		return Faults{&Error{Key: "chain.name", Msg: fmt.Sprintf("%q: want 1 to 32 of A-Z a-z 0-9 _ -, beginning with a letter or digit", c.Name)}}
+	}
+	return gather(checkPath("chain.root", c.Root))
 }
 
 func (f *Funding) check() *Error {
@@ -225,6 +243,9 @@ func (c *Issuer) Files() Faults {
 	l.tls("gateway.tls", c.Gateway.TLS, true)
 	if c.Gateway.TokenFile != "" {
 		l.secret("gateway.token_file", c.Gateway.TokenFile)
+	}
+	if c.Chain.Root != "" {
+		l.readable("chain.root", c.Chain.Root)
 	}
 	if c.KnownPasswords != "" {
 		l.readable("known_passwords", c.KnownPasswords)

@@ -23,6 +23,7 @@ func TestIssuerErrorsNameLineAndKey(t *testing.T) {
 		{"mail in the clear", strings.Replace(issuerAlone, `"spool"`, `"smtp"`, 1) + "[messages.smtp]\naddress = \"h:25\"\nfrom = \"a@b.example\"\nsecurity = \"none\"\n", ":8: messages.smtp.security: "},
 		{"mail of nobody", strings.Replace(issuerAlone, `"spool"`, `"smtp"`, 1) + "[messages.smtp]\naddress = \"h:25\"\nfrom = \"a\"\n", ":7: messages.smtp.from: "},
 		{"a pretend bank", issuerAlone + "[funding]\nphones = \"bank\"\n", ":6: funding.phones: "},
+		{"a chain without its root", issuerAlone + "[chain]\nname = \"kita\"\n", ":6: chain.name: name and root go together"},
 		{"phones without TLS", issuerAlone + "[phones]\naddress = \"0.0.0.0:1\"\n", ":6: phones.address: "},
 		{"HQ without TLS", issuerAlone + "[gateway]\naddress = \"0.0.0.0:1\"\n", ":6: gateway.address: "},
 		{"limits that don't fit", issuerAlone + "[limits]\ntop_up = 90000\n", "a day's or the balance's limit is below that of one"},

@@ -136,7 +136,7 @@ func roleOf(top map[string]any) string {
 		return slices.ContainsFunc(keys, func(k string) bool { return top[k] != nil })
 	}
 	lane, hq := has("scanner", "listen", "language", "second"), has("embedded_broker", "serve", "settle", "operator", "shops")
-	issuer := has("phones", "gateway", "messages", "funding", "limits", "known_passwords")
+	issuer := has("phones", "gateway", "messages", "funding", "chain", "limits", "known_passwords")
 	switch {
 	case lane && !hq && !issuer:
 		return RoleLane

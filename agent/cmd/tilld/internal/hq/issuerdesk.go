@@ -35,6 +35,7 @@ type issuerDesk struct {
 	now    func() time.Time
 	lacks  func() error // why nothing can be written; nil: it can
 
+	brought   [2]uint64 // versions of trust bundle and policy that the issuer has, or refused; run's alone
 	silent    atomic.Bool
 	presented atomic.Uint64
 }
@@ -63,7 +64,9 @@ func (d *issuerDesk) run(ctx context.Context) error {
 		err := d.present(ctx)
 		if err == nil && at >= word {
 			word = at + wordEvery
-			err = d.word(ctx)
+			if err = d.word(ctx); err == nil {
+				err = d.papers(ctx)
+			}
 		}
 		if err == nil && at >= settled {
 			settled = at + settledEvery
@@ -216,6 +219,37 @@ func (d *issuerDesk) word(ctx context.Context) error {
 	}
 	if err == nil && version != 0 {
 		d.log.Info("a policy with the issuer's word was signed", "policy", version, "accounts", len(w.Accounts), "phones", len(w.Phones), "spending_stopped", w.Spending)
+	}
+	return err
+}
+
+// papers brings what HQ signed since the issuer had it last.
+func (d *issuerDesk) papers(ctx context.Context) error {
+	var newest [2]uint64
+	var err error
+	for i, kind := range []ledger.DocumentKind{ledger.TrustDocument, ledger.PolicyDocument} {
+		if newest[i], err = d.office.Books.Newest(ctx, kind); err != nil {
+			return err
+		}
+	}
+	if newest == d.brought {
+		return nil
+	}
+	_, trust, err := d.office.Trust(ctx)
+	if err != nil {
+		return err
+	}
+	_, doc, err := d.office.Policy(ctx)
+	if err != nil {
+		return err
+	}
+	err = d.client.Papers(ctx, trust, doc)
+	if errors.Is(err, issuer.ErrRefused) {
+		d.log.Debug("the issuer takes no offers of this chain", "error", err.Error())
+		err = nil
+	}
+	if err == nil {
+		d.brought = newest
 	}
 	return err
 }

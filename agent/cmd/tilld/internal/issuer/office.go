@@ -10,6 +10,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -170,9 +171,32 @@ func OpenBooks(ctx context.Context, c *config.Issuer, now func() time.Time, log 
 	if err != nil {
 		return nil, err
 	}
+	root, err := readRoot(c.Chain.Root)
+	if err != nil {
+		return nil, err
+	}
 	return house.Open(ctx, filepath.Join(c.Data, booksFile), house.Config{
-		Limits: c.Limits.Rules(), Signer: signer, Now: now, Random: rand.Reader, Messenger: messenger, Funder: NoBank{}, Known: known, Cash: true, Log: log,
+		Root: root, Chain: c.Chain.Name, Limits: c.Limits.Rules(), Signer: signer, Now: now, Random: rand.Reader, Messenger: messenger, Funder: NoBank{}, Known: known, Cash: true, Log: log,
 	})
+}
+
+// readRoot reads a chain's root.pub; the zero key without a path.
+func readRoot(path string) (key wire.PublicKey, err error) {
+	if path == "" {
+		return key, nil
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return key, err
+	}
+	raw, err := hex.DecodeString(strings.TrimSpace(string(b)))
+	if err == nil {
+		key, err = wire.ParsePublicKey(raw)
+	}
+	if err != nil {
+		return key, fmt.Errorf("%s is no root.pub of an HQ: %w", path, err)
+	}
+	return key, nil
 }
 
 func knownPasswords(path string) (house.Known, error) {
