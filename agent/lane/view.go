@@ -77,6 +77,7 @@ type View struct {
 	Parked  []Parked         // the oldest first
 	Members []string         // loyalty programmes whose member is attached to Sale, in the order of the scans
 	Asks    bool             // the policy lets this lane ask wallets' operators
+	House   bool             // and the house wallet's issuer about signed codes
 	Reach   Reach
 
 	Offer      string    // the sale as the customer's phone reads it, to be drawn as a QR code; empty: it isn't offered
@@ -209,7 +210,7 @@ func (l *Lane) refresh(ctx context.Context) {
 	if doc := c.Bundle.Policy(); doc != nil {
 		terms := doc.Terms(c.Place.Store, c.Place.Lane)
 		v.Currency = terms.Currency
-		v.Asks = doc.Feature(policy.Online)
+		v.Asks, v.House = doc.Feature(policy.Online), doc.Feature(policy.HouseOnline)
 		v.ShareSum, v.ShareCount = terms.Share(max(tier, policy.TierFull))
 		v.Most = terms.PaymentCap(max(tier, policy.TierFull), true, payment.MaxMinor)
 		v.FullLeft, v.SmallLeft = left(terms, r)
@@ -233,7 +234,7 @@ func sameView(a, b View) bool {
 		v.LastContact, v.Place, v.Stopped = 0, checkout.Place{}, nil
 		v.Sale.Tax, v.Sale.Lines = nil, nil
 	}
-	if a.Attempt != b.Attempt || a.Asks != b.Asks || !slices.Equal(a.Members, b.Members) || !slices.EqualFunc(a.Parked, b.Parked, sameParked) {
+	if a.Attempt != b.Attempt || a.Asks != b.Asks || a.House != b.House || !slices.Equal(a.Members, b.Members) || !slices.EqualFunc(a.Parked, b.Parked, sameParked) {
 		return false
 	}
 	if a.Offer != b.Offer || a.CanOffer != b.CanOffer || a.Carried != b.Carried || !a.OfferUntil.Equal(b.OfferUntil) {

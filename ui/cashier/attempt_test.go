@@ -267,6 +267,15 @@ func TestLimits(t *testing.T) {
 		if got := v.Limits(); got != tt.want || v.NoWallet() != tt.none {
 			t.Errorf("asks %v, online %v, works %s: %q, no wallet %v", tt.asks, tt.online, tt.works, got, v.NoWallet())
 		}
+		// While the issuer is asked, what the lane may do without HQ is no limit; with HQ away it is what it was.
+		v.AsksHouse = true
+		want, none := tt.want, tt.none
+		if tt.online {
+			want, none = "", false
+		}
+		if got := v.Limits(); got != want || v.NoWallet() != none {
+			t.Errorf("and the issuer: asks %v, online %v, works %s: %q, no wallet %v", tt.asks, tt.online, tt.works, got, v.NoWallet())
+		}
 	}
 }
 

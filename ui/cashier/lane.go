@@ -98,6 +98,7 @@ type View struct {
 	Lost         bool // HQ has lost what it had acknowledged
 	Unsent       int  // payments that HQ has not got
 	Uncompleted  int  // sales paid, and not completed by the POS; practice left out
+	AsksHouse    bool // while HQ answers, the house wallet's issuer decides on its codes: what the lane may do without HQ is no limit then
 	Asks         bool // while HQ answers, operators' wallets are taken too. False also where clock or policy keep the lane from asking
 
 	Parked []Parked // the sales put aside, the oldest first

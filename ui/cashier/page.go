@@ -252,6 +252,8 @@ func (v View) Mark() string {
 func (v View) Limits() string {
 	words := map[Works]string{Full: "cashier.offline.full", Small: "cashier.offline.small", None: "cashier.offline.none"}
 	switch {
+	case v.AsksHouse && v.Online: // its issuer is asked
+		return ""
 	case v.Asks && v.Online: // operators' wallets work
 		words = map[Works]string{Small: "cashier.house.small", None: "cashier.house.none"}
 	case v.Asks: // they don't
@@ -263,7 +265,7 @@ func (v View) Limits() string {
 }
 
 // NoWallet says that no wallet at all can be taken.
-func (v View) NoWallet() bool { return v.Works == None && !(v.Asks && v.Online) }
+func (v View) NoWallet() bool { return v.Works == None && !((v.Asks || v.AsksHouse) && v.Online) }
 
 // Blind says whether the scanner is known to be of no use: a banner says why, and the header only that.
 func (v View) Blind() bool {

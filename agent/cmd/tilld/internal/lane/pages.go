@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -14,6 +15,7 @@ import (
 	"tilld/agent/checkout"
 	"tilld/agent/journal"
 	"tilld/agent/lane"
+	"tilld/agent/paycode"
 	"tilld/agent/payment"
 	"tilld/agent/policy"
 	"tilld/ui/cashier"
@@ -117,8 +119,8 @@ func viewOf(v lane.View) cashier.View {
 		Wallet: v.Answer.Wallet, Payment: v.Answer.Payment, Reason: v.Answer.Reason,
 		Already: v.Answer.Kind == checkout.Again, Surplus: v.Answer.Kind == checkout.Surplus, Notice: string(v.Notice), NoticeNo: v.NoticeNo,
 		Scanner: cashier.Scanner(v.Scanner.State), ScannerSince: v.Scanner.Since,
-		Online: v.Online.Up || asks(v) && v.Reach.Up, HQSince: v.Online.Since, Works: works(v), Risk: risk(v),
-		Asks: asks(v), Down: v.Reach.Down, Parked: parked(v),
+		Online: v.Online.Up || (asks(v) || asksHouse(v)) && v.Reach.Up, HQSince: v.Online.Since, Works: works(v), Risk: risk(v),
+		Asks: asks(v), AsksHouse: asksHouse(v), Down: v.Reach.Down, Parked: parked(v),
 		Unsent: int(v.UsedCount), Uncompleted: int(v.Stats.NotCompleted - v.Stats.Practice), Twice: v.Twice, Lost: v.Online.Lost,
 	}
 	c.CanCarry, c.Carried = v.CanOffer, v.Carried
@@ -175,6 +177,12 @@ func state(v lane.View, c *cashier.View) cashier.State {
 // cleared it.
 func onScreen(v lane.View) bool {
 	return v.Phase.Waiting() || !v.Cleared && (v.Phase == checkout.Paid || v.Phase == checkout.Completed)
+}
+
+// asksHouse says whether the house wallet's issuer is asked, while HQ answers: policy and clock let the lane, and the issuer
+// is not known to be away.
+func asksHouse(v lane.View) bool {
+	return v.House && v.Blocked != payment.ClockUntrusted && !slices.Contains(v.Reach.Down, paycode.HouseWallet)
 }
 
 // asks says whether this lane takes operators' wallets, while HQ answers: policy and clock let it.
