@@ -25,6 +25,7 @@ type model struct {
 	tries  []*modelTry
 	spent  map[string]bool // phone and counter
 	last   map[byte]uint64 // a phone's highest counter
+	offers int
 }
 
 type modelEpoch struct {
@@ -52,6 +53,7 @@ type modelPay struct {
 	void, training bool
 	gone           bool // pruned
 	online         bool
+	carried        bool
 }
 
 // modelTry is an attempt at an online payment.
@@ -129,6 +131,36 @@ func (m *model) Pay(t *rapid.T) {
 	p.rec = m.append(nil, d)[0]
 	m.pays, s.paid = append(m.pays, p), s.paid+p.amount
 	m.spent[key], m.last[p.phone] = true, max(m.last[p.phone], counter)
+}
+
+// Carry offers a sale, and mostly takes the approval of it, once.
+func (m *model) Carry(t *rapid.T) {
+	m.T = t
+	n, s := m.sale()
+	m.offers++
+	pay := 3_000_000 + m.offers
+	d := on(offeredDraft(n, pay, s.due, 5), m.date())
+	d.Training = s.training
+	if s.completed || s.cancelled || s.training || s.paid > 0 {
+		m.append(ErrSaleState, d)
+		return
+	}
+	m.append(nil, d)
+	if rapid.Bool().Draw(t, "again") {
+		m.append(nil, d)
+	}
+	if rapid.IntRange(0, 3).Draw(t, "left") == 0 {
+		return
+	}
+	c := on(carriedDraft(m.tb, n, pay, s.due), m.date())
+	if s.asked > 0 {
+		m.append(ErrSaleState, c)
+		return
+	}
+	r := m.append(nil, c)[0]
+	m.append(ErrPaymentExists, c)
+	m.pays = append(m.pays, &modelPay{rec: r, sale: s, amount: s.due, date: c.Moment.Date, epoch: m.cur(), carried: true})
+	s.paid += s.due
 }
 
 func (m *model) Ask(t *rapid.T) {
@@ -424,7 +456,7 @@ func (m *model) checkMoney() {
 	var sum, count int64
 	spent := map[string]int64{}
 	for _, p := range m.pays {
-		if p.training || p.void || p.online {
+		if p.training || p.void || p.online || p.carried {
 			continue
 		}
 		spent[fmt.Sprint(p.phone, p.date)] += p.amount
