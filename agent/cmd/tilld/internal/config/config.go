@@ -80,7 +80,7 @@ type Scanner struct {
 // Listen are a lane's addresses. All are loopback: a page off this machine needs TLS and sign-in, which
 // come with the store node.
 type Listen struct {
-	Pages string `toml:"pages"` // cashier and manager; empty: 127.0.0.1:7801
+	Pages string `toml:"pages"` // cashier, manager, and the customer's screen at /customer; empty: 127.0.0.1:7801
 	POS   string `toml:"pos"`   // the shop's own program; empty: 127.0.0.1:7802
 }
 
