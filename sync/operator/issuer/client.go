@@ -104,15 +104,22 @@ const (
 )
 
 // Word asks whom lanes must refuse now.
-func (c *Client) Word(ctx context.Context) (w Word, err error) {
-	var a struct {
-		Spending *bool    `json:"spending_stopped"`
-		Accounts []string `json:"accounts"`
-		Phones   []string `json:"phones"`
-	}
+func (c *Client) Word(ctx context.Context) (Word, error) {
+	var a wordAnswer
 	if err := c.call(ctx, http.MethodGet, "/word", nil, &a); err != nil {
-		return w, err
+		return Word{}, err
 	}
+	return a.word()
+}
+
+// wordAnswer is the word as it is sent.
+type wordAnswer struct {
+	Spending *bool    `json:"spending_stopped"`
+	Accounts []string `json:"accounts"`
+	Phones   []string `json:"phones"`
+}
+
+func (a *wordAnswer) word() (w Word, err error) {
 	if a.Spending == nil { // another server's answer revokes nobody, and lets nobody off
 		return w, operator.ErrGarbled
 	}
@@ -169,10 +176,15 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 	if err != nil {
 		return err
 	}
+	return read(r, out)
+}
+
+// read reads an answer into out, or says what it says instead.
+func read(r operator.Reply, out any) error {
 	var no struct {
 		Error string `json:"error"`
 	}
-	err = operator.ReadJSON(r.Body, &no)
+	err := operator.ReadJSON(r.Body, &no)
 	switch {
 	case r.Status == http.StatusUnauthorized || r.Status == http.StatusForbidden:
 		return operator.ErrCredentials
