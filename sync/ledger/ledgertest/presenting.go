@@ -68,6 +68,14 @@ func testPresent(b *Bench) {
 	_, x = b.exception(90, ledger.OverCap)
 	b.Must(b.Resolve(b.Ctx, []payment.ID{x.ID}, ledger.LossTaken, "finance", "so"))
 	b.wantTold1("a loss", b.toldOf(10))
+	c := b.Lane("s1", "9")
+	kept, gone := c.Carry(800), c.Carry(700)
+	b.flow(c, 0)
+	b.wantTold1("what customers paid through their own phones", b.toldOf(10), 800, 700)
+	c.VoidCarried(gone)
+	b.flow(c, c.Last()-1)
+	b.wantTold1("and what was taken back of it", b.toldOf(10), -700)
+	b.WantState(kept, ledger.Posted)
 	if denied, err := b.ToldCounts(b.Ctx); err != nil || denied != 0 {
 		b.Errorf("%d refused, %v", denied, err)
 	}
