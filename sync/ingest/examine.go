@@ -62,7 +62,7 @@ func (g *Ingest) examine(ctx context.Context, h *ledger.Held, at place) (ledger.
 			j.NewKey = f.NewKey
 		}
 	}
-	if err == nil && (j.Approval != nil || j.Authorised != nil) {
+	if err == nil && (j.Approval != nil || j.Authorised != nil || j.Carried != nil) {
 		j.Figures, j.Points, err = g.figures(ctx, e)
 	}
 	return j, err

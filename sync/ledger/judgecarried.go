@@ -28,7 +28,7 @@ func (j *judge) carried(b *branchState, w *Judgement) (Kind, error) {
 	if err != nil {
 		return "", err
 	}
-	p, err := j.newPayment(b, w.Entry.No, Posted, &taken{Payment: c.Payment, Sale: c.Sale, Amount: c.Amount, Wallet: c.Wallet,
+	p, err := j.newPayment(b, w, Posted, &taken{Payment: c.Payment, Sale: c.Sale, Amount: c.Amount, Wallet: c.Wallet,
 		BusinessDate: c.BusinessDate, Policy: c.Policy, TakenAt: c.TakenAt, carried: true})
 	if err != nil {
 		return "", err

@@ -40,15 +40,9 @@ func (j *judge) approval(b *branchState, w *Judgement) (Kind, error) {
 		return "", err
 	}
 	a := w.Approval
-	p, err := j.newPayment(b, w.Entry.No, Posted, &taken{Payment: a.Payment, Sale: a.Sale, Amount: a.Amount, Wallet: a.Wallet,
+	p, err := j.newPayment(b, w, Posted, &taken{Payment: a.Payment, Sale: a.Sale, Amount: a.Amount, Wallet: a.Wallet,
 		BusinessDate: a.BusinessDate, Policy: a.Policy, TakenAt: a.TakenAt, account: a.Account})
 	if err != nil {
-		return "", err
-	}
-	if err := j.sold(b, w, p, a.Sale, a.BusinessDate); err != nil {
-		return "", err
-	}
-	if err := j.earned(b, w, p, a.Sale); err != nil {
 		return "", err
 	}
 	kind, err := j.reason(b, w, p, repeated)
@@ -90,8 +84,9 @@ func (j *judge) approval(b *branchState, w *Judgement) (Kind, error) {
 	return kind, j.setState(p, Suspended, 0)
 }
 
-// newPayment makes the row of a payment. What its state says is still to be posted.
-func (j *judge) newPayment(b *branchState, entry int64, state State, a *taken) (*paymentRow, error) {
+// newPayment makes the row of a payment, and what follows from its sale: sales figures and points. What its state says is
+// still to be posted.
+func (j *judge) newPayment(b *branchState, w *Judgement, state State, a *taken) (*paymentRow, error) {
 	d := b.place
 	d.Wallet, d.BusinessDate, d.Currency = a.Wallet, a.BusinessDate, a.Amount.Currency
 	dimension, err := j.dimension(d)
@@ -102,9 +97,15 @@ func (j *judge) newPayment(b *branchState, entry int64, state State, a *taken) (
 	if a.ref != "" {
 		ref = string(a.ref)
 	}
-	p := &paymentRow{entry: entry, dimension: dimension, amount: a.Amount.Minor, state: state}
+	p := &paymentRow{entry: w.Entry.No, dimension: dimension, amount: a.Amount.Minor, state: state}
 	p.no, err = j.insert(insertPayment, a.Payment[:], orNullID(a.Sale), p.entry, p.dimension, p.amount, string(p.state),
 		int64(a.Policy), a.account, a.TakenAt, ref, a.carried)
+	if err == nil {
+		err = j.sold(b, w, p, a.Sale, a.BusinessDate)
+	}
+	if err == nil {
+		err = j.earned(b, w, p, a.Sale)
+	}
 	return p, err
 }
 

@@ -72,15 +72,9 @@ func (j *judge) authorised(b *branchState, w *Judgement) (Kind, error) {
 	if kind != "" {
 		state = Suspended
 	}
-	p, err := j.newPayment(b, w.Entry.No, state, &taken{Payment: a.Payment, Sale: a.Sale, Amount: a.Amount, Wallet: a.Wallet,
+	p, err := j.newPayment(b, w, state, &taken{Payment: a.Payment, Sale: a.Sale, Amount: a.Amount, Wallet: a.Wallet,
 		BusinessDate: a.BusinessDate, Policy: a.Policy, TakenAt: a.TakenAt, ref: a.Ref})
 	if err != nil {
-		return "", err
-	}
-	if err := j.sold(b, w, p, a.Sale, a.BusinessDate); err != nil {
-		return "", err
-	}
-	if err := j.earned(b, w, p, a.Sale); err != nil {
 		return "", err
 	}
 	switch {
