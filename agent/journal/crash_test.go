@@ -94,7 +94,7 @@ func (c *child) step() error {
 	case 3, 9:
 		_, err = c.j.Acknowledge(ctx, ackFor(r[1], 1), nil)
 	case 2, 8:
-		n := c.sale + 500_000
+		n := c.sale + 50_000 // of this process alone: the next one begins 100,000 sales later
 		if r, err = c.j.Append(ctx, opened(n, 100), asked(n, n, 1, 100)); err == nil {
 			err = show(r...)
 		}
