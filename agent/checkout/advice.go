@@ -84,7 +84,9 @@ func adviceFor(r payment.Reason) (a Advice, listed bool) {
 		return ShowThere, true
 	case payment.ApprovalEnded, payment.ApprovalUsed, payment.ApprovalDiffers:
 		return OfferSale, true
-	case payment.ClockUntrusted, payment.NoPolicy, payment.JournalStopped, payment.StorageFull, payment.TerminalRevoked:
+	case payment.ClockUntrusted, payment.NoPolicy, payment.JournalStopped, payment.StorageFull, payment.TerminalRevoked,
+		payment.RefundUnknown, payment.RefundWaits, payment.RefundVoided, payment.RefundLost, payment.RefundOver, payment.RefundElsewhere,
+		payment.RefundWhole, payment.RefundTooLate, payment.RefundRefused:
 		return CallManager, true
 	}
 	return NoAdvice, false

@@ -48,6 +48,14 @@ func Apply(s State, e Event, c Context) (Decision, error) {
 		return dismiss(s, e, c)
 	case Offer:
 		return offer(s, e, c)
+	case GiveBack:
+		return giveBack(s, e, c)
+	case RefundHeard:
+		return refundHeard(s, e, c)
+	case RefundLate:
+		return refundLate(s, e)
+	case DismissRefund:
+		return dismissRefund(s, e)
 	case Another:
 		s.Another = true
 		return Decision{State: s}, nil

@@ -1,6 +1,7 @@
 package checkout
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -95,5 +96,13 @@ func closeDay(e *DayRoll) (*payment.DayClosed, error) {
 		}
 		return strings.Compare(string(a.Currency), string(b.Currency))
 	})
-	return &payment.DayClosed{FirstSeq: e.First, Totals: totals}, nil
+	for _, t := range e.Refunds {
+		if !t.Currency.Known() || t.Wallet == "" || t.Sum <= 0 || t.Count == 0 {
+			return nil, payment.Errorf(payment.Internal, op, "the day's refunds of %q contradict each other", t.Wallet)
+		}
+	}
+	back := slices.SortedFunc(slices.Values(e.Refunds), func(a, b payment.RefundTotal) int {
+		return cmp.Or(strings.Compare(a.Wallet, b.Wallet), strings.Compare(string(a.Currency), string(b.Currency)))
+	})
+	return &payment.DayClosed{FirstSeq: e.First, Totals: totals, Refunds: back}, nil
 }

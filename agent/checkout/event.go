@@ -46,7 +46,7 @@ type Context struct {
 }
 
 // Event is something that happened at the lane. OpenSale, Scan, Cancel, Complete, Void, DayRoll, Heard, Late, FallBack,
-// GiveUp, Park, Dismiss, Another and Offer are all.
+// GiveUp, Park, Dismiss, Another, Offer, GiveBack, RefundHeard, RefundLate and DismissRefund are all.
 type Event interface{ event() }
 
 // OpenSale begins a sale. Its ID is new. Request and Digest tell a POS's repeated request from another one
@@ -108,8 +108,9 @@ type Record struct {
 // DayRoll closes the business date that is open, with the journal's figures for it, and opens the next. Call
 // it when RollDue says so, before any other event. The figures are not asked when no date is open.
 type DayRoll struct {
-	First  uint64 // sequence of the date's DayOpened
-	Totals []payment.DayTotal
+	First   uint64 // sequence of the date's DayOpened
+	Totals  []payment.DayTotal
+	Refunds []payment.RefundTotal
 }
 
 // Heard is HQ's word about an attempt.

@@ -188,6 +188,10 @@ func TestReasons(t *testing.T) {
 	for _, r := range whys { // TestHQsWord
 		produced[r] = true
 	}
+	produced[payment.RefundRefused] = true
+	for _, r := range refundWhys { // TestHQsWordOfRefunds
+		produced[r] = true
+	}
 	for _, r := range payment.Reasons() {
 		if a, listed := adviceFor(r); !listed || a == NoAdvice || a.String() == "" {
 			t.Errorf("%v: no advice", r)

@@ -59,6 +59,7 @@ type State struct {
 	Waived  Waived        // the attempt that was given up last; zero: none
 	Offer   Offered       // what the present sale was offered as, to be paid through the customer's phone
 	Members []Member      // of loyalty programmes, attached to the present sale
+	Refunds []Refund      // those of which it is not known what became, and those that nobody has seen settled
 	Another bool          // somebody said that this is not the purchase of an attempt that is still open
 }
 

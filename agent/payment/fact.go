@@ -19,9 +19,14 @@ const (
 	KindAuthorised    Kind = 12
 	KindDeclined      Kind = 13
 	KindReversed      Kind = 14
-	KindOffered       Kind = 18
-	KindCarried       Kind = 19
-	KindMember        Kind = 24
+
+	KindRefundAsked    Kind = 15
+	KindRefunded       Kind = 16
+	KindRefundDeclined Kind = 17
+
+	KindOffered Kind = 18
+	KindCarried Kind = 19
+	KindMember  Kind = 24
 )
 
 var kindNames = map[Kind]string{
@@ -30,7 +35,8 @@ var kindNames = map[Kind]string{
 	KindSaleCompleted: "sale-completed", KindSaleCancelled: "sale-cancelled", KindKeyChanged: "key-changed",
 	KindAsked: "asked", KindAuthorised: "authorised", KindDeclined: "declined", KindReversed: "reversed",
 	KindOffered: "offered", KindCarried: "carried",
-	KindMember: "member",
+	KindMember:      "member",
+	KindRefundAsked: "refund-asked", KindRefunded: "refunded", KindRefundDeclined: "refund-declined",
 }
 
 // String is the kind's name, such as "approved".
@@ -87,6 +93,12 @@ func NewFact(k Kind) Fact {
 		return new(Carried)
 	case KindMember:
 		return new(Member)
+	case KindRefundAsked:
+		return new(RefundAsked)
+	case KindRefunded:
+		return new(Refunded)
+	case KindRefundDeclined:
+		return new(RefundDeclined)
 	}
 	return nil
 }
@@ -129,6 +141,8 @@ type DayTotal struct {
 type DayClosed struct {
 	FirstSeq uint64     `cbor:"1,keyasint" json:"first_seq"`
 	Totals   []DayTotal `cbor:"2,keyasint,omitempty" json:"totals"`
+	// Refunds are counted on their own: HQ holds Totals against its payments, and a release that knows no refunds passes them.
+	Refunds []RefundTotal `cbor:"-1,keyasint,omitempty" json:"refunds,omitempty"`
 }
 
 // SaleOpened records what is owed, before any code is read.

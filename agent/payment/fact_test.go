@@ -13,6 +13,7 @@ func TestKindsStay(t *testing.T) {
 		11: "asked", 12: "authorised", 13: "declined", 14: "reversed",
 		18: "offered", 19: "carried",
 		24: "member",
+		15: "refund-asked", 16: "refunded", 17: "refund-declined",
 	}
 	if !reflect.DeepEqual(kindNames, want) {
 		t.Errorf("kinds are %v, were %v", kindNames, want)

@@ -55,7 +55,16 @@ const (
 	ApprovalEnded      Reason = 44 // an issuer's approval for a sale of this lane that has ended, or for too long ago
 	ApprovalUsed       Reason = 45 // an issuer's approval that has paid already
 	ApprovalDiffers    Reason = 46 // an issuer's approval of another amount than was offered
-	reasonEnd          Reason = 47
+	RefundUnknown      Reason = 47 // HQ knows no such payment to give back, or not by this wallet
+	RefundWaits        Reason = 48 // HQ has not decided yet whether the payment stands
+	RefundVoided       Reason = 49 // the payment was taken back before
+	RefundLost         Reason = 50 // the payment was never charged to the customer
+	RefundOver         Reason = 51 // more than is left of the payment
+	RefundElsewhere    Reason = 52 // the payment is another owner's: his store gives it back
+	RefundWhole        Reason = 53 // the operator gives back the whole payment only
+	RefundTooLate      Reason = 54 // the operator gives nothing back any more
+	RefundRefused      Reason = 55 // the operator does not give it back, and says no more
+	reasonEnd          Reason = 56
 )
 
 // reasons holds, for each reason, its name in APIs, logs and catalogues, and whether the same customer may
@@ -111,6 +120,15 @@ var reasons = [reasonEnd]struct {
 	ApprovalEnded:      {"approval_ended", false},
 	ApprovalUsed:       {"approval_used", false},
 	ApprovalDiffers:    {"approval_differs", false},
+	RefundUnknown:      {"refund_unknown", false},
+	RefundWaits:        {"refund_waits", false},
+	RefundVoided:       {"refund_voided", false},
+	RefundLost:         {"refund_lost", false},
+	RefundOver:         {"refund_over", false},
+	RefundElsewhere:    {"refund_elsewhere", false},
+	RefundWhole:        {"refund_whole", false},
+	RefundTooLate:      {"refund_too_late", false},
+	RefundRefused:      {"refund_refused", false},
 }
 
 // Reasons lists every reason in order, ReasonNone aside, so that catalogues can be checked for gaps.

@@ -21,7 +21,7 @@ type Document struct {
 	Roll     Seconds          `cbor:"6,keyasint" toml:"day_roll" comment:"How long after midnight a business date begins: \"4h\" counts 03:59 to the day before."`
 
 	Retention uint32   `cbor:"7,keyasint" toml:"retention_days" comment:"Days for which a lane keeps what HQ has acknowledged; more than HQ's backups go back."`
-	Features  []string `cbor:"8,keyasint,omitempty" toml:"features,omitempty" comment:"Switches for what not every lane may or can do: \"training\" lets a POS open practice sales, \"online\" lets lanes ask wallets' operators through HQ, \"sales\" lets HQ export basket lines, \"sales-accounts\" with a pseudonym of the account, \"points\" lets lanes note loyalty cards, \"carried\" lets customers pay through their own phones, \"house-online\" has lanes ask the house wallet's issuer too. A lane passes over those it does not know."`
+	Features  []string `cbor:"8,keyasint,omitempty" toml:"features,omitempty" comment:"Switches for what not every lane may or can do: \"training\" lets a POS open practice sales, \"online\" lets lanes ask wallets' operators through HQ, \"sales\" lets HQ export basket lines, \"sales-accounts\" with a pseudonym of the account, \"points\" lets lanes note loyalty cards, \"carried\" lets customers pay through their own phones, \"house-online\" has lanes ask the house wallet's issuer too, \"refund\" lets them give money back through HQ. A lane passes over those it does not know."`
 	Wallets   []string `cbor:"9,keyasint" toml:"wallets" comment:"Wallets that the stores take, the likeliest first: where a code fits several, the first one gets it."`
 
 	Caps    Caps         `cbor:"10,keyasint" toml:"caps"`
@@ -34,6 +34,11 @@ type Document struct {
 	Groups []Group `cbor:"17,keyasint,omitempty" toml:"group,omitempty" comment:"Stores that take the same wallets. What a group does not say is the chain's; what a store or a lane says of itself goes before it."`
 
 	Programmes []Programme `cbor:"-6,keyasint,omitempty" toml:"programme,omitempty" comment:"Loyalty programmes whose points HQ counts, while features has \"points\". Their cards are rows of kind 'loyalty' in codes."`
+
+	// RefundAlone and RefundAloneCount say what a cashier gives back without the manager's PIN: up to so much at once, and
+	// so often at one lane and business date. Either 0: never.
+	RefundAlone      int64  `cbor:"-10,keyasint,omitempty" toml:"refund_alone,omitempty" comment:"A cashier gives back up to this much at once without the manager's PIN; 0: the manager is always asked."`
+	RefundAloneCount uint64 `cbor:"-11,keyasint,omitempty" toml:"refund_alone_count,omitempty" comment:"So often at one lane and business date; 0: the manager is always asked."`
 
 	Codes paycode.Table `cbor:"16,keyasint" toml:"codes" comment:"How the wallets' codes look: agent/paycode tells what each row means."`
 }
@@ -125,7 +130,10 @@ const (
 const Points = "points"
 
 // features are the switches that something in this release is behind.
-var features = []string{Training, Online, HouseOnline, Carried, Sales, SalesAccounts, Points}
+var features = []string{Training, Online, HouseOnline, Carried, Sales, SalesAccounts, Points, Refund}
+
+// Refund is the switch for refunds: without it a lane takes back only what HQ has not acknowledged.
+const Refund = "refund"
 
 // Feature says whether a switch is on.
 func (d *Document) Feature(name string) bool { return slices.Contains(d.Features, name) }

@@ -100,6 +100,9 @@ func (d *Document) validateHead() error {
 	if d.Retention < 1 || d.Retention > maxDays {
 		return badField("retention_days", "%d is not within 1..%d", d.Retention, maxDays)
 	}
+	if d.RefundAlone < 0 || d.RefundAlone > payment.MaxMinor {
+		return badField("refund_alone", "%d is not within 0..%d", d.RefundAlone, int64(payment.MaxMinor))
+	}
 	if err := checkNames("features", d.Features); err != nil {
 		return err
 	}

@@ -187,12 +187,23 @@ const (
 	TerminalRevoked // the lane may not sell
 	CodeUnreadable  // the code was not sealed to a key of HQ's, or not for this attempt
 	AnotherOpen     // another attempt of the same payment is not over
+
+	// Said by HQ itself, of a refund.
+	PaymentUnknown // HQ knows no such payment, or not by this wallet or in this currency
+	PaymentWaits   // it is not decided yet whether the payment stands
+	PaymentVoided  // the lane took the payment back
+	PaymentLost    // the payment was written off: nobody was charged
+	OverPayment    // more than is left of the payment
+	OtherOwner     // the payment is another legal entity's
+	WholeOnly      // the operator gives no part back
+	TooLateBack    // the operator's time for refunds is over
 	whyEnd
 )
 
 var whyNames = [whyEnd]string{"", "code_invalid", "code_expired", "code_used", "no_funds", "over_limit", "customer_said_no",
 	"customer_too_slow", "account_stopped", "shop_not_allowed", "ref_used", "duplicate",
-	"late", "busy", "not_enabled", "terminal_revoked", "code_unreadable", "another_open"}
+	"late", "busy", "not_enabled", "terminal_revoked", "code_unreadable", "another_open",
+	"payment_unknown", "payment_waits", "payment_voided", "payment_lost", "over_payment", "other_owner", "whole_only", "too_late_back"}
 
 // String is the cause's name, such as "code_used", or "" for none.
 func (w Why) String() string {

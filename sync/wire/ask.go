@@ -19,6 +19,7 @@ type Want uint8
 const (
 	WantCharge  Want = 1 // charge the customer; said again, with or without the code: tell me what came of it
 	WantReverse Want = 2 // take it back, whatever came of it, and should it come later
+	WantRefund  Want = 3 // give money back of a payment that stands; said again: tell me what came of it
 )
 
 // Ask is a lane's request about one attempt, signed by its terminal. It may be lost, late, repeated and overtaken: the
@@ -28,12 +29,12 @@ type Ask struct {
 	Terminal  payment.ID    `cbor:"2,keyasint"`
 	Ref       string        `cbor:"3,keyasint"` // names the attempt, to the operator too: 1 to 32 of A-Z a-z 0-9
 	Want      Want          `cbor:"4,keyasint"`
-	Payment   payment.ID    `cbor:"5,keyasint"`
+	Payment   payment.ID    `cbor:"5,keyasint"` // of a refund: the original one, of whatever lane
 	Sale      payment.ID    `cbor:"6,keyasint"`
-	Wallet    string        `cbor:"7,keyasint"`
+	Wallet    string        `cbor:"7,keyasint"` // of a refund it may be empty: the lane does not know another lane's payment
 	Amount    payment.Money `cbor:"8,keyasint"`
 	Reference string        `cbor:"9,keyasint"`  // of the sale, the shop's own; up to 64 printable characters
-	NotAfter  int64         `cbor:"10,keyasint"` // HQ's clock, Unix ms: HQ refuses a charge that it hears of later
+	NotAfter  int64         `cbor:"10,keyasint"` // HQ's clock, Unix ms: HQ refuses a charge that it hears of later; 0 of a refund
 	Challenge []byte        `cbor:"11,keyasint"` // random; an Answer that echoes it was made after this
 	SealKey   []byte        `cbor:"12,keyasint"` // kid of the key that Code is sealed to; empty without a code
 	Code      []byte        `cbor:"13,keyasint"` // the customer's code, sealed to HQ and bound to Terminal and Ref
@@ -53,6 +54,9 @@ type Answer struct {
 	Why         string          `cbor:"9,keyasint"`  // of NotPaid, a short code such as "no_funds"; empty: the operator gave none
 	Transaction string          `cbor:"10,keyasint"` // the operator's own name for the charge; up to 64 printable characters
 	Echo        []byte          `cbor:"11,keyasint"` // the Challenge of the Ask that this answers; empty: HQ says it unasked
+	// Wallet is the payment's, told of a refund: the lane may not have known it. Of a refund Paid says that the money is
+	// given back, NotPaid that it is not and won't be, Unknown that HQ has written it down and goes on.
+	Wallet string `cbor:"-1,keyasint,omitempty"`
 }
 
 const (
@@ -66,7 +70,7 @@ func (a *Ask) Validate() error {
 	switch {
 	case a.Version != MessageVersion:
 		return fmt.Errorf("%w: version %d", ErrAsk, a.Version)
-	case a.Want != WantCharge && a.Want != WantReverse:
+	case a.Want < WantCharge || a.Want > WantRefund:
 		return fmt.Errorf("%w: want %d", ErrAsk, a.Want)
 	case a.Terminal.IsZero() || a.Payment.IsZero():
 		return fmt.Errorf("%w: it names no terminal or no payment", ErrAsk)
@@ -76,13 +80,18 @@ func (a *Ask) Validate() error {
 		return fmt.Errorf("%w: code of %d bytes", ErrAsk, len(a.Code))
 	case (len(a.Code) == 0) != (len(a.SealKey) == 0) || len(a.SealKey) != 0 && len(a.SealKey) != KIDSize:
 		return fmt.Errorf("%w: a code and the key that it is sealed to go together", ErrAsk)
-	case a.Want == WantReverse && len(a.Code) > 0:
-		return fmt.Errorf("%w: a reversal needs no code", ErrAsk)
-	case a.NotAfter <= 0:
+	case a.Want != WantCharge && len(a.Code) > 0:
+		return fmt.Errorf("%w: a reversal or a refund needs no code", ErrAsk)
+	case (a.NotAfter <= 0) != (a.Want == WantRefund) || a.NotAfter < 0:
 		return fmt.Errorf("%w: not_after %d", ErrAsk, a.NotAfter)
 	}
-	if err := CheckName("wallet", a.Wallet); err != nil {
-		return fmt.Errorf("%w: %w", ErrAsk, err)
+	if a.Wallet != "" || a.Want != WantRefund {
+		if err := CheckName("wallet", a.Wallet); err != nil {
+			return fmt.Errorf("%w: %w", ErrAsk, err)
+		}
+	}
+	if _, ok := payment.ParseRefundRef(a.Ref); a.Want == WantRefund && !ok {
+		return fmt.Errorf("%w: not a refund's reference", ErrAsk)
 	}
 	if err := a.Amount.Validate(); err != nil {
 		return fmt.Errorf("%w: amount: %w", ErrAsk, err)
@@ -103,6 +112,11 @@ func (a *Answer) Validate() error {
 		return fmt.Errorf("%w: echo of %d bytes", ErrAsk, len(a.Echo))
 	case a.Why != "" && a.Outcome != payment.NotPaid:
 		return fmt.Errorf("%w: a reason for what is not refused", ErrAsk)
+	}
+	if a.Wallet != "" {
+		if err := CheckName("wallet", a.Wallet); err != nil {
+			return fmt.Errorf("%w: %w", ErrAsk, err)
+		}
 	}
 	if err := a.Amount.Validate(); err != nil {
 		return fmt.Errorf("%w: amount: %w", ErrAsk, err)

@@ -35,7 +35,7 @@ func TestAskValidate(t *testing.T) {
 		"a reversal":           {func(a *Ask) { a.Want, a.Code, a.SealKey = WantReverse, nil, nil }, ""},
 		"no reference of sale": {func(a *Ask) { a.Reference, a.Sale = "", payment.ID{} }, ""},
 		"version":              {func(a *Ask) { a.Version = 2 }, "version 2"},
-		"want":                 {func(a *Ask) { a.Want = 3 }, "want 3"},
+		"want":                 {func(a *Ask) { a.Want = 4 }, "want 4"},
 		"no want":              {func(a *Ask) { a.Want = 0 }, "want 0"},
 		"terminal":             {func(a *Ask) { a.Terminal = payment.ID{} }, "no terminal"},
 		"payment":              {func(a *Ask) { a.Payment = payment.ID{} }, "no payment"},
@@ -45,6 +45,12 @@ func TestAskValidate(t *testing.T) {
 		"key of seven bytes":   {func(a *Ask) { a.SealKey = a.SealKey[1:] }, "go together"},
 		"a long code":          {func(a *Ask) { a.Code = make([]byte, 4145) }, "code of 4145"},
 		"reversal with a code": {func(a *Ask) { a.Want = WantReverse }, "needs no code"},
+		"refund with a code":   {func(a *Ask) { a.Want = WantRefund }, "needs no code"},
+		"refund with an end":   {func(a *Ask) { refund(a); a.NotAfter = 1 }, "not_after"},
+		"attempt's ref":        {func(a *Ask) { refund(a); a.Ref = a.Payment.AttemptRef(0) }, "not a refund's"},
+		"a refund":             {func(a *Ask) { refund(a) }, ""},
+		"its wallet unknown":   {func(a *Ask) { refund(a); a.Wallet = "" }, ""},
+		"its wallet":           {func(a *Ask) { refund(a); a.Wallet = "a/b" }, "wallet"},
 		"no end":               {func(a *Ask) { a.NotAfter = 0 }, "not_after"},
 		"wallet":               {func(a *Ask) { a.Wallet = "a/b" }, "wallet"},
 		"amount":               {func(a *Ask) { a.Amount.Minor = 0 }, "amount"},
@@ -155,4 +161,10 @@ func FuzzOpenAsk(f *testing.F) {
 			t.Fatalf("beyond its limits: %+v", a)
 		}
 	})
+}
+
+// refund makes an ask one for a refund.
+func refund(a *Ask) {
+	a.Want, a.NotAfter, a.Code, a.SealKey = WantRefund, 0, nil, nil
+	a.Ref = a.Payment.RefundRef()
 }
