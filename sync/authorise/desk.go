@@ -51,7 +51,7 @@ type Request struct {
 	NotAfter    time.Time     // HQ's time from which on the lane does not want it any more
 }
 
-// Config is what a Desk needs. All of it must be set but Changed, Shop, Most and ByHand.
+// Config is what a Desk needs. All of it must be set but Changed, Shop, Most, ByHand, Refunds and RefundChanged.
 type Config struct {
 	Store     Store
 	Operators map[string]operator.Operator // by wallet
@@ -59,6 +59,9 @@ type Config struct {
 	Log       *slog.Logger
 	// Changed hears of each attempt that was stored, in its new state. It must not block. nil: nobody does.
 	Changed func(Attempt)
+	// Refunds keeps refunds; nil: none is carried out. RefundChanged hears of each that was stored, as Changed does.
+	Refunds       RefundStore
+	RefundChanged func(Refunding)
 	// Shop is what the operator calls an attempt's place, for those that were adopted without knowing; nil: nobody knows.
 	Shop func(*Attempt) operator.Shop
 	// Most bounds the charges, and apart from these the other calls, under way towards one operator: one that hangs must

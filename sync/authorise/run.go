@@ -19,7 +19,7 @@ const (
 func (d *Desk) Run(ctx context.Context) error {
 	defer d.working.Wait()
 	for {
-		wait, err := d.runOnce(ctx)
+		wait, err := d.Step(ctx)
 		if err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
@@ -39,7 +39,13 @@ func (d *Desk) Run(ctx context.Context) error {
 }
 
 // Step does what is due, and says when to look again: what Run does, for who drives a desk by hand.
-func (d *Desk) Step(ctx context.Context) (wait time.Duration, err error) { return d.runOnce(ctx) }
+func (d *Desk) Step(ctx context.Context) (wait time.Duration, err error) {
+	if wait, err = d.runOnce(ctx); err != nil {
+		return wait, err
+	}
+	next, err := d.refundsOnce(ctx)
+	return min(wait, next), err
+}
 
 // runOnce begins what is due, and says when to look again.
 func (d *Desk) runOnce(ctx context.Context) (wait time.Duration, err error) {

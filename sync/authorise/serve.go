@@ -36,6 +36,9 @@ func (s *Server) serve(ctx context.Context, id payment.ID, payload []byte) ([]by
 	if err != nil {
 		return nil, &refusal{err}
 	}
+	if ask.Want == wire.WantRefund {
+		return s.refund(ctx, &who, ask)
+	}
 	return s.authorise(ctx, &who, ask)
 }
 

@@ -42,6 +42,12 @@ func (g *Ingest) examine(ctx context.Context, h *ledger.Held, at place) (ledger.
 		reversed(&j, e, f)
 	case *payment.Asked:
 		asked(&j, e, f)
+	case *payment.RefundAsked:
+		refund(&j, e, f.Ref, f.Amount, f.Wallet)
+	case *payment.Refunded:
+		refund(&j, e, f.Ref, f.Amount, f.Wallet)
+	case *payment.RefundDeclined:
+		refund(&j, e, f.Ref, f.Amount, f.Wallet)
 	case *payment.Voided:
 		j.Void = &ledger.Void{Amount: f.Amount, Wallet: f.Wallet, Of: f.Of, Acked: f.Acked, BusinessDate: e.BusinessDate}
 		if e.Payment != nil {

@@ -97,7 +97,7 @@ func (g *Ingest) tellAttempts(work []ledger.Judgement) {
 		return
 	}
 	for i := range work {
-		if w := &work[i]; w.Authorised != nil || w.Reversed != nil || w.Asked != nil || w.Void != nil {
+		if w := &work[i]; w.Authorised != nil || w.Reversed != nil || w.Asked != nil || w.Void != nil || w.Refund != nil {
 			g.cfg.OnAttempts()
 			return
 		}

@@ -84,6 +84,7 @@ const (
 	NotTaken           Kind = "wallet_not_taken"    // the policy in force did not allow the wallet
 	AttemptUnknown     Kind = "attempt_unknown"     // HQ's books do not say that the operator was paid: they were put back; the operator is asked
 	AttemptContradicts Kind = "attempt_contradicts" // HQ's own attempt says otherwise: declined, taken back, or of another payment
+	RefundContradicts  Kind = "refund_contradicts"  // the books and the lane do not say the same of a refund
 	Malformed          Kind = "malformed"           // an approval whose amount or names make no sense
 	SetAside           Kind = "set_aside"           // holds what this release does not know
 	Unpostable         Kind = "unpostable"          // the books refused it: a fault of HQ's own
@@ -134,6 +135,7 @@ var kinds = map[Kind]struct {
 	NotTaken:           {OwnerStore, LossStore, wire.Suspense},
 	AttemptUnknown:     {OwnerOperations, LossUnverified, wire.Suspense},
 	AttemptContradicts: {OwnerOperations, LossUnverified, wire.Suspense},
+	RefundContradicts:  {OwnerOperations, 0, wire.Rejected},
 	Malformed:          {OwnerOperations, 0, wire.Rejected},
 	SetAside:           {OwnerOperations, 0, wire.Suspense},
 	Unpostable:         {OwnerOperations, 0, wire.Suspense},

@@ -67,7 +67,7 @@ func (t *tx) insertBatch(b *settle.Batch) (int64, error) {
 
 func (t *tx) member(batch int64, l *settle.Line) error {
 	decision := []byte{}
-	if l.Kind == settle.KindAdjustment {
+	if l.Kind == settle.KindAdjustment || l.Kind == settle.KindRefund {
 		id, err := payment.ParseID(l.Decision)
 		if err != nil {
 			return payment.Errorf(payment.Invalid, opBatch, "line of %s: decision %q: %w", l.Name(), l.Decision, err)

@@ -60,7 +60,7 @@ func (s *Store) Check(ctx context.Context, since time.Time) (*Report, error) {
 	c := &checker{days: map[Dimension]*LaneDay{}, report: &Report{}}
 	err := s.look(ctx, func(q querier) error {
 		c.q = q
-		var steps = []func(context.Context) error{c.ranges, c.balances, c.states, c.exceptions, c.charges, c.sales, c.unclaimed, c.batches, c.lost}
+		var steps = []func(context.Context) error{c.ranges, c.balances, c.states, c.exceptions, c.charges, c.refunds, c.sales, c.unclaimed, c.batches, c.lost}
 		if err := c.first(ctx, since); err != nil {
 			return err
 		}

@@ -47,7 +47,7 @@ func (c *checker) states(ctx context.Context) error {
 		sum(CASE t.credit WHEN 2100 THEN t.amount ELSE 0 END) - sum(CASE t.debit WHEN 2100 THEN t.amount ELSE 0 END) AS payable,
 		sum(CASE t.credit WHEN 2900 THEN t.amount ELSE 0 END) - sum(CASE t.debit WHEN 2900 THEN t.amount ELSE 0 END) AS held,
 		sum(CASE t.credit WHEN 5290 THEN t.amount ELSE 0 END) - sum(CASE t.debit WHEN 5290 THEN t.amount ELSE 0 END) AS borne
-		FROM payment p LEFT JOIN transfer t ON t.payment = p.no GROUP BY p.no`
+		FROM payment p LEFT JOIN transfer t ON t.payment = p.no AND t.cause <> 'refund' GROUP BY p.no`
 	return c.rules(ctx, []rule{{"payment is not posted as its state says", `SELECT printf('%s, %s', hex(id), state) FROM (` + net + `) WHERE
 		CASE state
 		WHEN 'posted'   THEN receivable <> amount OR payable <> amount OR claims <> 0 OR held <> 0 OR borne <> 0
@@ -77,6 +77,19 @@ func (c *checker) charges(ctx context.Context) error {
 		AND (a.state = 5 OR a.trouble = 4 OR a.claim = 2 AND a.state IN (1, 2, 3)))`}})
 }
 
+// refunds holds what was given back against the payments and the postings.
+func (c *checker) refunds(ctx context.Context) error {
+	return c.rules(ctx, []rule{
+		{"more given back than was paid", `SELECT printf('%s: %d of %d', hex(p.id), sum(r.amount), p.amount) FROM refund r
+			JOIN payment p ON p.no = r.payment WHERE r.state <> 4 GROUP BY p.no HAVING sum(r.amount) > p.amount`},
+		{"refund is not posted as its state says", `SELECT r.ref FROM refund r JOIN payment p ON p.no = r.payment LEFT JOIN transfer t ON t.refund = r.no
+			WHERE (r.state = 3) <> (t.no IS NOT NULL) OR t.no IS NOT NULL AND (t.amount <> r.amount OR t.payment <> p.no
+			OR t.dimension <> p.dimension OR t.debit <> 2100 OR t.credit <> 1100)`},
+		{"given back of a payment that was taken back", `SELECT r.ref FROM refund r JOIN payment p ON p.no = r.payment
+			WHERE r.state <> 4 AND p.state IN ('voided', 'lost')`},
+	})
+}
+
 // batches holds batches against their lines, and lines against the transfers that they stand for.
 func (c *checker) batches(ctx context.Context) error {
 	err := c.rules(ctx, []rule{
@@ -85,15 +98,15 @@ func (c *checker) batches(ctx context.Context) error {
 		{"batch is not what was posted for it", `SELECT hex(b.id) FROM batch b WHERE b.sum <> (SELECT
 			coalesce(sum(CASE t.credit WHEN 2400 THEN t.amount ELSE -t.amount END), 0) FROM transfer t WHERE t.batch = b.no)`},
 		{"line in a batch of another amount", `SELECT hex(y.hash) FROM transfer t JOIN entry y ON y.no = t.entry
-			LEFT JOIN exception x ON x.no = t.exception JOIN batch_line l ON l.entry = y.hash AND l.kind = ` + lineKind + `
-			AND l.decision = CASE WHEN t.cause IN ('suspense', 'decided') THEN x.id ELSE x'' END AND l.back = (t.debit = 2100)
+			LEFT JOIN exception x ON x.no = t.exception LEFT JOIN refund r ON r.no = t.refund JOIN batch_line l ON l.entry = y.hash AND l.kind = ` + lineKind + `
+			AND l.decision = ` + lineDecision + ` AND l.back = (t.debit = 2100)
 			WHERE t.cause <> 'cut' AND 2100 IN (t.debit, t.credit) AND abs(l.amount) <> t.amount`},
 	})
 	if err != nil {
 		return err
 	}
 	return c.q.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM batch_line) - (SELECT count(*) FROM transfer t
-		JOIN entry y ON y.no = t.entry LEFT JOIN exception x ON x.no = t.exception
+		JOIN entry y ON y.no = t.entry LEFT JOIN exception x ON x.no = t.exception LEFT JOIN refund r ON r.no = t.refund
 		WHERE t.cause <> 'cut' AND 2100 IN (t.debit, t.credit) AND`+settledHere+`)`).Scan(&c.report.Awaited)
 }
 

@@ -10,14 +10,15 @@ import (
 )
 
 // A settlement line is a transfer on StorePayable that no cut made: credits are owed to the store, debits go
-// back. settledHere says of such a transfer (t, of entry y and exception x) that it is in a batch.
+// back. settledHere says of such a transfer (t, of entry y, exception x and refund r) that it is in a batch.
 const (
 	lineFrom = ` FROM transfer t JOIN dimension d ON d.no = t.dimension JOIN entry y ON y.no = t.entry
-		JOIN payment p ON p.no = t.payment LEFT JOIN exception x ON x.no = t.exception
+		JOIN payment p ON p.no = t.payment LEFT JOIN exception x ON x.no = t.exception LEFT JOIN refund r ON r.no = t.refund
 		WHERE t.no > ? AND d.wallet = ? AND d.currency = ? AND t.cause <> 'cut' AND 2100 IN (t.debit, t.credit)`
-	lineKind    = `CASE t.cause WHEN 'approved' THEN 'payment' WHEN 'void' THEN 'void' ELSE 'adjustment' END`
-	settledHere = ` EXISTS (SELECT 1 FROM batch_line l WHERE l.entry = y.hash AND l.kind = ` + lineKind + `
-		AND l.decision = CASE WHEN t.cause IN ('suspense', 'decided') THEN x.id ELSE x'' END AND l.back = (t.debit = 2100))`
+	lineKind     = `CASE t.cause WHEN 'approved' THEN 'payment' WHEN 'void' THEN 'void' WHEN 'refund' THEN 'refund' ELSE 'adjustment' END`
+	lineDecision = `CASE WHEN t.cause IN ('suspense', 'decided') THEN x.id WHEN t.cause = 'refund' THEN r.id ELSE x'' END`
+	settledHere  = ` EXISTS (SELECT 1 FROM batch_line l WHERE l.entry = y.hash AND l.kind = ` + lineKind + `
+		AND l.decision = ` + lineDecision + ` AND l.back = (t.debit = 2100))`
 )
 
 // ReadCut reads, in one consistent look, up to limit of the account's lines that are in no batch, in the order
@@ -83,7 +84,7 @@ func readCut(ctx context.Context, q querier, account settle.Account, date paymen
 
 // readLines reads lines behind a transfer, and the numbers of their transfers.
 func readLines(ctx context.Context, q querier, account settle.Account, from int64, limit int) ([]settle.Line, []int64, error) {
-	rows, err := q.QueryContext(ctx, `SELECT t.no, `+lineKind+`, p.id, CASE WHEN t.cause IN ('suspense', 'decided') THEN x.id END,
+	rows, err := q.QueryContext(ctx, `SELECT t.no, `+lineKind+`, p.id, nullif(`+lineDecision+`, x''),
 		d.entity, d.store, d.lane, d.business_date, CASE t.credit WHEN 2100 THEN t.amount ELSE -t.amount END, d.terminal,
 		(SELECT e.epoch FROM branch b JOIN epoch e ON e.no = b.epoch WHERE b.no = y.branch), y.seq, y.hash`+
 		lineFrom+` AND NOT `+settledHere+` ORDER BY t.no LIMIT ?`, from, account.Wallet, string(account.Currency), limit)

@@ -138,6 +138,11 @@ func (t *tx) resolve(op string, id payment.ID, to Decision, who, why string) err
 			return err
 		}
 	}
+	if to == LossTaken {
+		if before, err := t.refundedBefore(&p); err != nil || before != "" {
+			return orElse(err, payment.Errorf(payment.Conflict, op, "exception %s can't be a loss: %s", id, before))
+		}
+	}
 	if err := t.release(no, kind, &p, to, who, why); err != nil || to == Receivable {
 		return err
 	}

@@ -36,6 +36,7 @@ type Judgement struct {
 	Authorised *Authorised
 	Reversed   *Online
 	Asked      *Online
+	Refund     *RefundWord
 	NewKey     []byte // of a key change whose proof holds: a COSE_Key
 	// Basket is a sale whose entry came with basket lines, under a policy that lets HQ export them. Figures says that an
 	// approval is of such a policy: its sale is one of the sales figures, if it has lines.
@@ -220,6 +221,8 @@ func (j *judge) entry(w *Judgement) (*Verdict, error) {
 		kind, err = j.reversed(b, w)
 	case w.Asked != nil:
 		err = j.intended(b, w)
+	case w.Refund != nil:
+		kind, err = j.refundWord(b, w)
 	case w.Void != nil:
 		kind, err = j.void(b, w)
 	case w.Close != nil:

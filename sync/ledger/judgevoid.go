@@ -85,6 +85,13 @@ func (j *judge) foul(b *branchState, w *Judgement, p *paymentRow) (Kind, error) 
 		why = fmt.Sprintf("was acknowledged by then: up to entry %d, said the lane before", acked)
 	case v.BusinessDate != date:
 		why = fmt.Sprintf("is of the business date %s, the void of %s", date, v.BusinessDate)
+	default:
+		if why, err = j.refundedBefore(p); err != nil {
+			return "", err
+		}
+		if why != "" {
+			why = "is refunded: " + why
+		}
 	}
 	if why == "" {
 		return "", nil

@@ -18,9 +18,9 @@ import (
 const expanded = `
 	ALTER TABLE payment ADD COLUMN loyalty TEXT;
 	ALTER TABLE exception ADD COLUMN ticket TEXT NOT NULL DEFAULT '';
-	CREATE TABLE refund (id BLOB PRIMARY KEY, minor INTEGER NOT NULL) STRICT;
+	CREATE TABLE coupon (id BLOB PRIMARY KEY, minor INTEGER NOT NULL) STRICT;
 	CREATE INDEX payment_loyalty ON payment (loyalty) WHERE loyalty IS NOT NULL;
-	INSERT INTO refund VALUES (x'01', 5);
+	INSERT INTO coupon VALUES (x'01', 5);
 	UPDATE payment SET loyalty = 'gold';
 	INSERT INTO goose_db_version (version_id, is_applied) VALUES (98, 1), (99, 1)`
 
@@ -59,7 +59,7 @@ func TestLaterSchema(t *testing.T) {
 	if len(r.Faults) != 0 || len(r.Days) == 0 {
 		t.Errorf("%+v", r)
 	}
-	if got := column(t, db, "SELECT minor FROM refund UNION ALL SELECT count(*) FROM payment WHERE loyalty = 'gold'"); strings.Join(got, " ") != "5 3" {
+	if got := column(t, db, "SELECT minor FROM coupon UNION ALL SELECT count(*) FROM payment WHERE loyalty = 'gold'"); strings.Join(got, " ") != "5 3" {
 		t.Errorf("of what the later release wrote is left: %v", got)
 	}
 }

@@ -27,6 +27,7 @@ const (
 	causeVoid     cause = "void"     // the lane took it back
 	causeDecided  cause = "decided"  // somebody decided the exception
 	causeCut      cause = "cut"      // a batch was closed
+	causeRefund   cause = "refund"   // money was given back of a payment that stands
 )
 
 // paymentRow is a payment as the postings need it.
@@ -50,6 +51,7 @@ type move struct {
 	entry         int64
 	exception     int64 // 0: none
 	batch         int64 // 0: none
+	refund        int64 // 0: none
 }
 
 type balanceKey struct {
@@ -59,13 +61,13 @@ type balanceKey struct {
 
 type balanceDelta struct{ debits, credits int64 }
 
-const insertTransfer = `INSERT INTO transfer (debit, credit, amount, dimension, cause, payment, entry, exception, batch, posted_at)
-	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
+const insertTransfer = `INSERT INTO transfer (debit, credit, amount, dimension, cause, payment, entry, exception, batch, posted_at, refund)
+	VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`
 
 // post writes a transfer and adds it to the balances of the transaction.
 func (t *tx) post(m move) error {
 	_, err := t.exec(insertTransfer, int(m.debit), int(m.credit), m.amount, m.dimension, string(m.cause),
-		orNull(m.payment), orNull(m.entry), orNull(m.exception), orNull(m.batch), t.now)
+		orNull(m.payment), orNull(m.entry), orNull(m.exception), orNull(m.batch), t.now, orNull(m.refund))
 	if err != nil {
 		return fmt.Errorf("posting %d from %d to %d: %w", m.amount, m.credit, m.debit, err)
 	}
@@ -160,7 +162,7 @@ func (t *tx) hold(p *paymentRow, exception int64) error {
 		cause: causeSuspense, payment: p.no, entry: p.entry, exception: exception})
 }
 
-// reverse takes back whatever is posted of a payment, wherever it stands by now.
+// reverse takes back whatever is posted of a payment, wherever it stands by now. What was given back of it stays so.
 func (t *tx) reverse(p *paymentRow, why cause, entry, exception int64) error {
 	type net struct {
 		debit, credit Account
@@ -169,7 +171,7 @@ func (t *tx) reverse(p *paymentRow, why cause, entry, exception int64) error {
 	rows, err := each(t, func(rows *sql.Rows) (net, error) {
 		var n net
 		return n, rows.Scan(&n.debit, &n.credit, &n.amount)
-	}, "SELECT debit, credit, sum(amount) FROM transfer WHERE payment = ? GROUP BY debit, credit ORDER BY min(no)", p.no)
+	}, "SELECT debit, credit, sum(amount) FROM transfer WHERE payment = ? AND cause <> 'refund' GROUP BY debit, credit ORDER BY min(no)", p.no)
 	if err != nil {
 		return err
 	}

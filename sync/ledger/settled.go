@@ -21,7 +21,7 @@ type standing struct {
 func (t *tx) standing(entry []byte) (s standing, err error) {
 	var payments, sum, back int64
 	_, err = t.get(`SELECT count(*) FILTER (WHERE kind = 'payment'), coalesce(sum(amount), 0), count(*) FILTER (WHERE back = 1)
-		FROM batch_line WHERE entry = ?`, []any{entry}, &payments, &sum, &back)
+		FROM batch_line WHERE entry = ? AND kind <> 'refund'`, []any{entry}, &payments, &sum, &back)
 	return standing{payments > 0, sum > 0, back > 0}, err
 }
 

@@ -68,7 +68,7 @@ func (e *Epoch) UnmarshalText(b []byte) error {
 type Line struct {
 	Kind         Kind             `json:"kind"`
 	Payment      payment.ID       `json:"payment"`
-	Decision     string           `json:"decision"` // of an adjustment: the exception that was decided; empty otherwise
+	Decision     string           `json:"decision"` // of an adjustment: the exception that was decided; of a refund: its own identifier; empty otherwise
 	Entity       string           `json:"entity"`   // who is paid: a franchise owner is one of his own
 	Store        string           `json:"store"`
 	Lane         string           `json:"lane"`
@@ -106,13 +106,13 @@ func (l *Line) validateNames() error {
 			return err
 		}
 	}
-	if l.Kind == KindAdjustment {
+	if l.Kind == KindAdjustment || l.Kind == KindRefund && l.Decision != "" {
 		if err := wire.CheckName("decision", l.Decision); err != nil {
 			return err
 		}
 	}
 	switch {
-	case l.Kind != KindAdjustment && l.Decision != "":
+	case l.Kind != KindAdjustment && l.Kind != KindRefund && l.Decision != "":
 		return fmt.Errorf("a %s with a decision", l.Kind)
 	case l.Payment.IsZero():
 		return errors.New("no payment")

@@ -77,9 +77,9 @@ func TestWords(t *testing.T) {
 	words := map[string][]string{
 		"hq.kind.": kinds, "hq.about.": kinds, "wallet.": wallets, "hq.owner.": owners, "hq.outcome.": {string(Receivable), string(Loss), string(Noted), "voided"},
 		"hq.lack.": {"entries_missing", "not_judged", "day_not_closed", LackDayOpen, "never_heard"}, "hq.cause.": {"day", "part", "now"},
-		"hq.trouble.": {"lane_silent", "overdue", "no_way_back", "contradicts", "lane_silent.do", "overdue.do", "no_way_back.do", "contradicts.do"},
-		"hq.choice.":  {string(Complete), string(Reverse), string(Cleared)},
-		"hq.attempt.": {"asked", "confirming", "doubtful", "paid", "completed", "declined", "reversing", "closed", "manual"},
+		"hq.trouble.": {"lane_silent", "overdue", "no_way_back", "contradicts", "refund_failed", "refund_failed.do", "lane_silent.do", "overdue.do", "no_way_back.do", "contradicts.do"},
+		"hq.choice.":  {string(Complete), string(Reverse), string(Cleared), string(Credited)},
+		"hq.attempt.": {"asked", "confirming", "doubtful", "paid", "completed", "declined", "reversing", "closed", "manual", "refunding"},
 		"hq.line.":    {"payment", "void", "refund", "adjustment"}, "hq.only.": {string(OnlyBehind), string(OnlySilent), string(OnlyForked), string(OnlyLost), string(OnlyOpen), string(OnlyRevoked)},
 	}
 	for prefix, list := range words {

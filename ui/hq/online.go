@@ -20,7 +20,7 @@ type Operator struct {
 	Why    string    // of Silent: why the last call brought none, for support
 }
 
-// Attempt is one try to be paid by a wallet operator, which a person has to look at.
+// Attempt is one try to be paid by a wallet operator, or to give money back, which a person has to look at.
 type Attempt struct {
 	Ref         string // names it to the operator
 	Payment     payment.ID
@@ -30,8 +30,8 @@ type Attempt struct {
 	Reference   string // of the sale, the shop's own
 	Begun       time.Time
 	PaidAt      time.Time // by the operator's clock; zero: it did not say
-	State       string    // asked, confirming, doubtful, paid, completed, declined, reversing, closed, manual
-	Trouble     string    // lane_silent, overdue, no_way_back, contradicts; empty: none any more
+	State       string    // asked, confirming, doubtful, paid, completed, declined, reversing, closed, manual; refunding, of money that is being given back
+	Trouble     string    // lane_silent, overdue, no_way_back, contradicts; refund_failed: given back to nobody, though the customer was told so; empty: none any more
 	Transaction string    // the operator's own name for it; may be empty
 	Said        string    // the operator's last word, for support
 }
@@ -44,6 +44,7 @@ const (
 	Complete Choice = "complete" // the goods were handed over: the payment stands
 	Reverse  Choice = "reverse"  // HQ takes the payment back
 	Cleared  Choice = "cleared"  // it was dealt with elsewhere
+	Credited Choice = "credited" // of a refund: the operator gave it back by hand
 )
 
 // Choices are those that fit the attempt as it is. None: HQ goes on by itself, or only the operator can help.
@@ -58,6 +59,8 @@ func (a Attempt) Choices() []Choice {
 		if a.State == "asked" || a.State == "confirming" || a.State == "doubtful" {
 			return []Choice{Reverse}
 		}
+	case "refund_failed":
+		return []Choice{Credited, Cleared}
 	case "no_way_back", "contradicts":
 		return []Choice{Cleared}
 	}

@@ -28,6 +28,8 @@ func TestChoices(t *testing.T) {
 		{"overdue", "reversing", nil},
 		{"no_way_back", "manual", []Choice{Cleared}},
 		{"contradicts", "closed", []Choice{Cleared}},
+		{"refund_failed", "manual", []Choice{Credited, Cleared}},
+		{"overdue", "refunding", nil},
 		{"", "paid", nil},
 		{"of_the_future", "paid", nil},
 	} {

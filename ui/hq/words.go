@@ -13,7 +13,7 @@ var (
 		"code_spent_twice", "payment_repeated", "fork", "terminal_revoked", "evidence_missing", "evidence_unreadable",
 		"bad_code", "unknown_issuer", "claims_differ", "policy_unknown", "over_cap", "over_account_cap", "over_share",
 		"after_expiry", "other_place", "wrong_place", "revoked", "currency_mismatch", "wallet_not_taken",
-		"attempt_unknown", "attempt_contradicts", "malformed",
+		"attempt_unknown", "attempt_contradicts", "refund_contradicts", "malformed",
 		"set_aside", "unpostable", "void_unmatched", "void_repeated", "day_differs", "key_refused", "epoch_forked", "epoch_sibling",
 		"terminal_twice", "hq_lost",
 	}

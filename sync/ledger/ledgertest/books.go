@@ -35,6 +35,7 @@ type Ledger interface {
 	SettledUntil(ctx context.Context, wallet string) (time.Time, error)
 	Word(ctx context.Context, wallet string) ([]ledger.Named, error)
 	SetWord(ctx context.Context, wallet string, version uint64, begin, end []ledger.Named) error
+	Refunds() ledger.Refunds
 	Resolve(ctx context.Context, ids []payment.ID, to ledger.Decision, who, why string) error
 	Forget(ctx context.Context, before time.Time, limit int) (int, error)
 	Check(ctx context.Context, since time.Time) (*ledger.Report, error)
@@ -232,6 +233,12 @@ func (b *Bench) Believe(h ledger.Held) ledger.Judgement {
 	case *payment.Asked:
 		o := online(e, f.Ref, f.Amount, f.Wallet, f.NotAfter)
 		j.Asked = &o
+	case *payment.RefundAsked:
+		j.Refund = refundWord(e, f.Ref, f.Amount, f.Wallet)
+	case *payment.Refunded:
+		j.Refund = refundWord(e, f.Ref, f.Amount, f.Wallet)
+	case *payment.RefundDeclined:
+		j.Refund = refundWord(e, f.Ref, f.Amount, f.Wallet)
 	case *payment.Voided:
 		j.Void = &ledger.Void{Payment: *e.Payment, Amount: f.Amount, Wallet: f.Wallet, Of: f.Of, Acked: f.Acked, BusinessDate: e.BusinessDate}
 	case *payment.DayClosed:

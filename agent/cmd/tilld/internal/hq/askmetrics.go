@@ -21,12 +21,14 @@ var (
 	operatorSilent = prometheus.NewDesc("tilld_authorise_operator_silent", "1 while a wallet's operator leaves calls without an answer.", []string{"wallet"}, nil)
 	requestsLost   = prometheus.NewDesc("tilld_authorise_requests_lost_total",
 		"Requests of lanes without an answer. refused: no lane's word; failed: HQ could not work at it; dropped: no room.", []string{"cause"}, nil)
+	refundsTrouble = prometheus.NewDesc("tilld_authorise_refunds_trouble",
+		"Refunds that a person has to look at. overdue: open for a day; no_way_back: promised to the customer, and refused by the operator.", []string{"trouble"}, nil)
 	answersUnsent = prometheus.NewDesc("tilld_authorise_answers_unsent_total", "Answers that the broker did not take.", nil, nil)
 )
 
 // Describe tells what is collected.
 func (askMetrics) Describe(descs chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{attemptsTotal, attemptsOpen, attemptsTrouble, operatorSilent, requestsLost, answersUnsent} {
+	for _, d := range []*prometheus.Desc{attemptsTotal, attemptsOpen, attemptsTrouble, operatorSilent, requestsLost, answersUnsent, refundsTrouble} {
 		descs <- d
 	}
 }
@@ -72,5 +74,13 @@ func (m askMetrics) books(metrics chan<- prometheus.Metric, count func(*promethe
 	}
 	for _, t := range authorise.Troubles() {
 		count(attemptsTrouble, prometheus.GaugeValue, float64(troubles[t]), t.String())
+	}
+	back, err := m.n.Books.Refunds().Troubles(ctx)
+	if err != nil {
+		metrics <- prometheus.NewInvalidMetric(refundsTrouble, err)
+		return
+	}
+	for _, t := range []authorise.Trouble{authorise.Overdue, authorise.NoWayBack} {
+		count(refundsTrouble, prometheus.GaugeValue, float64(back[t]), t.String())
 	}
 }

@@ -63,6 +63,7 @@ func (n *Node) openAsks(ctx context.Context, mc mqtt.Config) (err error) {
 	a.desk = authorise.New(authorise.Config{
 		Store: roomy{n.Books.Attempts(), n.room.lacks}, Operators: all, Now: n.now, Log: n.log, Most: chargesEach,
 		Changed: func(at authorise.Attempt) { a.server.Tell(at) },
+		Refunds: roomyRefunds{n.Books.Refunds(), n.room.lacks}, RefundChanged: func(r authorise.Refunding) { a.server.TellRefund(r) },
 		Shop: func(at *authorise.Attempt) operator.Shop {
 			shop, _ := a.shopOf(at.Wallet, &authorise.Terminal{Store: at.Store, Lane: at.Lane})
 			return shop
@@ -135,6 +136,20 @@ func (r roomy) Begin(ctx context.Context, a *authorise.Attempt) error {
 		return fmt.Errorf("%w: %w", ledger.ErrFull, err)
 	}
 	return r.Attempts.Begin(ctx, a)
+}
+
+// roomyRefunds is roomy, of refunds.
+type roomyRefunds struct {
+	ledger.Refunds
+	lacks func() error
+}
+
+// BeginRefund is the ledger's.
+func (r roomyRefunds) BeginRefund(ctx context.Context, to *authorise.Refunding) error {
+	if err := r.lacks(); err != nil {
+		return fmt.Errorf("%w: %w", ledger.ErrFull, err)
+	}
+	return r.Refunds.BeginRefund(ctx, to)
 }
 
 // runAsks runs desk, connection and table of shops until ctx ends, and then lets charges that are under way come to

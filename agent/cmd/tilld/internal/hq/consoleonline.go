@@ -30,13 +30,23 @@ func (c *console) Online(ctx context.Context) (o pages.Online, err error) {
 	for i := range decided {
 		o.Decided = append(o.Decided, viewDecision(&decided[i]))
 	}
-	return o, err
+	if err != nil {
+		return o, err
+	}
+	return o, c.addRefunds(ctx, &o)
 }
 
-// troubles counts the attempts that a person has to look at.
+// troubles counts the attempts and refunds that a person has to look at.
 func (c *console) troubles(ctx context.Context) (n int, err error) {
 	counts, err := c.books.Attempts().Troubles(ctx)
 	for _, k := range counts {
+		n += k
+	}
+	if err != nil {
+		return n, err
+	}
+	back, err := c.books.Refunds().Troubles(ctx)
+	for _, k := range back {
 		n += k
 	}
 	return n, err
@@ -60,6 +70,9 @@ func (c *console) Attempt(ctx context.Context, ref string) (pages.Attempt, error
 	if operator.Ref(ref).Validate() != nil {
 		return pages.Attempt{}, payment.Errorf(payment.Invalid, op, "not a reference")
 	}
+	if isRefund(ref) {
+		return c.refund(ctx, ref)
+	}
 	a, err := c.books.Attempts().Get(ctx, operator.Ref(ref))
 	if errors.Is(err, authorise.ErrNone) {
 		return pages.Attempt{}, payment.Errorf(payment.NotFound, op, "no attempt %s", ref)
@@ -78,6 +91,9 @@ var choiceEvents = map[pages.Choice][]authorise.Event{
 // changed is there still, and is decided again.
 func (c *console) DecideAttempt(ctx context.Context, who, ref string, choice pages.Choice, why string) error {
 	const op = "hq.DecideAttempt"
+	if isRefund(ref) {
+		return c.decideRefund(ctx, who, ref, choice, why)
+	}
 	events := choiceEvents[choice]
 	if events == nil {
 		return payment.Errorf(payment.Invalid, op, "no such choice: %q", string(choice))
