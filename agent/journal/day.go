@@ -27,7 +27,7 @@ func (p projector) dayClosed(ctx context.Context, w *written, f *payment.DayClos
 		if err != nil {
 			return err
 		}
-		if d.FirstSeq != f.FirstSeq || !slices.Equal(d.Totals, f.Totals) {
+		if d.FirstSeq != f.FirstSeq || !slices.Equal(d.Totals, f.Totals) || !slices.Equal(d.Refunds, f.Refunds) {
 			return conflict(ErrDay, "%s begins at %d with %d totals", e.BusinessDate, d.FirstSeq, len(d.Totals))
 		}
 	}
@@ -44,6 +44,8 @@ type Day struct {
 	FirstSeq  uint64             `json:"first_seq"`  // its first DayOpened; 0: never opened
 	ClosedSeq uint64             `json:"closed_seq"` // its DayClosed; 0: open
 	Totals    []payment.DayTotal `json:"totals"`     // by wallet and currency; sums are gross, voids apart
+	// Refunds were given back on the date, whatever date and lane the payments were of.
+	Refunds []payment.RefundTotal `json:"refunds,omitempty"`
 }
 
 // Open says that the day has begun and not ended.
@@ -68,7 +70,8 @@ func (j *Journal) Days(ctx context.Context, from payment.Date) ([]Day, error) {
 			err = rows.Scan(&epoch, &date)
 			return Day{Epoch: uint64(epoch), Date: payment.Date(date)}, err
 		}, `SELECT epoch.epoch, d.business_date FROM epoch JOIN (SELECT epoch, business_date FROM day
-			UNION SELECT epoch, business_date FROM day_total UNION SELECT epoch, business_date FROM charge_total UNION SELECT epoch, business_date FROM carried_total) AS d ON d.epoch = epoch.epoch
+			UNION SELECT epoch, business_date FROM day_total UNION SELECT epoch, business_date FROM charge_total
+			UNION SELECT epoch, business_date FROM carried_total UNION SELECT epoch, business_date FROM refund_total) AS d ON d.epoch = epoch.epoch
 			WHERE d.business_date >= ? ORDER BY epoch.id, d.business_date`, int64(from))
 		if err != nil {
 			return err
@@ -101,6 +104,13 @@ func readDay(ctx context.Context, query queryFunc, epoch uint64, date payment.Da
 		FROM (SELECT * FROM day_total WHERE epoch = ?1 AND business_date = ?2 UNION ALL SELECT * FROM charge_total WHERE epoch = ?1 AND business_date = ?2
 		UNION ALL SELECT * FROM carried_total WHERE epoch = ?1 AND business_date = ?2)
 		GROUP BY wallet, currency ORDER BY wallet, currency`, int64(epoch), int64(date))
+	if err != nil {
+		return d, fmt.Errorf("reading the day: %w", err)
+	}
+	d.Refunds, err = collect(ctx, query, func(rows *sql.Rows) (t payment.RefundTotal, err error) {
+		err = rows.Scan(&t.Wallet, &t.Currency, &t.Count, &t.Sum)
+		return t, err
+	}, `SELECT wallet, currency, count, minor FROM refund_total WHERE epoch = ? AND business_date = ? ORDER BY wallet, currency`, int64(epoch), int64(date))
 	if err != nil {
 		return d, fmt.Errorf("reading the day: %w", err)
 	}

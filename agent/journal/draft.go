@@ -81,6 +81,8 @@ func (d *Draft) checkFact() error {
 			return invalid("%s: %w", kind, errNoPayment)
 		}
 		return d.checkCarried()
+	case *payment.RefundAsked, *payment.Refunded, *payment.RefundDeclined:
+		return d.checkRefund()
 	case *payment.SaleOpened:
 		if !sale {
 			return invalid("%s: %w", kind, errNoPayment)

@@ -33,6 +33,9 @@ var (
 	ErrAttemptExists   = errors.New("this attempt exists already")                                                                           // by its reference
 	ErrAttemptOpen     = errors.New("another attempt of this payment is under way")                                                          // it could charge twice
 	ErrAttemptState    = errors.New("no such attempt is under way")                                                                          // unknown, other, or over
+	ErrRefundExists    = errors.New("this refund exists already")                                                                            // by its reference
+	ErrRefundOver      = errors.New("more than is left of the payment")                                                                      // or it was voided
+	ErrRefundState     = errors.New("no such refund is under way")                                                                           // unknown, other, or over
 	ErrNotVoidable     = errors.New("no such payment to void")                                                                               // unknown, void, or of another day
 	ErrDay             = errors.New("the day's own figures differ")                                                                          // a wrong DayClosed
 	ErrTooLarge        = errors.New("an entry that no message could carry")                                                                  // with its body
@@ -45,6 +48,7 @@ var (
 	ErrEmpty           = errors.New("nothing that a journal could be recovered from")                                                        // see Recover
 	ErrNotEmpty        = errors.New("the data directory holds a journal already")                                                            // see Recover
 	errAttempt         = errors.New("an attempt needs a reference of 1 to 32 characters, a wallet, and no code of the customer's")           // Draft
+	errRefund          = errors.New("a refund needs its reference and the payment's identifier, and is of no practice sale")                 // Draft
 	errNoPayment       = errors.New("a payment needs its identifier and its sale's")                                                         // Draft
 	errOwnFact         = errors.New("only the journal itself writes this kind of entry")                                                     // Draft
 	errBodyFields      = errors.New("salt, evidence and sealing key are the journal's own")                                                  // Draft

@@ -17,7 +17,7 @@ var migrations embed.FS
 const applicationID = 0x54494c4c
 
 // schemaVersion is the last of the files in migration/.
-const schemaVersion = 6
+const schemaVersion = 7
 
 // migrate brings the schema to this release's. A schema of a later release is left as it is: a later one
 // only expands what an earlier one needs (DESIGN.md, "Schema").

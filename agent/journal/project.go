@@ -32,6 +32,8 @@ func (p projector) apply(ctx context.Context, w *written) error {
 		err = p.online(ctx, w)
 	case *payment.Offered, *payment.Carried:
 		err = p.carry(ctx, w)
+	case *payment.RefundAsked, *payment.Refunded, *payment.RefundDeclined:
+		err = p.refund(ctx, w)
 	case *payment.DayOpened:
 		err = p.dayOpened(ctx, w)
 	case *payment.DayClosed:
@@ -200,6 +202,9 @@ func (p projector) moneyTaken(ctx context.Context, w *written, f *payment.Approv
 
 // voided takes a payment back from everything that counts it.
 func (p projector) voided(ctx context.Context, w *written, f *payment.Voided) error {
+	if err := p.mayVoid(ctx, w.Entry.Payment); err != nil {
+		return err
+	}
 	if p.only != "carried" {
 		if ok, err := p.chargeVoided(ctx, w, f); ok || err != nil || p.only == "online" {
 			return err

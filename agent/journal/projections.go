@@ -141,6 +141,18 @@ var projectionTables = []projection{
 		// Of the states' names "asked" comes first, so that an end that is not seen any more is above it.
 		rests: restsOpening,
 	},
+	{
+		table: "refund", since: refundSchema, key: []string{"ref"},
+		columns: []column{
+			{name: "payment", like: same}, {name: "sale", like: same}, {name: "epoch", like: same}, {name: "seq", like: same}, {name: "business_date", like: same}, {name: "wall", like: same},
+			{name: "wallet", like: atLeast}, {name: "currency", like: same}, {name: "amount", like: same}, {name: "alone", like: same}, {name: "state", like: atLeast}, {name: "why", like: atLeast}, {name: "ended", like: sooner},
+		},
+		rests: restsOpening,
+	},
+	{
+		table: "refund_total", since: refundSchema, key: []string{"epoch", "business_date", "wallet", "currency"},
+		columns: []column{{name: "count", like: atLeast}, {name: "minor", like: atLeast}}, rests: restsDay,
+	},
 }
 
 var totalColumns = []column{

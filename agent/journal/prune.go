@@ -129,6 +129,7 @@ func (s *store) pruneEpoch(ctx context.Context, e *Epoch, before payment.Date) (
 		{`DELETE FROM offer WHERE epoch = ? AND seq <= ?`, []any{int64(e.Epoch), int64(to)}},
 		// What became of an attempt is asked for as long as nobody knows, and its sale with it.
 		{`DELETE FROM attempt WHERE epoch = ? AND seq <= ? AND state <> 'asked'`, []any{int64(e.Epoch), int64(to)}},
+		{`DELETE FROM refund WHERE epoch = ? AND seq <= ? AND state <> 'asked'`, []any{int64(e.Epoch), int64(to)}},
 		{`DELETE FROM sale WHERE epoch = ? AND seq <= ? AND NOT EXISTS (SELECT 1 FROM payment WHERE payment.sale = sale.id)
 			AND NOT EXISTS (SELECT 1 FROM charge WHERE charge.sale = sale.id)
 			AND NOT EXISTS (SELECT 1 FROM carried WHERE carried.sale = sale.id)

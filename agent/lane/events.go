@@ -12,18 +12,21 @@ type EventKind string
 
 // The events.
 const (
-	SaleOpened     EventKind = "sale.opened"
-	SalePaid       EventKind = "sale.paid"
-	CodeRefused    EventKind = "code.refused"
-	SaleCancelled  EventKind = "sale.cancelled"
-	SaleCompleted  EventKind = "sale.completed"
-	PaymentVoided  EventKind = "payment.voided"
-	PaymentPending EventKind = "payment.pending" // the customer is confirming on the phone
-	PaymentUnknown EventKind = "payment.unknown" // HQ is finding out whether it is paid
-	SaleOffered    EventKind = "sale.offered"    // shown on the customer's screen, to be paid through the customer's own phone
-	SaleParked     EventKind = "sale.parked"     // put aside until that is known
-	MemberNoted    EventKind = "member.noted"    // a loyalty programme's member is attached to the sale
-	ScanPassed     EventKind = "scan.passed"     // no payment code: goods, bills, carriers, coupons
+	SaleOpened      EventKind = "sale.opened"
+	SalePaid        EventKind = "sale.paid"
+	CodeRefused     EventKind = "code.refused"
+	SaleCancelled   EventKind = "sale.cancelled"
+	SaleCompleted   EventKind = "sale.completed"
+	PaymentVoided   EventKind = "payment.voided"
+	PaymentPending  EventKind = "payment.pending"  // the customer is confirming on the phone
+	PaymentUnknown  EventKind = "payment.unknown"  // HQ is finding out whether it is paid
+	SaleOffered     EventKind = "sale.offered"     // shown on the customer's screen, to be paid through the customer's own phone
+	SaleParked      EventKind = "sale.parked"      // put aside until that is known
+	RefundAsked     EventKind = "refund.asked"     // HQ gives money back, or declines
+	PaymentRefunded EventKind = "payment.refunded" // a part or all was given back
+	RefundDeclined  EventKind = "refund.declined"  // nothing was given back
+	MemberNoted     EventKind = "member.noted"     // a loyalty programme's member is attached to the sale
+	ScanPassed      EventKind = "scan.passed"      // no payment code: goods, bills, carriers, coupons
 )
 
 // Event is one line of the stream. ID rises by one; after a restart of the program the stream begins at 1
@@ -33,6 +36,7 @@ type Event struct {
 	Kind      EventKind
 	Sale      payment.ID
 	Payment   payment.ID
+	Refund    string // the refund's reference
 	Reference string
 	Amount    payment.Money
 	Wallet    string

@@ -197,6 +197,7 @@ func (l *Lane) onTick(ctx context.Context) {
 	}
 	l.checkRoom()
 	l.attemptsDue(ctx)
+	l.refundsDue(ctx)
 	c := l.context()
 	if l.state.Day != 0 && checkout.RollDue(l.state, c) {
 		if err := l.roll(ctx, c); err != nil {
@@ -259,6 +260,9 @@ func (l *Lane) load(ctx context.Context) error {
 		return fmt.Errorf("reading the lane's state: %w", err)
 	}
 	if err := l.recallAttempts(ctx, &s); err != nil {
+		return fmt.Errorf("reading the lane's state: %w", err)
+	}
+	if err := l.recallRefunds(ctx, &s); err != nil {
 		return fmt.Errorf("reading the lane's state: %w", err)
 	}
 	seen, err := l.cleared(ctx, s)

@@ -33,7 +33,10 @@ type Asker interface {
 	Watch(a Attempt)
 	// Reverse has an attempt taken back. The journal's entry says the same to HQ; this is the faster road.
 	Reverse(a Attempt)
-	// Forget ends all asking about an attempt.
+	// Refund asks that money be given back, Ref naming the refund, and Payment the original payment; said again it asks
+	// what became of it. Wallet may be empty, and NotAfter is.
+	Refund(r Attempt)
+	// Forget ends all asking about an attempt or a refund.
 	Forget(ref string)
 	// Probe asks whether HQ answers.
 	Probe()
@@ -45,6 +48,7 @@ type nobody struct{}
 func (nobody) Charge(Attempt, []byte) {}
 func (nobody) Watch(Attempt)          {}
 func (nobody) Reverse(Attempt)        {}
+func (nobody) Refund(Attempt)         {}
 func (nobody) Forget(string)          {}
 func (nobody) Probe()                 {}
 
@@ -65,9 +69,12 @@ func (l *Lane) SetReach(r Reach) {
 	}
 }
 
-// Answered takes HQ's signed word about an attempt.
+// Answered takes HQ's signed word about an attempt or a refund.
 func (l *Lane) Answered(ctx context.Context, a wire.Answer) {
 	err := l.do(ctx, func(ctx context.Context) error {
+		if _, ok := payment.ParseRefundRef(a.Ref); ok {
+			return l.heardRefund(ctx, a)
+		}
 		return l.heard(ctx, checkout.Heard{
 			Ref: a.Ref, Outcome: a.Outcome, Why: a.Why, Transaction: a.Transaction, At: time.UnixMilli(a.Time).UTC(),
 		})
@@ -253,6 +260,7 @@ func (l *Lane) watchAll() {
 			l.cfg.Asker.Watch(l.attempt(&p.Attempt, &p.Sale))
 		}
 	}
+	l.watchRefunds()
 }
 
 // recallAttempts parks the sales whose attempt was open when the program ended, and asks HQ what became of them. Nobody

@@ -46,6 +46,7 @@ func (d *road) Charge(a Attempt, code []byte) {
 }
 func (d *road) Watch(a Attempt)   { d.note("watch", a) }
 func (d *road) Reverse(a Attempt) { d.note("reverse", a) }
+func (d *road) Refund(a Attempt)  { d.note("refund", a) }
 func (d *road) Forget(ref string) { d.note("forget", Attempt{Ref: ref}) }
 func (d *road) Probe()            { d.note("probe", Attempt{}) }
 

@@ -172,21 +172,13 @@ func (l *Lane) Void(ctx context.Context, id payment.ID, supervisor string) error
 			return unread(err)
 		}
 		if ok {
-			e.Found = &checkout.Record{
-				Payment: p.ID, Sale: p.Sale, Amount: p.Amount, Wallet: p.Wallet, Date: p.Date, Seq: p.Seq,
-				ThisEpoch: p.Epoch == at.Current.Epoch, Voided: p.Voided, Training: p.Training,
-			}
+			e.Found = recordOf(&p, at.Current.Epoch)
 		}
 		e.Acked = at.Current.Acked
-		d, err := l.apply(ctx, e)
-		if err != nil {
+		if _, err := l.apply(ctx, e); err != nil {
 			return err
 		}
-		if d.Answer.Sale == l.state.Sale.ID {
-			l.clear()
-		}
-		l.feed.publish(Event{Kind: PaymentVoided, Sale: p.Sale, Payment: id, Amount: p.Amount, Wallet: p.Wallet, Training: p.Training})
-		return nil
+		return l.voided(e.Found)
 	})
 }
 

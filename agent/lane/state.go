@@ -182,7 +182,7 @@ func (l *Lane) roll(ctx context.Context, c checkout.Context) error {
 		if err != nil {
 			return payment.Errorf(payment.Internal, "lane.roll", "the day's figures can't be read: %w", err)
 		}
-		e = checkout.DayRoll{First: day.FirstSeq, Totals: day.Totals}
+		e = checkout.DayRoll{First: day.FirstSeq, Totals: day.Totals, Refunds: day.Refunds}
 	}
 	before := l.state
 	d, err := checkout.Apply(l.state, e, c)

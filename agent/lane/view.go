@@ -73,11 +73,14 @@ type View struct {
 	Notice   Notice
 	NoticeNo uint64
 
-	Attempt checkout.Attempt // in Asking, Pending and Unknown; in Paid the one that paid, if one did
-	Parked  []Parked         // the oldest first
-	Members []string         // loyalty programmes whose member is attached to Sale, in the order of the scans
-	Asks    bool             // the policy lets this lane ask wallets' operators
-	House   bool             // and the house wallet's issuer about signed codes
+	Attempt checkout.Attempt  // in Asking, Pending and Unknown; in Paid the one that paid, if one did
+	Parked  []Parked          // the oldest first
+	Members []string          // loyalty programmes whose member is attached to Sale, in the order of the scans
+	Refunds []checkout.Refund // under way, and settled ones that nobody has seen, the oldest first
+	Refund  bool              // the policy lets this lane give back through HQ
+	Alone   bool              // and cashiers some of it without the manager
+	Asks    bool              // the policy lets this lane ask wallets' operators
+	House   bool              // and the house wallet's issuer about signed codes
 	Reach   Reach
 
 	Offer      string    // the sale as the customer's phone reads it, to be drawn as a QR code; empty: it isn't offered
@@ -197,7 +200,7 @@ func (l *Lane) refresh(ctx context.Context) {
 	v := View{
 		Place: c.Place, Day: l.state.Day, NextRoll: l.nextRoll(c.Place),
 		Phase: l.state.Phase, Sale: l.state.Sale, Answer: l.shown.answer, Cleared: l.shown.done, FromPOS: l.shown.fromPOS,
-		Notice: l.shown.notice, NoticeNo: l.shown.number, Attempt: attempt, Parked: l.parked(),
+		Notice: l.shown.notice, NoticeNo: l.shown.number, Attempt: attempt, Parked: l.parked(), Refunds: l.shownRefunds(),
 		Tier: tier, Blocked: why, Stopped: l.cfg.Journal.Stopped(), Room: l.room, Revoked: l.standing.Revoked, Twice: l.twice, Policy: c.Bundle.PolicyVersion(),
 		UsedSum: l.figures.known.ExposureSum, UsedCount: l.figures.known.ExposureCount,
 		LastContact: r.Age, Ever: r.Ever, Stats: l.figures.stats,
@@ -211,6 +214,7 @@ func (l *Lane) refresh(ctx context.Context) {
 		terms := doc.Terms(c.Place.Store, c.Place.Lane)
 		v.Currency = terms.Currency
 		v.Asks, v.House = doc.Feature(policy.Online), doc.Feature(policy.HouseOnline)
+		v.Refund, v.Alone = doc.Feature(policy.Refund), !checkout.MustApprove(doc, payment.Of(1, doc.Currency), 0)
 		v.ShareSum, v.ShareCount = terms.Share(max(tier, policy.TierFull))
 		v.Most = terms.PaymentCap(max(tier, policy.TierFull), true, payment.MaxMinor)
 		v.FullLeft, v.SmallLeft = left(terms, r)
@@ -234,7 +238,7 @@ func sameView(a, b View) bool {
 		v.LastContact, v.Place, v.Stopped = 0, checkout.Place{}, nil
 		v.Sale.Tax, v.Sale.Lines = nil, nil
 	}
-	if a.Attempt != b.Attempt || a.Asks != b.Asks || a.House != b.House || !slices.Equal(a.Members, b.Members) || !slices.EqualFunc(a.Parked, b.Parked, sameParked) {
+	if a.Attempt != b.Attempt || a.Asks != b.Asks || a.House != b.House || a.Refund != b.Refund || a.Alone != b.Alone || !slices.Equal(a.Refunds, b.Refunds) || !slices.Equal(a.Members, b.Members) || !slices.EqualFunc(a.Parked, b.Parked, sameParked) {
 		return false
 	}
 	if a.Offer != b.Offer || a.CanOffer != b.CanOffer || a.Carried != b.Carried || !a.OfferUntil.Equal(b.OfferUntil) {

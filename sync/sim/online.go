@@ -161,6 +161,7 @@ func (a askers) Charge(at lane.Attempt, code []byte) {
 }
 func (a askers) Watch(at lane.Attempt)   { a.Asker.Watch(attemptOf(at)); a.p.busy() }
 func (a askers) Reverse(at lane.Attempt) { a.Asker.Reverse(attemptOf(at)); a.p.busy() }
+func (a askers) Refund(r lane.Attempt)   { a.Asker.Refund(attemptOf(r)); a.p.busy() }
 func (a askers) Probe()                  { a.Asker.Probe(); a.p.busy() }
 
 // busy lets the asker work for a while. A real one probes all day; here that would be most of what happens.

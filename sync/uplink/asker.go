@@ -147,6 +147,17 @@ func (a *Asker) Reverse(at Attempt) {
 	})
 }
 
+// Refund asks HQ to give money back, and what became of it, until HQ knows or somebody says Forget. NotAfter is not looked
+// at, and Wallet may be empty. One that is asked about already goes on as it is.
+func (a *Asker) Refund(at Attempt) {
+	at.NotAfter = 0
+	a.push(func(context.Context) {
+		if a.find(at.Ref) == nil {
+			a.begin(&asking{Attempt: at, want: wire.WantRefund})
+		}
+	})
+}
+
 // Forget asks no more about an attempt, and tells of no more answers about it.
 func (a *Asker) Forget(ref string) { a.push(func(context.Context) { a.end(ref) }) }
 

@@ -105,7 +105,7 @@ func (a *Asker) room(s *asking) bool {
 		return false
 	}
 	for _, old := range a.open {
-		if old.sealed == nil {
+		if old.sealed == nil && old.want != wire.WantRefund {
 			a.cfg.Log.Warn("an attempt is not asked about any more, for want of room", "ref", old.Ref)
 			a.end(old.Ref)
 			return true

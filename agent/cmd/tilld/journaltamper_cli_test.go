@@ -51,7 +51,7 @@ func edited(t *testing.T, file, text string) string {
 func TestJournalVerifyBesideTheEntries(t *testing.T) {
 	m := makeJournal(t)
 	code, out, _ := tilld(t, "journal", "verify", "--key", m.key(), m.database)
-	for _, want := range []string{"schema version 6, and ", " rows computed from the entries, compared\n", "NOT CHECKED: what HQ has acknowledged", "--hq", "NOT CHECKED: HQ's answers", "\nVERIFIED\n"} {
+	for _, want := range []string{"schema version 7, and ", " rows computed from the entries, compared\n", "NOT CHECKED: what HQ has acknowledged", "--hq", "NOT CHECKED: HQ's answers", "\nVERIFIED\n"} {
 		if code != 0 || !strings.Contains(out, want) {
 			t.Errorf("exit %d, %q lacks %q", code, out, want)
 		}

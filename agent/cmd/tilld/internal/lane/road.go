@@ -99,6 +99,13 @@ func (a asker) Charge(at lane.Attempt, code []byte) { a.Asker.Charge(attemptOf(a
 // Watch asks what became of one.
 func (a asker) Watch(at lane.Attempt) { a.Asker.Watch(attemptOf(at)) }
 
+// Refund asks that money be given back.
+func (a asker) Refund(r lane.Attempt) {
+	at := attemptOf(r)
+	at.NotAfter = 0
+	a.Asker.Refund(at)
+}
+
 // Reverse has one taken back.
 func (a asker) Reverse(at lane.Attempt) { a.Asker.Reverse(attemptOf(at)) }
 
