@@ -134,3 +134,10 @@ func (a adapter) EventsAfter(ctx context.Context, id uint64) ([]posapi.Event, er
 	}
 	return out, err
 }
+
+func (a adapter) GiveBack(ctx context.Context, g posapi.GiveBack) (posapi.Refund, error) {
+	back, err := a.Lane.GiveBack(ctx, lane.GiveBack{Payment: g.Payment, Amount: g.Amount, Supervisor: g.Supervisor})
+	return posapi.Refund{Ref: back.Refund.Ref, Payment: g.Payment, State: string(back.Refund.State)}, err
+}
+
+func (a adapter) Refunds(context.Context, payment.ID) ([]posapi.Refund, error) { return nil, nil }

@@ -71,6 +71,7 @@ func New(c Config) (*API, error) {
 	api.UseMiddleware(limited)
 	a.addOpening(api)
 	a.addSales(api)
+	a.addRefunds(api)
 	a.addLane(api)
 	a.addEvents(api)
 	var err error

@@ -22,13 +22,14 @@ const gapEvent = "stream.gap"
 
 // EventView is the data of an event.
 type EventView struct {
-	Event     string         `json:"event" enum:"sale.opened,sale.paid,sale.cancelled,sale.completed,sale.parked,sale.offered,code.refused,payment.pending,payment.unknown,payment.voided,member.noted,scan.passed,stream.gap"`
+	Event     string         `json:"event" enum:"sale.opened,sale.paid,sale.cancelled,sale.completed,sale.parked,sale.offered,code.refused,payment.pending,payment.unknown,payment.voided,payment.refunded,refund.asked,refund.declined,member.noted,scan.passed,stream.gap"`
 	Sale      payment.ID     `json:"sale,omitzero"`
 	Reference string         `json:"reference,omitempty"`
 	Payment   payment.ID     `json:"payment,omitzero"`
+	Refund    string         `json:"refund,omitempty" doc:"With refund.asked, payment.refunded and refund.declined: the refund's ref."`
 	Amount    *MoneyView     `json:"amount,omitempty"`
 	Wallet    string         `json:"wallet,omitempty"`
-	Reason    payment.Reason `json:"reason,omitzero" doc:"With code.refused, and with sale.cancelled of a parked sale: why."`
+	Reason    payment.Reason `json:"reason,omitzero" doc:"With code.refused, refund.declined, and with sale.cancelled of a parked sale: why."`
 	Fresh     *bool          `json:"fresh_code_may_pay,omitempty" doc:"With code.refused: the same customer may be taken with a fresh code."`
 	Training  bool           `json:"training,omitempty" doc:"Of the sale: it is practice, nothing is charged and no goods are owed."`
 	Text      *string        `json:"text,omitempty" doc:"With scan.passed: what was scanned and is no payment code."`
@@ -38,13 +39,13 @@ type EventView struct {
 
 func viewEvent(e *Event) EventView {
 	v := EventView{
-		Event: e.Kind, Sale: e.Sale, Reference: e.Reference, Payment: e.Payment, Wallet: e.Wallet, Reason: e.Reason, Training: e.Training, AIM: e.AIM, Programme: e.Programme,
+		Event: e.Kind, Sale: e.Sale, Reference: e.Reference, Payment: e.Payment, Refund: e.Refund, Wallet: e.Wallet, Reason: e.Reason, Training: e.Training, AIM: e.AIM, Programme: e.Programme,
 	}
 	if e.Amount != (payment.Money{}) {
 		m := viewMoney(e.Amount)
 		v.Amount = &m
 	}
-	if e.Reason != payment.ReasonNone {
+	if e.Reason != payment.ReasonNone && e.Refund == "" {
 		fresh := e.Reason.Transient()
 		v.Fresh = &fresh
 	}

@@ -16,6 +16,10 @@ var noon = time.Date(2026, 11, 22, 3, 0, 0, 0, time.UTC)
 
 // fakeLane keeps the promises of Lane in memory.
 type fakeLane struct {
+	gave    []GiveBack
+	back    Refund
+	backErr error
+
 	mu      sync.Mutex
 	sales   []*Sale
 	asked   []NewSale // as they came in, of those that opened a sale
@@ -291,3 +295,12 @@ func (f *fakeLane) change(edit func(*fakeLane)) {
 }
 
 var _ Lane = (*fakeLane)(nil)
+
+func (f *fakeLane) GiveBack(_ context.Context, g GiveBack) (Refund, error) {
+	f.gave = append(f.gave, g)
+	return f.back, f.backErr
+}
+
+func (f *fakeLane) Refunds(context.Context, payment.ID) ([]Refund, error) {
+	return []Refund{f.back}, f.backErr
+}

@@ -34,6 +34,12 @@ type Lane interface {
 	OfferSale(ctx context.Context, id payment.ID) (Sale, error)
 	// TakeBackSale gives up the attempt of a sale, present or parked, whose outcome is not known; a Conflict when there is none.
 	TakeBackSale(ctx context.Context, id payment.ID) (Sale, error)
+	// GiveBack gives money back of a payment: by a void while HQ has not acknowledged it, through HQ otherwise. It does not
+	// wait for HQ. A Key that came before gives what became of it, and is a Conflict with another wish. Forbidden: the
+	// manager has to approve, or the PIN is wrong; Retry: HQ is needed and away, or has not got the payment.
+	GiveBack(ctx context.Context, g GiveBack) (Refund, error)
+	// Refunds lists what this lane was asked to give back of a payment, in the order of asking.
+	Refunds(ctx context.Context, id payment.ID) ([]Refund, error)
 	// EventsAfter waits for events behind an ID and returns those that are still kept, or ctx's error. IDs
 	// begin at 1 with the program and rise by one.
 	EventsAfter(ctx context.Context, id uint64) ([]Event, error)
@@ -107,6 +113,7 @@ type Event struct {
 	Kind      string
 	Sale      payment.ID // zero: of no sale
 	Payment   payment.ID
+	Refund    string // the reference of a refund
 	Reference string
 	Amount    payment.Money
 	Wallet    string

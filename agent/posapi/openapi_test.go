@@ -47,7 +47,7 @@ func TestOpenAPIHolds(t *testing.T) {
 	}
 	want := map[string]string{
 		"/v1/sales": "get post", "/v1/sales/{id}": "get", "/v1/sales/uncompleted": "get", "/v1/sales/{id}/cancel": "post",
-		"/v1/sales/{id}/complete": "post", "/v1/sales/{id}/park": "post", "/v1/sales/{id}/offer": "post", "/v1/sales/{id}/take-back": "post", "/v1/lane": "get", "/v1/events": "get",
+		"/v1/sales/{id}/complete": "post", "/v1/sales/{id}/park": "post", "/v1/sales/{id}/offer": "post", "/v1/sales/{id}/take-back": "post", "/v1/lane": "get", "/v1/events": "get", "/v1/payments/{id}/refunds": "get post",
 	}
 	for path, methods := range doc.Paths {
 		for method, op := range methods {

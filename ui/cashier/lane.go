@@ -103,6 +103,10 @@ type View struct {
 
 	Parked []Parked // the sales put aside, the oldest first
 	Down   []string // the wallets whose operator does not answer HQ
+
+	Refunds []Refund // given back through HQ, or about to be: those that nobody has seen, the oldest first
+	Refund  bool     // money is given back through HQ here
+	Alone   bool     // and some of it by cashiers, without the manager
 }
 
 // Parked is a sale that was put aside over its payment, while the next customer is served.
@@ -159,9 +163,11 @@ type Row struct {
 	State       RowState
 	Note        string
 	Reason      payment.Reason
-	Voidable    bool // by this lane, now
-	Uncompleted bool // paid, and the POS has not completed the sale
-	Training    bool // of a training sale
+	Voidable    bool          // by this lane, now
+	Left        payment.Money // what can be given back now; zero: nothing, or only as Voidable says
+	Given       payment.Money // what was given back through HQ, or is about to be
+	Uncompleted bool          // paid, and the POS has not completed the sale
+	Training    bool          // of a training sale
 }
 
 // Sent is what came of asking HQ at once.
@@ -198,6 +204,7 @@ type Lane interface {
 	Carry(ctx context.Context) error
 	// Void takes back a payment of this lane, in the supervisor's name.
 	Void(ctx context.Context, id payment.ID, supervisor string) error
+	Refunder
 	// SendNow asks HQ at once and waits for what comes of it, for some seconds at most.
 	SendNow(ctx context.Context) (Sent, error)
 	// Today is the business date's list, newest first, and behind it what was paid on earlier dates and never

@@ -59,6 +59,8 @@ func (p *Page) Register(mux *http.ServeMux) {
 	mux.HandleFunc("POST /send", p.send)
 	mux.HandleFunc("POST /void", p.do(web.DoVoid, p.void))
 	mux.HandleFunc("POST /void/practice", p.do(web.DoVoidPractice, p.void))
+	mux.HandleFunc("POST /giveback", p.do(web.DoRefund, p.giveBack))
+	mux.HandleFunc("POST /refund/dismiss", p.do(web.DoDismiss, func(r *http.Request) error { return p.lane.DismissRefund(r.Context(), r.FormValue("ref")) }))
 	mux.HandleFunc("POST /lang", web.SetLang)
 }
 
@@ -69,7 +71,19 @@ func (p *Page) screen(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Page) today(w http.ResponseWriter, r *http.Request) {
-	p.page(w, r, "list", "cashier.today.title", "today", nil)
+	p.page(w, r, "list", "cashier.today.title", "today", p.giving())
+}
+
+// giving is what the dialogs for giving back need; nil: nothing is given back through HQ here.
+func (p *Page) giving() any {
+	v := p.lane.View()
+	if !v.Refund {
+		return nil
+	}
+	return struct {
+		Currency payment.Currency
+		Alone    bool
+	}{p.lane.Currency(), v.Alone}
 }
 
 func (p *Page) page(w http.ResponseWriter, r *http.Request, class, title, name string, data any) {
@@ -90,12 +104,17 @@ func (p *Page) todayLive(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return err
 		}
-		return p.pages.Fragment(b, lang, "rows", split(rows))
+		l := split(rows)
+		l.Backs = p.lane.View().Refunds
+		return p.pages.Fragment(b, lang, "rows", l)
 	})
 }
 
-// list is today's list as it is shown.
-type list struct{ Today, Earlier []Row }
+// list is today's list as it is shown, behind what is being given back.
+type list struct {
+	Today, Earlier []Row
+	Backs          []Refund
+}
 
 // split parts today's rows from those of earlier dates: the many of a long day must not hide what waits longest.
 func split(rows []Row) (l list) {

@@ -148,6 +148,18 @@ func ref(n int) string { return payment.ID{15: byte(n + 1)}.AttemptRef(0) }
 func (l *till) Void(_ context.Context, id payment.ID, who string) error {
 	return l.call("void " + id.String() + " " + who)
 }
+func (l *till) GiveBack(_ context.Context, g GiveBack) error {
+	return l.call("give " + g.Payment.String() + " " + g.Amount.String() + " " + g.Supervisor)
+}
+func (l *till) DismissRefund(_ context.Context, ref string) error {
+	if err := l.call("seen " + ref); err != nil {
+		return err
+	}
+	l.set(func(v *View) {
+		v.Refunds = slices.DeleteFunc(slices.Clone(v.Refunds), func(r Refund) bool { return r.Ref == ref })
+	})
+	return nil
+}
 func (l *till) SendNow(ctx context.Context) (Sent, error) {
 	err := l.call("send")
 	select {

@@ -14,6 +14,7 @@ const (
 	DoDismiss      = "dismiss" // take a settled sale off the list
 	DoCarry        = "carry"   // show a sale to the customer's phone
 	DoVoid         = "void"
+	DoRefund       = "refund"        // give money back
 	DoVoidPractice = "void-practice" // of a practice sale, in which there is no money
 )
 
@@ -27,6 +28,10 @@ var sayings = map[string]map[payment.Code]string{
 	DoVoid: {
 		payment.Invalid: "say.void.who", payment.Conflict: "say.void.twice",
 		payment.NotAllowed: "say.void.refund", payment.NotFound: "say.gone",
+	},
+	DoRefund: {
+		payment.Invalid: "say.refund.sum", payment.Conflict: "say.refund.over", payment.NotAllowed: "say.refund.off",
+		payment.Forbidden: "say.refund.manager", payment.NotFound: "say.refund.none", payment.Retry: "say.refund.later",
 	},
 	DoVoidPractice: {
 		payment.Invalid: "say.void.who", payment.Conflict: "say.void.twice",

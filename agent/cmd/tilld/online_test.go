@@ -28,6 +28,11 @@ type onlineStage struct {
 
 func newOnlineStage(t *testing.T) *onlineStage {
 	t.Helper()
+	return onlineStageOf(t, 1, func(*policy.Document) {})
+}
+
+func onlineStageOf(t *testing.T, lanes int, edit func(*policy.Document)) *onlineStage {
+	t.Helper()
 	o := &onlineStage{}
 	var err error
 	o.op, err = emulate.New(emulate.Config{Wallets: map[emulate.Wallet]emulate.Party{emulate.PayPay: {ID: "key", Secret: wallets.SecretOf("sesame")}}})
@@ -42,8 +47,9 @@ func newOnlineStage(t *testing.T) *onlineStage {
 		web.URL, o.file("paypay.credentials", "key:sesame\n"))
 	o.first = fmt.Sprintf("shops = %q\n", o.file("shops.csv", "wallet,store,lane,merchant,shop_store,shop_terminal\npaypay,S001,,M1,1001,\n"))
 	o.secondRoad = true
-	o.setUp(1, func(d *policy.Document) {
+	o.setUp(lanes, func(d *policy.Document) {
 		d.Features, d.Wallets, d.Market = []string{policy.Online}, []string{"house", "paypay"}, "JP"
+		edit(d)
 	})
 	if err := o.op.SetCustomer(emulate.PayPay, emulate.Customer{Name: "Aoki", Balance: payment.Of(10_000, "JPY")}); err != nil {
 		t.Fatal(err)

@@ -133,6 +133,12 @@ func (noRoom) CustomerView() customer.View { return customer.View{State: custome
 // Void is refused.
 func (noRoom) Void(context.Context, payment.ID, string) error { return errNoRoom }
 
+// GiveBack is refused.
+func (noRoom) GiveBack(context.Context, cashier.GiveBack) error { return errNoRoom }
+
+// DismissRefund is refused.
+func (noRoom) DismissRefund(context.Context, string) error { return errNoRoom }
+
 // SendNow can't ask.
 func (noRoom) SendNow(context.Context) (cashier.Sent, error) { return "", errNoRoom }
 

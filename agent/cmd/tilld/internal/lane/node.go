@@ -39,6 +39,7 @@ import (
 	"tilld/sync/outbox"
 	"tilld/sync/uplink"
 	"tilld/sync/wire"
+	"tilld/ui/web"
 )
 
 // defaultRoll is when business dates begin until a policy says so.
@@ -62,6 +63,7 @@ type Node struct {
 	site    http.Handler
 	api     *posapi.API
 	ids     *payment.IDs
+	pin     *web.PIN // the manager's
 	version string
 }
 

@@ -33,14 +33,14 @@ func (n *Node) openPages() error {
 		return fmt.Errorf("listen.pos: %w", err)
 	}
 	zone := func() *time.Location { return n.lane.Place().Zone } // a policy may move it
-	pin := web.NewPIN(PINStore(n.cfg.Data), time.Now, rand.Reader)
+	n.pin = web.NewPIN(PINStore(n.cfg.Data), time.Now, rand.Reader)
 	screen := screen{n}
-	cashierPage, err := cashier.New(screen, pin, n.cfg.Language, zone, n.log)
+	cashierPage, err := cashier.New(screen, n.pin, n.cfg.Language, zone, n.log)
 	if err != nil {
 		return err
 	}
 	sessions := web.NewSessions(cookieName(n.id.Terminal), false, time.Now, rand.Reader)
-	managerPage, err := manager.New(screen, pin, sessions, n.cfg.Language, zone, n.log)
+	managerPage, err := manager.New(screen, n.pin, sessions, n.cfg.Language, zone, n.log)
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func viewOf(v lane.View) cashier.View {
 		Already: v.Answer.Kind == checkout.Again, Surplus: v.Answer.Kind == checkout.Surplus, Notice: string(v.Notice), NoticeNo: v.NoticeNo,
 		Scanner: cashier.Scanner(v.Scanner.State), ScannerSince: v.Scanner.Since,
 		Online: v.Online.Up || (asks(v) || asksHouse(v)) && v.Reach.Up, HQSince: v.Online.Since, Works: works(v), Risk: risk(v),
-		Asks: asks(v), AsksHouse: asksHouse(v), Down: v.Reach.Down, Parked: parked(v),
+		Asks: asks(v), AsksHouse: asksHouse(v), Down: v.Reach.Down, Parked: parked(v), Refunds: refunds(v), Refund: v.Refund, Alone: v.Alone,
 		Unsent: int(v.UsedCount), Uncompleted: int(v.Stats.NotCompleted - v.Stats.Practice), Twice: v.Twice, Lost: v.Online.Lost,
 	}
 	c.CanCarry, c.Carried = v.CanOffer, v.Carried
@@ -295,6 +295,10 @@ func (s screen) Today(ctx context.Context) ([]cashier.Row, error) {
 	if err != nil {
 		return nil, err
 	}
+	back, err := s.givenBack(ctx, v)
+	if err != nil {
+		return nil, err
+	}
 	left := map[payment.ID]bool{}
 	for _, o := range open {
 		left[o.ID] = true
@@ -306,6 +310,7 @@ func (s screen) Today(ctx context.Context) ([]cashier.Row, error) {
 	rows := make([]cashier.Row, 0, len(list)+len(behind))
 	for _, p := range list {
 		r := rowOf(p)
+		back.fill(&r, &p)
 		r.Voidable, r.Uncompleted = p.Progress == journal.Waiting && !p.Voided, left[p.Sale] && !p.Voided && !p.Training
 		rows = append(rows, r)
 	}

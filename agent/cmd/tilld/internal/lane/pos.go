@@ -132,7 +132,7 @@ func (t till) EventsAfter(ctx context.Context, id uint64) ([]posapi.Event, error
 	out := make([]posapi.Event, len(list))
 	for i, e := range list {
 		out[i] = posapi.Event{
-			ID: e.ID, Kind: string(e.Kind), Sale: e.Sale, Payment: e.Payment, Reference: e.Reference,
+			ID: e.ID, Kind: string(e.Kind), Sale: e.Sale, Payment: e.Payment, Refund: e.Refund, Reference: e.Reference,
 			Amount: e.Amount, Wallet: e.Wallet, Reason: e.Reason, Training: e.Training, Text: e.Text, AIM: e.AIM, Programme: e.Programme,
 		}
 	}
