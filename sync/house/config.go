@@ -22,7 +22,7 @@ type Config struct {
 	Random    io.Reader // crypto/rand.Reader outside tests
 	Messenger Messenger
 	Funder    Funder
-	Known     Known              // nil: KnownList(nil), the worst passwords only
+	Known     Known              // nil: WorstKnown
 	Root      wire.PublicKey     // of the chain whose lanes' offers are taken, with Chain; zero: none are
 	Chain     string             // its name
 	Outside   map[string]Outside // by the name that phones use; empty: no outside log-ins
@@ -52,7 +52,7 @@ func (c *Config) validate() error {
 		c.Hashing = DefaultArgon
 	}
 	if c.Known == nil {
-		c.Known = KnownList(nil)
+		c.Known = WorstKnown()
 	}
 	return c.Hashing.validate()
 }

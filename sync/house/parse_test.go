@@ -65,7 +65,10 @@ func FuzzRecoveryCode(f *testing.F) {
 }
 
 func TestKnownList(t *testing.T) {
-	k := KnownList(strings.NewReader("Hunter2Hunter2\n\n  correct horse \n"))
+	k, err := KnownList(strings.NewReader("Hunter2Hunter2\n\n  correct horse \n"))
+	if err != nil {
+		t.Fatal(err)
+	}
 	for in, want := range map[string]bool{
 		"hunter2hunter2": true, "HUNTER2HUNTER99!!": true, "correct horse": true, "correct horse 99": false, "Sakura20190701": true,
 		"password-password": true, "": false, "quite another phrase": false, "1234567890": true,
@@ -73,6 +76,13 @@ func TestKnownList(t *testing.T) {
 		if got, err := k.Known(t.Context(), in); err != nil || got != want {
 			t.Errorf("%q: %v, %v", in, got, err)
 		}
+	}
+}
+
+// TestKnownListWhole: a line that is too long ends no list in silence.
+func TestKnownListWhole(t *testing.T) {
+	if k, err := KnownList(strings.NewReader("first\n" + strings.Repeat("x", 1<<17) + "\nlast\n")); k != nil || err == nil || !strings.Contains(err.Error(), "line 2") {
+		t.Errorf("%d passwords, %v", len(k), err)
 	}
 }
 

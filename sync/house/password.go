@@ -113,20 +113,26 @@ var worst = strings.Fields(`password passw0rd qwerty qwertyuiop asdfghjkl zxcvbn
 	password-password 1234567890 0123456789 1q2w3e4r5t 1qaz2wsx3edc abcdefghij aaaaaaaaaa 1111111111 0000000000
 	qwerty123456 abcd1234 seven-eleven 7payment nanaco`)
 
-// KnownList reads a list of passwords, one a line, besides the worst; nil: the worst only. A chain gives it the lists
-// that it has, or a Known of its own that asks a service.
-func KnownList(r io.Reader) KnownPasswords {
+// WorstKnown knows the worst passwords only.
+func WorstKnown() KnownPasswords {
 	k := KnownPasswords{}
 	for _, p := range worst {
 		k.add(p)
 	}
-	if r == nil {
-		return k
-	}
-	for s := bufio.NewScanner(r); s.Scan(); {
+	return k
+}
+
+// KnownList reads a list of passwords, one a line, besides the worst. A chain gives it the lists that it has, or a Known of
+// its own that asks a service. A list that can't be read to its end is an error: what stands behind would be allowed.
+func KnownList(r io.Reader) (KnownPasswords, error) {
+	k, s, line := WorstKnown(), bufio.NewScanner(r), 0
+	for ; s.Scan(); line++ {
 		k.add(s.Text())
 	}
-	return k
+	if err := s.Err(); err != nil {
+		return nil, fmt.Errorf("list of known passwords, line %d: %w", line+1, err)
+	}
+	return k, nil
 }
 
 func (k KnownPasswords) add(p string) {

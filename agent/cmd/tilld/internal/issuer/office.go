@@ -201,14 +201,14 @@ func readRoot(path string) (key wire.PublicKey, err error) {
 
 func knownPasswords(path string) (house.Known, error) {
 	if path == "" {
-		return house.KnownList(nil), nil
+		return house.WorstKnown(), nil
 	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return house.KnownList(f), nil
+	return house.KnownList(f)
 }
 
 // Backup copies the books into a new file, mode 0600, and returns when it is on the disk.
