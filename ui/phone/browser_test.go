@@ -34,6 +34,10 @@ func TestPhoneByKeyboardAlone(t *testing.T) {
 	b.Await(`document.querySelector("#network").textContent.includes("Restore")`)
 	b.Type("g")
 	b.Await(`document.body.innerText.includes("4901234567894")`)
+	b.Type("q")
+	b.Await(`document.querySelector(".handset h2").textContent === "✓ Paid ¥8,400: approval"`)
+	b.Type("2")
+	b.Await(`document.querySelector(".handset h2").textContent.includes("approval") && document.body.innerText.includes("held to L02")`) // it stays
 	b.Type("w")
 	b.Await(`document.querySelector("#phone").value === "ben"`)
 	b.Type("w")
@@ -58,7 +62,7 @@ func TestPhoneByKeyboardAlone(t *testing.T) {
 	b.Type("2")
 	b.Await(`document.querySelector("#message").textContent === "the scanner of L02 is unplugged"`)
 	one, two := "hold L01 ZY:1"+text(17)[4:6]+" 186", "hold L02 ZY:1"+text(17)[4:6]+" 186"
-	want := one + "; fresh aiko S0001; fresh aiko S0001; " + two + "; cut true; goods; fresh ben S0001; fresh paypay ; confirm paypay Rpaypay false; confirm wechat Rwechat true; behave paypay silent; fresh paypay ; right true; plug L02 false; hold L02 900081 18"
+	want := one + "; fresh aiko S0001; fresh aiko S0001; " + two + "; cut true; goods; pay aiko L02; hold L02 ZZ:1" + text(90)[4:6] + " c8; fresh ben S0001; fresh paypay ; confirm paypay Rpaypay false; confirm wechat Rwechat true; behave paypay silent; fresh paypay ; right true; plug L02 false; hold L02 900081 18"
 	if got := p.called(); got != want {
 		t.Errorf("the wallet was asked\n%q, want\n%q", got, want)
 	}

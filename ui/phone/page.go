@@ -51,6 +51,7 @@ func (p *Page) Register(mux *http.ServeMux) {
 	s := p.screen
 	mux.HandleFunc("POST /phone/hold", p.do(p.hold))
 	mux.HandleFunc("POST /phone/show", p.do(func(r *http.Request) error { return s.show(r.Context(), Kind(r.FormValue("what"))) }))
+	mux.HandleFunc("POST /phone/pay", p.do(func(r *http.Request) error { return s.pay(r.Context(), r.FormValue("lane")) }))
 	mux.HandleFunc("POST /phone/choose", p.do(func(r *http.Request) error {
 		return s.choose(r.Context(), r.FormValue("phone"), r.FormValue("place"))
 	}))

@@ -60,7 +60,8 @@ func views(t *testing.T) map[string]View {
 			look(t, s)
 			must(s.show(ctx, Old))
 		}),
-		"goods": shot(func(p *purse, s *screen) { must(s.show(ctx, Goods)) }),
+		"goods":    shot(func(p *purse, s *screen) { must(s.show(ctx, Goods)) }),
+		"approval": shot(func(p *purse, s *screen) { must(s.pay(ctx, "L02")) }),
 		"wallet": shot(func(p *purse, s *screen) {
 			must(s.choose(ctx, "paypay", "S0001"))
 			must(s.hold(ctx, "L01", 0))
@@ -73,7 +74,7 @@ func views(t *testing.T) map[string]View {
 			must(s.choose(ctx, "ben", "S0001"))
 			must(p.Report(ctx, "ben"))
 			must(p.Right(ctx, true))
-			p.state.Lanes = []Lane{{Name: "L01", Place: "S0001/L01", Screen: "http://127.0.0.1:7801/", Plugged: true, Behind: true}}
+			p.state.Lanes = []Lane{{Name: "L01", Place: "S0001/L01", Screen: "http://127.0.0.1:7801/", Customer: "http://127.0.0.1:7801/customer", Plugged: true, Behind: true}}
 		}),
 		"outage": shot(func(p *purse, s *screen) {
 			must(s.hold(ctx, "L02", 0))

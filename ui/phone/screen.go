@@ -141,6 +141,29 @@ func (s *screen) show(ctx context.Context, kind Kind) error {
 	return payment.Errorf(payment.Invalid, op, "no such code: %q", string(kind))
 }
 
+// pay has the phone pay what a lane's second screen shows, and shows the approval. It stays there until something else is
+// asked for: another fresh code must not push it away before it was held to the scanner.
+func (s *screen) pay(ctx context.Context, lane string) error {
+	const op = "phone.pay"
+	if _, err := s.look(ctx); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	id, app := s.phone, s.app
+	s.mu.Unlock()
+	if app != "" {
+		return payment.Errorf(payment.NotAllowed, op, "only the house wallet's app pays so: choose a phone of the house wallet")
+	}
+	code, err := s.wallet.Pay(ctx, id, lane)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.put(shown{Kind: Approval, Code: code})
+	return nil
+}
+
 // choose takes another phone, or another place for its codes, and shows a fresh code.
 func (s *screen) choose(ctx context.Context, phone, place string) error {
 	const op = "phone.choose"

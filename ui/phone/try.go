@@ -27,6 +27,7 @@ func Tries() []Try {
 		{"late", 4, 2},
 		{"offline", 3, 2},
 		{"overcap", 2, 1},
+		{"carried", 4, 2},
 		{"expired", 4, 1},
 		{"revoked", 3, 2},
 	}

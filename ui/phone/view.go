@@ -2,6 +2,7 @@ package phone
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -62,6 +63,18 @@ func (v View) Life() int64 {
 
 // HoldKey is the key that holds the phone to the lane at a place in the list.
 func (v View) HoldKey(at int) int { return at + 1 }
+
+// PayKey is the key that pays what the second screen of the lane at a place in the list shows; empty: none.
+func (v View) PayKey(at int) string {
+	const keys = "pq"
+	if at >= len(keys) {
+		return ""
+	}
+	return keys[at : at+1]
+}
+
+// Capital is a key as it is printed on one.
+func (View) Capital(key string) string { return strings.ToUpper(key) }
 
 // Question is what the phone asks its customer now, of the chosen wallet first; nil: nothing.
 func (v View) Question() *Question {

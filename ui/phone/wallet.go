@@ -1,5 +1,5 @@
 // Package phone is the customer's phone of `tilld demo`: it shows the codes of the house wallet and of other wallets' apps
-// and holds them to the lanes' emulated scanners; beside it are the switches that make an outage, and those by which the
+// and holds them to the lanes' emulated scanners, or pays what a lane's second screen shows; beside it are the switches that make an outage, and those by which the
 // wallets' operators misbehave. A second page lists what to try, and what one should see.
 //
 // It holds no key and signs nothing: a Wallet does. A reader would easily get this wrong: what is held to a
@@ -31,6 +31,8 @@ const (
 	App   Kind = "wallet" // of another wallet's app: opaque to all but its operator
 	Old   Kind = "old"    // one of those again that was held to a lane
 	Goods Kind = "goods"  // on a product
+
+	Approval Kind = "approval" // the issuer's, of what the phone has paid by itself
 )
 
 // pays says that it is a fresh code of a customer's, which gives way to the next one.
@@ -39,18 +41,20 @@ func (k Kind) pays() bool { return k == House || k == App }
 // Code is what can be held to a scanner.
 type Code struct {
 	Text    string
-	Title   string    // what product
-	Counter uint64    // of the house wallet's
-	Expires time.Time // when the phone shows the next one; zero: it does not
+	Title   string        // what product
+	Amount  payment.Money // of an approval
+	Counter uint64        // of the house wallet's
+	Expires time.Time     // when the phone shows the next one; zero: it does not
 }
 
 // Lane is a lane of the demo.
 type Lane struct {
-	Name    string // such as "L01"
-	Place   string // as a code names it, such as "S0001/L01"
-	Screen  string // address of the cashier's screen
-	Plugged bool   // its scanner is
-	Behind  bool   // it has not heard of HQ's newest policy
+	Name     string // such as "L01"
+	Place    string // as a code names it, such as "S0001/L01"
+	Screen   string // address of the cashier's screen
+	Customer string // and of the customer's
+	Plugged  bool   // its scanner is
+	Behind   bool   // it has not heard of HQ's newest policy
 }
 
 // Mode is how a wallet's operator behaves.
@@ -119,6 +123,9 @@ type Wallet interface {
 	Fresh(ctx context.Context, phone, place string) (Code, error)
 	// Goods gives the code of a product.
 	Goods(ctx context.Context) (Code, error)
+	// Pay has a phone of the house wallet read the customer's screen of a lane, pay there over its own network, and gives
+	// the issuer's approval.
+	Pay(ctx context.Context, phone, lane string) (Code, error)
 	// Hold holds a text to a lane's scanner.
 	Hold(ctx context.Context, text, lane string) error
 	CutHQ(ctx context.Context) error

@@ -39,8 +39,8 @@ func newPurse() *purse {
 	return &purse{now: noon, counter: 16, state: State{
 		Store: "S0001", Market: "JP", Console: "http://127.0.0.1:7900/hq", Right: Right{Full: 4 * time.Hour, Small: 24 * time.Hour},
 		Lanes: []Lane{
-			{Name: "L01", Place: "S0001/L01", Screen: "http://127.0.0.1:7801/", Plugged: true},
-			{Name: "L02", Place: "S0001/L02", Screen: "http://127.0.0.1:7802/", Plugged: true},
+			{Name: "L01", Place: "S0001/L01", Screen: "http://127.0.0.1:7801/", Customer: "http://127.0.0.1:7801/customer", Plugged: true},
+			{Name: "L02", Place: "S0001/L02", Screen: "http://127.0.0.1:7802/", Customer: "http://127.0.0.1:7802/customer", Plugged: true},
 		},
 		Operators: []Operator{
 			{Wallet: "paypay", Mode: Answers, Balance: yen(98_800), Last: &Charge{yen(1200), 1200, "paid"}},
@@ -112,6 +112,16 @@ func (p *purse) Goods(context.Context) (Code, error) {
 	defer p.mu.Unlock()
 	p.call("goods")
 	return Code{Text: "4901234567894", Title: "Green tea"}, nil
+}
+
+func (p *purse) Pay(_ context.Context, phone, lane string) (Code, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.call("pay %s %s", phone, lane)
+	if p.err != nil {
+		return Code{}, p.err
+	}
+	return Code{Text: "ZZ:1" + text(90)[4:200], Amount: payment.Of(8_400, "JPY")}, nil
 }
 
 func (p *purse) Behave(_ context.Context, wallet string, mode Mode) error {

@@ -11,7 +11,7 @@ import (
 
 type demoCmd struct {
 	Dir    string `type:"path" placeholder:"DIR" help:"Where the demo keeps its data; without it a directory in the user's cache."`
-	Port   int    `default:"7800" help:"First port: the phone's. The lanes take 10 and 20 above, HQ 100, the wallets' operators 110."`
+	Port   int    `default:"7800" help:"First port: the phone's. The lanes take 10 and 20 above, HQ 100, the wallets' operators 110, the house wallet's issuer 120 and 121."`
 	Market string `enum:"JP,TW" default:"JP" help:"Where the chain is: JP (PayPay, Merpay, UnionPay, Alipay, WeChat Pay) or TW (LINE Pay, UnionPay, Alipay, WeChat Pay)."`
 	Fresh  bool   `help:"Forget an earlier demo and begin anew."`
 	Log    string `default:"warn" enum:"debug,info,warn,error" help:"What is logged to standard error: debug, info, warn or error."`

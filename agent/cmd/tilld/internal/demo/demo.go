@@ -1,20 +1,18 @@
 // Package demo runs a chain of one store with two lanes on one machine: HQ with its broker, a line between
-// them that can be cut, two lanes with emulated scanners on pseudo-terminals, the wallets' operators, and customers' phones.
+// them that can be cut, two lanes with emulated scanners on pseudo-terminals, the house wallet's issuer, the other wallets'
+// operators, and customers' phones.
 //
 // Nothing in it is a path of its own: keys, configuration files, journals, serial ports, broker and books are those of a
-// chain, HQ asks the operators over HTTP by its own connectors, and what is changed at HQ is changed by its signed policy.
-// Only the scanner's glass, the customer's hand and the operators' servers (sync/operator/emulate) are played.
+// chain, HQ asks the operators over HTTP by its own connectors, phones ask the issuer by its own address, and what is changed
+// at HQ is changed by its signed policy. Only the scanner's glass, the phone's camera, the customer's hand and the
+// operators' servers (sync/operator/emulate) are played.
 package demo
 
 import (
 	"cmp"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/x509"
 	"encoding/json"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -30,13 +28,12 @@ import (
 
 	"tilld/agent/cmd/tilld/internal/files"
 	"tilld/agent/cmd/tilld/internal/hq"
+	"tilld/agent/cmd/tilld/internal/issuer"
 	"tilld/agent/cmd/tilld/internal/lane"
 	"tilld/agent/cmd/tilld/internal/serve"
-	"tilld/agent/journal"
 	"tilld/agent/paycode"
 	"tilld/drivers/emulate"
 	"tilld/sync/outage"
-	"tilld/sync/wire"
 	"tilld/ui/web"
 )
 
@@ -56,17 +53,15 @@ type Options struct {
 	Out      io.Writer // where the addresses are printed
 }
 
-// The demo's own files.
-const (
-	issuerFile = "issuer.key"
-	notesFile  = "demo.json"
-)
+// notesFile is the demo's own.
+const notesFile = "demo.json"
 
 // Demo is a running demo.
 type Demo struct {
 	opts    Options
 	notes   notes
-	issuer  *wire.Signer
+	issuer  *issuer.Node
+	ran     bool // Run has begun
 	hq      *hq.Node
 	market  *market
 	lines   []*outage.Proxy // from the lanes to HQ's broker, and to HQ's own address
@@ -92,6 +87,8 @@ const (
 	hqPort     = 100
 
 	operatorPort = 110
+	issuerPort   = 120 // for customers' phones
+	gatewayPort  = 121 // and for HQ
 )
 
 func (o *Options) addr(n int) string { return fmt.Sprintf("127.0.0.1:%d", o.Port+n) }
@@ -101,7 +98,7 @@ var ErrPort = errors.New("a port of the demo's is taken")
 
 // free says whether the ports are, before anything is made: most often a demo runs already.
 func (o *Options) free() error {
-	ports := []int{phonePort, brokerPort, hqPort, operatorPort}
+	ports := []int{phonePort, brokerPort, hqPort, operatorPort, issuerPort, gatewayPort}
 	for i := range lanes {
 		ports = append(ports, lanePort*(i+1), lanePort*(i+1)+1)
 	}
@@ -142,14 +139,14 @@ func Open(ctx context.Context, opts Options) (_ *Demo, err error) {
 	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	if d.issuer, err = loadIssuer(d.path(issuerFile)); err != nil {
-		return nil, err
-	}
 	if err := d.setUp(ctx); err != nil {
 		return nil, fmt.Errorf("setting up in %s: %w", opts.Dir, err)
 	}
 	if err := d.openOperators(); err != nil {
 		return nil, fmt.Errorf("the operators: %w", err)
+	}
+	if err := d.openIssuer(ctx); err != nil {
+		return nil, err
 	}
 	if err := d.openHQ(ctx); err != nil {
 		return nil, err
@@ -195,7 +192,11 @@ func (d *Demo) setUpOffice(ctx context.Context, o *hq.Office) error {
 		return fmt.Errorf("%w: this demo's money is %s, that of %s is %s: choose another directory, or begin anew with --fresh",
 			ErrMarket, doc.Currency, d.market.name, d.market.currency)
 	}
-	if err := o.AddIssuer(ctx, d.issuer.Public(), paycode.HouseWallet); err != nil {
+	public, err := d.setUpIssuer()
+	if err != nil {
+		return fmt.Errorf("the issuer: %w", err)
+	}
+	if err := o.AddIssuer(ctx, public, paycode.HouseWallet); err != nil {
 		return err
 	}
 	if err := d.loadNotes(); err != nil {
@@ -316,13 +317,20 @@ func (d *Demo) Run(ctx context.Context) error {
 	if err := d.print(); err != nil {
 		return err
 	}
+	d.ran = true
 	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return orDone(ctx, d.issuer.Run(ctx)) })
 	group.Go(func() error { return d.played.run(ctx, d.opts.Log.With("part", "operators")) })
 	group.Go(func() error { return orDone(ctx, d.hq.Run(ctx)) })
 	for _, n := range d.nodes {
 		group.Go(func() error { return orDone(ctx, n.Run(ctx)) })
 	}
-	group.Go(func() error { return serve.HTTP(ctx, d.page, site) })
+	group.Go(func() error {
+		if err := d.wallet.open(ctx); err != nil { // who opens the page meanwhile waits
+			return fmt.Errorf("the customers' phones: %w", err)
+		}
+		return serve.HTTP(ctx, d.page, site)
+	})
 	if err := group.Wait(); !errors.Is(err, context.Canceled) {
 		return err
 	}
@@ -349,8 +357,10 @@ func (d *Demo) print() error {
   what to try           http://%[1]s/try    each in a few steps, with what you should see
   lane L1               http://%[2]s        type an amount, press Enter, hold the phone to it
   lane L2               http://%[3]s        manager's PIN on both lanes: %[4]s (F9)
+  customers' screens    http://%[2]s/customer and http://%[3]s/customer
   HQ's console          http://%[5]s/hq     sign in with the token: %[6]s
   the shop's own POS    http://%[7]s and http://%[8]s (/openapi.json): lanes L1 and L2
+  house wallet's issuer http://%[12]s        for customers' phones; its configuration: %[13]s
   wallets' operators    http://%[10]s        played, for HQ alone: %[11]s
 
   cut batches now, list them, and pull one by its "id" (the same bytes each time):
@@ -361,7 +371,7 @@ func (d *Demo) print() error {
 Data is in %[9]s. Ctrl-C ends it; started again it continues.
 `, o.addr(phonePort), d.nodes[0].PagesAddr(), d.nodes[1].PagesAddr(), d.notes.PIN, d.hq.Addr(), d.notes.Token,
 		d.nodes[0].POSAddr(), d.nodes[1].POSAddr(), o.Dir,
-		o.addr(operatorPort), strings.Join(wallets, ", "))
+		o.addr(operatorPort), strings.Join(wallets, ", "), d.issuer.PhonesAddr(), d.path(issuerConf))
 	return err
 }
 
@@ -375,31 +385,10 @@ func (d *Demo) close() {
 	for _, l := range d.lines {
 		_ = l.Close() // nobody is left to hear
 	}
+	d.closeIssuer()
 	if d.played != nil && d.played.listen != nil {
 		_ = d.played.listen.Close() // as above
 	}
-}
-
-// loadIssuer reads the house wallet's issuer's key, or makes it. It stands for the issuer's own systems.
-func loadIssuer(path string) (*wire.Signer, error) {
-	if b, err := files.Read(path); b != nil || err != nil {
-		if err != nil {
-			return nil, err
-		}
-		return journal.LoadKey(path, rand.Reader)
-	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, err
-	}
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return nil, err
-	}
-	if err := files.Write(path, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})); err != nil {
-		return nil, err
-	}
-	return wire.NewSigner(key, rand.Reader)
 }
 
 // Forget removes an earlier demo. A directory that is none is left alone.
@@ -411,7 +400,7 @@ func Forget(dir string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(dir, issuerFile)); err != nil {
+	if !isDemo(dir) {
 		return fmt.Errorf("%s holds no demo: nothing is removed", dir)
 	}
 	return os.RemoveAll(dir)

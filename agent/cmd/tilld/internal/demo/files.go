@@ -27,6 +27,7 @@ func (d *Demo) hqConfig() (*config.HQ, error) {
 	o := &d.opts
 	text := byDemo + fmt.Sprintf("data = %q\nshops = %q\n\n[embedded_broker]\nlisten = %q\n\n[settle]\nzone = %q\ncut = \"05:00\"\n\n[serve]\naddress = %q\n",
 		d.path("hq"), d.path(shopsFile), o.addr(brokerPort), d.market.zone, o.addr(hqPort))
+	text += d.issuerSection()
 	for _, w := range d.market.wallets {
 		text += d.section(w)
 	}

@@ -14,7 +14,7 @@ import (
 
 // stage is how far the demo's policy has been brought: what a demo of an earlier release lacks is added once, and what
 // somebody changed by `tilld hq policy edit` since stays.
-const stage = 1
+const stage = 2
 
 // bringPolicy makes the policy of a new demo, and adds to that of an older one what it could not have had.
 func (d *Demo) bringPolicy(ctx context.Context, o *hq.Office) error {
@@ -25,22 +25,34 @@ func (d *Demo) bringPolicy(ctx context.Context, o *hq.Office) error {
 	if err != nil {
 		return err
 	}
-	fresh := doc.Version == 1 // the cautious one of Init: the demo's customers spend more
-	m := d.market
-	doc.Version, doc.Issued = doc.Version+1, policy.StampOf(time.Now())
-	doc.Market, doc.Wallets = m.name, m.takes()
-	doc.Codes = policy.Starter(doc.Chain, doc.Currency, doc.Zone, time.Now()).Codes
-	doc.Features = []string{policy.Training, policy.Online}
-	if fresh {
-		doc.Caps = policy.Caps{Payment: 20_000 * m.scale, AccountDay: 50_000 * m.scale, Unbound: 3_000 * m.scale, Small: 3_000 * m.scale, AccountCount: 200}
-		doc.Tiers.RestartPayment = 2_000 * m.scale
-		doc.Default = policy.StoreDefault{Cap: 600_000 * m.scale, Lanes: lanes, Sum: 300_000 * m.scale, Count: 500}
-	}
+	d.addPolicy(doc)
 	if err := o.SignPolicy(ctx, doc); err != nil {
 		return err
 	}
 	d.notes.Stage = stage
 	return nil
+}
+
+// addPolicy makes a policy the next one, with what each stage brought.
+func (d *Demo) addPolicy(doc *policy.Document) {
+	fresh := doc.Version == 1 // the cautious one of Init: the demo's customers spend more
+	m := d.market
+	doc.Version, doc.Issued = doc.Version+1, policy.StampOf(time.Now())
+	doc.Codes = policy.Starter(doc.Chain, doc.Currency, doc.Zone, time.Now()).Codes
+	if d.notes.Stage < 1 {
+		doc.Market, doc.Wallets = m.name, m.takes()
+		doc.Features = []string{policy.Training, policy.Online}
+	}
+	for _, feature := range []string{policy.HouseOnline, policy.Carried} {
+		if !doc.Feature(feature) {
+			doc.Features = append(doc.Features, feature)
+		}
+	}
+	if fresh {
+		doc.Caps = policy.Caps{Payment: 20_000 * m.scale, AccountDay: 50_000 * m.scale, Unbound: 3_000 * m.scale, Small: 3_000 * m.scale, AccountCount: 200}
+		doc.Tiers.RestartPayment = 2_000 * m.scale
+		doc.Default = policy.StoreDefault{Cap: 600_000 * m.scale, Lanes: lanes, Sum: 300_000 * m.scale, Count: 500}
+	}
 }
 
 // changePolicy is `tilld hq policy edit`, by a program instead of an editor, and waits until the lanes have heard of it.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"tilld/sync/house"
 	"tilld/sync/operator"
 	"tilld/sync/operator/emulate"
 	"tilld/ui/phone"
@@ -21,18 +22,23 @@ type tour struct {
 	held           time.Time
 	charged        map[emulate.Wallet]int64 // by operator, what they should have in the end
 	house          int64                    // by the house wallet
+	houseSays      string                   // how a lane took it: its issuer was asked, or the line was cut
 	count          int64                    // of payments that are to be settled
 }
 
+// What the cashier's page says of a payment by the house wallet.
+const (
+	issuerSays = "Confirmed by the wallet's operator"
+	laneSays   = "Checked here by its signature"
+)
+
 func newTour(t *testing.T, market string) *tour {
-	r := &tour{begun: start(t, Options{Dir: t.TempDir(), Port: freePorts(t), Market: market}), charged: map[emulate.Wallet]int64{}}
+	r := &tour{begun: start(t, Options{Dir: t.TempDir(), Port: freePorts(t), Market: market}), charged: map[emulate.Wallet]int64{}, houseSays: issuerSays}
 	r.phone, r.cashier = webtest.New(t, 1024, 768), webtest.New(t, 1024, 768)
 	r.phone.Open("http://" + r.demo.page.Addr().String())
 	r.phone.Await(`document.querySelector("img") !== null`)
 	r.at(0)
-	r.until("the lanes reach HQ", func() bool {
-		return r.demo.nodes[0].Lane().View().Reach.Up && r.demo.nodes[1].Lane().View().Reach.Up
-	})
+	r.reach()
 	return r
 }
 
@@ -122,7 +128,7 @@ func (r *tour) paid(id string, amount int64) {
 		r.says("Confirmed by the wallet's operator")
 	} else {
 		r.house += amount
-		r.says("Checked here by its signature")
+		r.says(r.houseSays)
 	}
 	r.key(webtest.Enter, "idle")
 }
@@ -192,7 +198,7 @@ func TestTryEach(t *testing.T) {
 	r := newTour(t, "JP")
 	stories := map[string]func(*tour){
 		"wallets": tryWallets, "unknown": tryUnknown, "midway": tryMidway, "confirm": tryConfirm, "declined": tryDeclined, "late": tryLate,
-		"offline": tryOffline, "overcap": tryOverCap, "expired": tryExpired, "revoked": tryRevoked,
+		"offline": tryOffline, "overcap": tryOverCap, "carried": tryCarried, "expired": tryExpired, "revoked": tryRevoked,
 	}
 	for _, try := range phone.Tries() {
 		story := stories[try.Key]
@@ -306,7 +312,9 @@ func tryOffline(r *tour) {
 	r.key("500"+webtest.Enter, "waiting")
 	r.says("No line to head office since")
 	r.hold()
+	r.houseSays = laneSays
 	r.paid("aiko", 500)
+	r.houseSays = issuerSays
 	r.says("not yet at head office: 1")
 	r.sell("paypay", 240)
 	r.refused("This wallet needs the line to head office")
@@ -317,6 +325,38 @@ func tryOverCap(r *tour) {
 	r.refused("Too much for one payment with this wallet")
 	r.phone.Type("c")
 	r.says("All payments at head office")
+}
+
+// tryCarried: what is over Ben's cap, Aiko's phone pays at the issuer. The line is cut all the while.
+func tryCarried(r *tour) {
+	r.phone.Type("c")
+	r.key("5500"+webtest.Enter, "waiting")
+	r.says("No line to head office since")
+	r.pick("ben")
+	r.hold()
+	r.state("refused")
+	r.says("Too much for one payment with this wallet")
+	r.cashier.Type(webtest.F8)
+	r.says("The customer pays on the phone")
+	r.until("the second screen shows the sale", func() bool { return r.demo.nodes[0].Lane().View().Offer != "" })
+	r.pick("aiko")
+	r.phone.Type("p")
+	r.phone.Await(`document.querySelector(".handset h2").textContent.includes("Paid ¥5,500: approval")`)
+	r.hold()
+	r.state("paid")
+	r.says("PAID")
+	r.says("paid at the wallet by the customer's phone")
+	r.house, r.count = r.house+5500, r.count+1
+	r.key(webtest.Enter, "idle")
+	before, _ := r.settled()
+	r.phone.Type("c")
+	r.says("All payments at head office")
+	r.until("it is settled", func() bool { n, _ := r.settled(); return n > before })
+	r.until("the issuer is told", func() bool {
+		list, err := r.demo.issuer.Books.Approvals(r.Context(), 0, 10)
+		return err == nil && len(list) == 1 && list[0].State == house.ApprovalCompleted && list[0].Amount.Minor == 5500
+	})
+	r.phone.Type("n")
 }
 
 // policies waits until both lanes obey HQ's newest policy.

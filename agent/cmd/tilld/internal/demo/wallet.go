@@ -2,20 +2,16 @@ package demo
 
 import (
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/sha256"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
-	"tilld/agent/paycode/signed"
 	"tilld/agent/payment"
 	"tilld/sync/operator/emulate"
-	"tilld/sync/wire"
+	customerscreen "tilld/ui/customer"
 	"tilld/ui/phone"
 	"tilld/ui/web"
 )
@@ -23,10 +19,7 @@ import (
 // codeLife is how long the phone shows a code before it makes the next.
 const codeLife = 30 * time.Second
 
-// certHours is how long a phone may pay without asking its issuer again.
-const certHours = 24
-
-// wallet is the customers' hands and the house wallet's issuer.
+// wallet is the customers' hands.
 type wallet struct {
 	demo   *Demo
 	mu     sync.Mutex
@@ -34,43 +27,24 @@ type wallet struct {
 	cut    time.Time // when the line was cut; zero: it is not
 }
 
-// customer is somebody with a phone. The key is new at every start, as on a new phone; the account is not.
-type customer struct {
-	id      string
-	units   int64 // in the market's units
-	lost    bool  // its key was reported, and revoked by HQ's policy
-	key     *wire.Signer
-	cert    []byte
-	until   time.Time // end of cert
-	counter uint64
-	account signed.Account
-}
-
 func newWallet(d *Demo) (*wallet, error) {
-	w := &wallet{demo: d}
-	for _, c := range []*customer{
-		{id: "aiko", units: 10_000},
-		{id: "ben", units: 3_000},
-	} {
-		if err := c.newPhone(); err != nil {
-			return nil, err
-		}
-		sum := sha256.Sum256(append([]byte(c.id), d.issuer.Public().Bytes()...))
-		copy(c.account[:], sum[:])
-		w.phones = append(w.phones, c)
+	k, err := d.newDesk()
+	if err != nil {
+		return nil, err
 	}
-	return w, nil
+	return &wallet{demo: d, phones: []*customer{{id: "aiko", units: 60_000, desk: k}, {id: "ben", units: 6_000, desk: k}}}, nil
 }
 
-// newPhone makes the key of a phone that was bought just now. Its issuer certifies it with its first code.
-func (c *customer) newPhone() error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
+// open takes the customers' phones up. The issuer runs by then.
+func (w *wallet) open(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, c := range w.phones {
+		if err := c.open(ctx); err != nil {
+			return fmt.Errorf("%s: %w", c.id, err)
+		}
 	}
-	c.cert, c.until, c.counter, c.lost = nil, time.Time{}, 0, false
-	c.key, err = wire.NewSigner(key, rand.Reader)
-	return err
+	return nil
 }
 
 // Phones lists the house wallet's customers, and the apps of the other wallets.
@@ -79,7 +53,7 @@ func (w *wallet) Phones(context.Context) ([]phone.Phone, error) {
 	defer w.mu.Unlock()
 	var list []phone.Phone
 	for _, c := range w.phones {
-		list = append(list, phone.Phone{ID: c.id, Cap: w.demo.market.money(c.units), Lost: c.lost})
+		list = append(list, phone.Phone{ID: c.id, Cap: c.most(), Lost: c.kept.Lost})
 	}
 	for _, o := range w.operators() {
 		list = append(list, phone.Phone{ID: o.Wallet, Wallet: o.Wallet, Cap: o.Balance})
@@ -88,7 +62,7 @@ func (w *wallet) Phones(context.Context) ([]phone.Phone, error) {
 }
 
 // Fresh makes the phone's next code.
-func (w *wallet) Fresh(_ context.Context, id, place string) (phone.Code, error) {
+func (w *wallet) Fresh(ctx context.Context, id, place string) (phone.Code, error) {
 	const op = "demo.Fresh"
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -97,16 +71,12 @@ func (w *wallet) Fresh(_ context.Context, id, place string) (phone.Code, error) 
 			continue
 		}
 		now := time.Now()
-		if err := w.certify(c, now); err != nil {
-			return phone.Code{}, payment.Errorf(payment.Internal, op, "the issuer: %w", err)
-		}
 		shop, lane, _ := strings.Cut(place, "/")
-		text, err := signed.Sign(c.key, c.cert, signed.CodeClaims{Counter: c.counter + 1, Time: now, Store: shop, Lane: lane})
+		text, err := c.code(ctx, now, shop, lane)
 		if err != nil {
-			return phone.Code{}, payment.Errorf(payment.Invalid, op, "%w", err)
+			return phone.Code{}, err
 		}
-		c.counter++
-		return phone.Code{Text: text, Counter: c.counter, Expires: now.Add(codeLife)}, nil
+		return phone.Code{Text: text, Counter: c.kept.Counter, Expires: now.Add(codeLife)}, nil
 	}
 	if w.demo.played.modes[emulate.Wallet(id)] == "" {
 		return phone.Code{}, payment.Errorf(payment.NotFound, op, "there is no phone %q", id)
@@ -114,20 +84,25 @@ func (w *wallet) Fresh(_ context.Context, id, place string) (phone.Code, error) 
 	return w.opaque(id)
 }
 
-// certify renews the phone's certificate in time.
-func (w *wallet) certify(c *customer, now time.Time) error {
-	if now.Add(time.Hour).Before(c.until) {
-		return nil
-	}
-	claims := signed.Claims{
-		Account: c.account, Phone: c.key.Public(), Cap: w.demo.market.money(c.units), NotBefore: now.Add(-time.Minute), Hours: certHours,
-	}
-	cert, err := signed.Certify(w.demo.issuer, claims)
+// Pay has a phone pay what the second screen of a lane shows: the demo plays its camera.
+func (w *wallet) Pay(ctx context.Context, id, lane string) (phone.Code, error) {
+	const op = "demo.Pay"
+	c, err := w.customer(id)
 	if err != nil {
-		return err
+		return phone.Code{}, err
 	}
-	c.cert, c.until = cert, claims.Expiry()
-	return nil
+	i, err := w.lane(lane)
+	if err != nil {
+		return phone.Code{}, err
+	}
+	offer := w.demo.nodes[i].Lane().View().Offer
+	if offer == "" {
+		return phone.Code{}, payment.Errorf(payment.NotAllowed, op, "the customer's screen of %s shows nothing to pay: F8 at the lane, when the line is cut", lane)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	text, amount, err := c.approve(ctx, offer)
+	return phone.Code{Text: text, Amount: amount}, err
 }
 
 // Goods gives the code of a product.
@@ -149,22 +124,19 @@ func (w *wallet) Report(ctx context.Context, id string) error {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	c.lost = true
-	return nil
+	c.kept.Lost = true
+	return c.save()
 }
 
 // Replace gives a customer a new phone. What was revoked stays revoked.
-func (w *wallet) Replace(_ context.Context, id string) error {
+func (w *wallet) Replace(ctx context.Context, id string) error {
 	c, err := w.customer(id)
 	if err != nil {
 		return err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if err := c.newPhone(); err != nil {
-		return payment.Errorf(payment.Internal, "demo.Replace", "%w", err)
-	}
-	return nil
+	return c.replace(ctx)
 }
 
 func (w *wallet) customer(id string) (*customer, error) {
@@ -263,7 +235,7 @@ func (w *wallet) State(ctx context.Context) (phone.State, error) {
 	}
 	for i, n := range w.demo.nodes {
 		s.Lanes = append(s.Lanes, phone.Lane{
-			Name: laneName(i), Place: store + "/" + laneName(i), Screen: "http://" + n.PagesAddr(), Plugged: w.demo.scanner[i].Plugged(),
+			Name: laneName(i), Place: store + "/" + laneName(i), Screen: "http://" + n.PagesAddr(), Customer: "http://" + n.PagesAddr() + customerscreen.Path, Plugged: w.demo.scanner[i].Plugged(),
 			Behind: n.Lane().Bundle().PolicyVersion() < doc.Version,
 		})
 	}
