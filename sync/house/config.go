@@ -57,10 +57,14 @@ func (c *Config) validate() error {
 	return c.Hashing.validate()
 }
 
-// Messenger carries messages to customers, by mail and to the phone. A message may be sent twice.
+// Messenger carries messages to customers, by mail and to the phone. A message may be sent twice. An error that is
+// ErrAddress says that it is this address to which nothing can be sent, while others are reached.
 type Messenger interface {
 	Send(ctx context.Context, m Message) error
 }
+
+// ErrAddress reports an address to which nothing can be sent, for now or ever.
+var ErrAddress = errors.New("nothing is taken for this address")
 
 // Message is one message. Its words are the messenger's.
 type Message struct {

@@ -54,8 +54,8 @@ func (i *Issuer) ChangeContact(ctx context.Context, from netip.Addr, n NewContac
 	if err != nil {
 		return err
 	}
-	i.send(ctx, keep)
-	i.send(ctx, prove)
+	_ = i.send(ctx, keep)
+	_ = i.send(ctx, prove)
 	i.Deliver(ctx)
 	return nil
 }

@@ -73,7 +73,7 @@ func (i *Issuer) Enrol(ctx context.Context, from netip.Addr, e Enrolment) (*Enro
 	if err != nil {
 		return nil, err
 	}
-	i.send(ctx, Message{Kind: ConfirmTicket, To: contact, Ticket: ticket, At: i.c.Now().UTC()})
+	_ = i.send(ctx, Message{Kind: ConfirmTicket, To: contact, Ticket: ticket, At: i.c.Now().UTC()})
 	return out, nil
 }
 

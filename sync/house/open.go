@@ -38,6 +38,9 @@ type Issuer struct {
 	mu      sync.Mutex // held by the one transaction
 	stopped error
 	bundle  *policy.Bundle // what HQ signed; nil: no chain's offers are taken
+
+	refusedMu sync.Mutex
+	refused   map[int64]time.Time // notices whose address took nothing, and until when they wait
 }
 
 // Open opens the file, making it if it is not there, and brings its schema up to date.
@@ -51,7 +54,7 @@ func Open(ctx context.Context, path string, c Config) (*Issuer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the issuer %s: %w", path, err)
 	}
-	i := &Issuer{c: c, db: sql.OpenDB(conn), computing: make(chan struct{}, maxComputing)}
+	i := &Issuer{c: c, db: sql.OpenDB(conn), computing: make(chan struct{}, maxComputing), refused: map[int64]time.Time{}}
 	i.db.SetMaxOpenConns(1) // whoever writes is alone, and what a reader sees is whole
 	err = i.begin(ctx)
 	if err == nil {

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"tilld/sync/house/rule"
-	"tilld/sync/wire"
 )
 
 // AskReset sends a ticket by which another password can be set, to the contact on record: there is no address in the
@@ -33,7 +32,7 @@ func (i *Issuer) AskReset(ctx context.Context, from netip.Addr, login string) er
 		return err
 	})
 	if err == nil && m.Ticket != "" {
-		i.send(ctx, m)
+		_ = i.send(ctx, m)
 	}
 	return err
 }
@@ -81,55 +80,16 @@ func (i *Issuer) Reset(ctx context.Context, from netip.Addr, ticket, password Se
 	return err
 }
 
-// Deliver sends the notices that were not sent. It is called after what causes them and, by whoever runs the issuer,
-// now and then: a messenger that was away gets them later. One that fails stops at the first.
-func (i *Issuer) Deliver(ctx context.Context) {
-	for {
-		no, m, err := i.unsent(ctx)
-		if err != nil || no == 0 {
-			i.warn(err, "reading what customers must be told")
-			return
-		}
-		if !i.send(ctx, m) {
-			return
-		}
-		err = i.do(ctx, func(t *tx) error {
-			return t.exec(1, "UPDATE notice SET sent_at = ? WHERE no = ?", t.ms(), no)
-		})
-		if err != nil {
-			i.warn(err, "writing down that a customer was told")
-			return
-		}
-	}
-}
-
-func (i *Issuer) unsent(ctx context.Context) (no int64, m Message, err error) {
-	err = i.do(ctx, func(t *tx) error {
-		var phone []byte
-		var at int64
-		found, err := t.get("SELECT no, kind, contact, phone, at FROM notice WHERE sent_at IS NULL ORDER BY no LIMIT 1", nil,
-			&no, &m.Kind, &m.To, &phone, &at)
-		if err != nil || !found {
-			return err
-		}
-		m.At = fromMS(at)
-		if len(phone) == wire.KIDSize {
-			m.Phone = wire.KID(phone)
-		}
-		return nil
-	})
-	return no, m, err
-}
-
 // send gives one message to the messenger. What fails is logged and not told to who asked: it would say whether there
-// is such an account. Of a ticket that did not arrive another one is asked for.
-func (i *Issuer) send(ctx context.Context, m Message) bool {
+// is such an account. Of a ticket that did not arrive another one is asked for. The error says whether anybody else is
+// reached (ErrAddress).
+func (i *Issuer) send(ctx context.Context, m Message) error {
 	const patience = 10 * time.Second
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	err := i.c.Messenger.Send(ctx, m)
 	i.warn(err, "a customer could not be told", "kind", m.Kind)
-	return err == nil
+	return err
 }
 
 func (i *Issuer) warn(err error, msg string, args ...any) {

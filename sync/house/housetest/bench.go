@@ -174,12 +174,19 @@ type Mail struct {
 	mu   sync.Mutex
 	Sent []house.Message
 	Down error // what Send says instead of sending
+
+	NoSuch string // an address that the post office knows nobody at
+	Asked  int    // how often it was asked to send there
 }
 
 // Send keeps the message.
 func (m *Mail) Send(_ context.Context, msg house.Message) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.Down == nil && m.NoSuch != "" && msg.To == m.NoSuch {
+		m.Asked++
+		return house.ErrAddress
+	}
 	if m.Down == nil {
 		m.Sent = append(m.Sent, msg)
 	}

@@ -10,6 +10,7 @@ import (
 	"mime/quotedprintable"
 	"net"
 	"net/smtp"
+	"net/textproto"
 	"path/filepath"
 	"strings"
 
@@ -69,7 +70,7 @@ type Mail struct {
 // errNoTLS reports a server that does not offer what the configuration wants.
 var errNoTLS = errors.New("the mail server offers no STARTTLS: tickets don't travel in the clear")
 
-// Send gives one message to the server. After nil the server has it.
+// Send gives one message to the server. After nil the server has it; house.ErrAddress: it takes none for this address.
 func (s *Mail) Send(ctx context.Context, m house.Message) (err error) {
 	c, err := s.connect(ctx)
 	if err != nil {
@@ -86,12 +87,15 @@ func (s *Mail) Send(ctx context.Context, m house.Message) (err error) {
 		}
 	}
 	if _, r := rule.Contact(m.To); r != rule.None { // it is no address, and could be more than one command
-		return r
+		return fmt.Errorf("%w: %w", house.ErrAddress, r)
 	}
 	if err := c.Mail(s.From); err != nil {
 		return err
 	}
 	if err := c.Rcpt(m.To); err != nil {
+		if _, said := errors.AsType[*textproto.Error](err); said {
+			return fmt.Errorf("%w: %w", house.ErrAddress, err)
+		}
 		return err
 	}
 	w, err := c.Data()

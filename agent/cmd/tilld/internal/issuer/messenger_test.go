@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -137,7 +138,13 @@ func (s *mailServer) talk(c net.Conn) {
 		case "AUTH":
 			s.auth <- strings.TrimSpace(line)
 			say("235 ok")
-		case "MAIL", "RCPT":
+		case "RCPT":
+			if strings.Contains(line, "nobody@") {
+				say("450 4.1.2 Domain not found")
+				continue
+			}
+			say("250 ok")
+		case "MAIL":
 			say("250 ok")
 		case "DATA":
 			say("354 go")
@@ -180,6 +187,28 @@ func newMailServer(t *testing.T) (*mailServer, *x509.CertPool) {
 	roots.AddCert(cert)
 	return &mailServer{t: t, secure: &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}},
 		got: make(chan string, 1), auth: make(chan string, 1)}, roots
+}
+
+// TestMailNobody: what the server says of an address is said of that alone; a server that is away is another thing.
+func TestMailNobody(t *testing.T) {
+	s, roots := newMailServer(t)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go s.serve(l)
+	m := &Mail{Address: l.Addr().String(), Host: "127.0.0.1", TLS: &tls.Config{RootCAs: roots, ServerName: "127.0.0.1"}, From: "wallet@shop.example", Language: "en"}
+	ctx, end := context.WithTimeout(t.Context(), 5*time.Second)
+	defer end()
+	for _, to := range []string{"nobody@no.example", "two\r\nRCPT@example.jp"} {
+		if err := m.Send(ctx, house.Message{Kind: house.AccountStopped, To: to, At: at}); !errors.Is(err, house.ErrAddress) {
+			t.Errorf("%q: %v", to, err)
+		}
+	}
+	_ = l.Close()
+	if err := m.Send(ctx, house.Message{Kind: house.AccountStopped, To: "aiko@example.jp", At: at}); err == nil || errors.Is(err, house.ErrAddress) {
+		t.Errorf("no server: %v", err)
+	}
 }
 
 // TestMail: over TLS from the first byte and by STARTTLS, with a password; and never in the clear, nor to a server that
