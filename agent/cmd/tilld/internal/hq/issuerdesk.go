@@ -61,7 +61,14 @@ func (d *issuerDesk) run(ctx context.Context) error {
 	pause := presentEvery
 	for began := time.Now(); ; { // the process's own clock: spans, no dates
 		at := time.Since(began)
-		err := d.present(ctx)
+		var until time.Time
+		var err error
+		if at >= settled { // before, not after: what is posted meanwhile is not presented yet
+			until, err = d.settledUntil(ctx)
+		}
+		if err == nil {
+			err = d.present(ctx)
+		}
 		if err == nil && at >= word {
 			word = at + wordEvery
 			if err = d.word(ctx); err == nil {
@@ -70,7 +77,7 @@ func (d *issuerDesk) run(ctx context.Context) error {
 		}
 		if err == nil && at >= settled {
 			settled = at + settledEvery
-			err = d.settled(ctx)
+			err = d.settled(ctx, until)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -193,15 +200,24 @@ func (d *issuerDesk) code(p *ledger.Presenting) ([]byte, error) {
 	return key.Open(p.Entry, body.Evidence)
 }
 
-// settled says up to when all is there. An issuer may hear an earlier time than before: its word never goes back.
-func (d *issuerDesk) settled(ctx context.Context) error {
-	until, err := d.office.Books.SettledUntil(ctx, d.wallet)
+// settledUntil is up to when all is posted by now.
+func (d *issuerDesk) settledUntil(ctx context.Context) (until time.Time, err error) {
+	until, err = d.office.Books.SettledUntil(ctx, d.wallet)
 	if err != nil || until.IsZero() {
-		return err
+		return until, err
 	}
 	until = until.Add(-heardSlack)
 	if now := d.now().Add(-heardSlack); until.After(now) {
 		until = now
+	}
+	return until, nil
+}
+
+// settled says up to when all is there. An issuer may hear an earlier time than before: its word never goes back. Zero:
+// nothing can be said.
+func (d *issuerDesk) settled(ctx context.Context, until time.Time) error {
+	if until.IsZero() {
+		return nil
 	}
 	return d.client.Settled(ctx, until)
 }
