@@ -467,3 +467,31 @@ func TestApprovalHTTP(t *testing.T) {
 		t.Errorf("%d", status)
 	}
 }
+
+// TestApprovalOfFormerKey: a lane took an approval, and was dark while the issuer got another key. HQ's word of it is
+// taken, so the money does not go back to the customer whose goods are gone; and nobody's own making is.
+func TestApprovalOfFormerKey(t *testing.T) {
+	before := housetest.New(t, housetest.Chain)
+	till := before.HQ().Till("L1")
+	c := before.Funded("hanako", 5_000)
+	text, err := c.Approve(till.Offer(1_200))
+	before.Must(err)
+	before.Must(before.Issuer.Close())
+	b := before.Copy(t, func(cfg *house.Config) { housetest.Chain(cfg); cfg.Signer = housetest.Key(t, "the issuer's next") })
+	a, err := signed.ParseApproval(text)
+	b.Must(err)
+	forged, err := signed.Approve(before.Config.Signer, signed.Approval{Payment: a.Payment, Terminal: a.Terminal, Amount: a.Amount, Account: a.Account, At: a.At.Add(time.Second)})
+	b.Must(err)
+	took := func(code string) error {
+		_, err := b.Issuer.Present(b.Ctx, house.Presentation{Payment: a.Payment, Code: code, Amount: a.Amount, Store: "S001", Lane: "L1"})
+		return err
+	}
+	b.Want("another, by the former key", took(forged), rule.BadCode)
+	b.Want("the one that was given", took(text), nil)
+	b.Clock.Pass(30 * 24 * time.Hour)
+	b.Must(b.Issuer.Forget(b.Ctx))
+	list, err := b.Issuer.Approvals(b.Ctx, 0, 10)
+	if err != nil || len(list) != 1 || list[0].State != house.ApprovalCompleted {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
