@@ -11,8 +11,9 @@ import (
 )
 
 // A payment that a lane took offline is drawn from the customer's account when its issuer is told of it. What is to be
-// told follows from the postings, in their order: a payment that is posted is presented, one that was presented and is
-// voided or lost since is withdrawn. A cursor says how far the postings have been gone through; it is moved in the
+// told follows from the postings, in their order: a payment that is posted is presented, one that is voided or lost since
+// is withdrawn. That is said of one that was never presented, too: the issuer may have heard of it and its answer was lost,
+// or the books that knew were put back; unless another entry is of the same payment, which may stand. A cursor says how far the postings have been gone through; it is moved in the
 // transaction that writes down what the issuer answered, so that behind a crash the same is said again, which the issuer
 // knows by the payment. Books that were put back begin further behind, and say it all again.
 
@@ -60,7 +61,8 @@ func (s *Store) Present(ctx context.Context, wallet string, limit int) (list []P
 			JOIN entry y ON y.no = p.entry JOIN branch b ON b.no = y.branch JOIN epoch e ON e.no = b.epoch JOIN terminal t ON t.no = e.terminal
 			LEFT JOIN presented o ON o.payment = p.no
 			WHERE x.no > ? AND x.no <= ? AND p.ref IS NULL AND d.wallet = ? AND ((p.state = 'posted' AND o.payment IS NULL)
-				OR (p.state IN ('voided', 'lost') AND o.state = 'presented'))
+				OR (p.state IN ('voided', 'lost') AND (o.state = 'presented'
+					OR o.payment IS NULL AND NOT EXISTS (SELECT 1 FROM payment q WHERE q.id = p.id AND q.no <> p.no))))
 			GROUP BY p.no ORDER BY min(x.no) LIMIT ?`, from, to, wallet, limit)
 		if list, err = collect(rows, err, scanPresenting); err == nil && len(list) == limit {
 			to = list[len(list)-1].Transfer

@@ -166,7 +166,11 @@ func (d *issuerDesk) tell(ctx context.Context, p *ledger.Presenting) error {
 
 func (d *issuerDesk) say(ctx context.Context, p *ledger.Presenting) (ledger.ToldTo, string, error) {
 	if p.State != ledger.Posted {
-		return ledger.Withdrawn, string(p.State), d.client.Withdraw(ctx, p.Payment)
+		err := d.client.Withdraw(ctx, p.Payment)
+		if errors.Is(err, issuer.ErrRefused) && p.Told == "" { // as these books have it, too
+			return ledger.Withdrawn, "it never heard of it", nil
+		}
+		return ledger.Withdrawn, string(p.State), err
 	}
 	code, err := d.code(p)
 	if err != nil {

@@ -3,6 +3,7 @@ package hq
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -91,5 +92,42 @@ func TestSettledIsPresented(t *testing.T) {
 		t.Fatal(err)
 	case <-time.After(20 * time.Second):
 		t.Fatal("nothing was said")
+	}
+}
+
+// TestWithdrawUntold: that a payment is taken back is said of one whose presentation had no answer, too. That the issuer never
+// heard of it is then no refusal that a person has to look at; of one that it was told of, it is.
+func TestWithdrawUntold(t *testing.T) {
+	var known bool
+	books := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if known {
+			_, _ = io.WriteString(w, `{"again":false}`)
+			return
+		}
+		w.WriteHeader(http.StatusNotFound)
+		_, _ = io.WriteString(w, `{"error":"not_found"}`)
+	}))
+	t.Cleanup(books.Close)
+	client, err := issuer.New(operator.Reach{BaseURL: books.URL}, "", operator.SecretOf("token"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &issuerDesk{client: client}
+	for _, tt := range []struct {
+		before  ledger.ToldTo
+		known   bool
+		said    string
+		refused bool
+	}{
+		{"", false, "it never heard of it", false},
+		{"", true, "voided", false},
+		{ledger.Presented, true, "voided", false},
+		{ledger.Presented, false, "voided", true},
+	} {
+		known = tt.known
+		told, said, err := d.say(t.Context(), &ledger.Presenting{Payment: payment.ID{15: 1}, State: ledger.Voided, Told: tt.before})
+		if told != ledger.Withdrawn || said != tt.said || errors.Is(err, issuer.ErrRefused) != tt.refused || !tt.refused && err != nil {
+			t.Errorf("%+v: %s, %q, %v", tt, told, said, err)
+		}
 	}
 }
