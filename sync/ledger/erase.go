@@ -19,7 +19,7 @@ type Erasure struct {
 	Pseudonym [PseudonymSize]byte // of the account, under the chain's key
 	Payments  int                 // of the account that the books have
 	Bodies    int                 // that were erased
-	Kept      int                 // that an open exception needs as its evidence: erase again when it is decided
+	Kept      int                 // that an open exception, or the wallet's issuer, needs as evidence: erase again when it has had it
 }
 
 // AccountOf is a wallet's account: a pseudonym is its issuer's own.
@@ -40,8 +40,10 @@ func (s *Store) Accounts(ctx context.Context, after uint64, limit int) (list []A
 }
 
 // erasable are the entries of a payment whose bodies may say something of its customer, with whether an open exception
-// needs them.
-const erasable = `SELECT y.no, EXISTS (SELECT 1 FROM exception x WHERE x.state = 'open' AND (x.entry = y.no OR x.payment = ?1)) FROM entry y
+// needs them, or an issuer that is still to be told: without the code it draws nothing, and the customer never pays.
+const erasable = `SELECT y.no, EXISTS (SELECT 1 FROM exception x WHERE x.state = 'open' AND (x.entry = y.no OR x.payment = ?1))
+	OR EXISTS (SELECT 1 FROM payment p JOIN dimension d ON d.no = p.dimension JOIN presenting r ON r.wallet = d.wallet
+		WHERE p.no = ?1 AND p.entry = y.no AND p.state = 'posted' AND p.ref IS NULL AND NOT EXISTS (SELECT 1 FROM presented o WHERE o.payment = p.no)) FROM entry y
 	WHERE y.body IS NOT NULL AND y.no IN (SELECT entry FROM payment WHERE no = ?1 UNION ALL SELECT void FROM payment WHERE no = ?1
 	UNION ALL SELECT basket FROM figure WHERE payment = ?1 UNION ALL SELECT member FROM point WHERE payment = ?1)`
 

@@ -28,7 +28,7 @@ type hqForgetCmd struct {
 func (hqForgetCmd) Help() string {
 	return `Erased are the bodies of the account's payments at HQ (its pseudonym, the sealed code, basket lines, cashier) and what
 links its payments to it. Kept are amounts and postings, in which nobody is named; what an open exception needs as its
-evidence, which is counted: decide it and run this again; and what the account has spent since yesterday, which bounds
+evidence, or the wallet's issuer, which was not told yet: that is counted; run this again then; and what the account has spent since yesterday, which bounds
 what it may still spend: run this again in two days. The same holds for payments that lanes have not sent yet.
 
 With --member the number of a loyalty card is erased; what it earned stands.
@@ -57,7 +57,7 @@ func (c hqForgetCmd) Run(ctx context.Context, std streams) error {
 		if err == nil {
 			var e ledger.Erasure
 			if e, err = o.ForgetAccount(ctx, account, operator(), c.Why); err == nil {
-				_, err = fmt.Fprintf(std.out, "erased %d bodies of %d payments of account %x; %d bodies are evidence of open exceptions and stay\n",
+				_, err = fmt.Fprintf(std.out, "erased %d bodies of %d payments of account %x; %d bodies are evidence still, of open exceptions or for the issuer, and stay\n",
 					e.Bodies, e.Payments, e.Pseudonym, e.Kept)
 			}
 		}

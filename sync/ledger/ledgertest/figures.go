@@ -196,6 +196,25 @@ func testEraseEvidence(b *Bench) {
 	b.Balance()
 }
 
+// testEraseUntold: the code of a payment stays until the wallet's issuer was told of it, and then goes.
+func testEraseUntold(b *Bench) {
+	b.Must(b.PassPresented(b.Ctx, ingesttest.Wallet, 0)) // the wallet has one
+	l, p := b.Lane("s1", "1"), b.Chain.Phone()
+	l.SellBasket(p, 280, basket...)
+	b.flow(l, 0)
+	account := ledger.AccountOf{Wallet: ingesttest.Wallet, Account: p.Account[:]}
+	who := ledger.Erasure{By: "ops", Why: "asked"}
+	if e, err := b.Erase(b.Ctx, account, ingesttest.Today+1, who); err != nil || e.Payments != 1 || e.Bodies != 1 || e.Kept != 1 {
+		b.Errorf("erased %+v, %v", e, err)
+	}
+	b.wantTold1("what was sold", b.toldOf(10), 280) // with its evidence
+	if e, err := b.Erase(b.Ctx, account, ingesttest.Today+1, who); err != nil || e.Payments != 1 || e.Bodies != 1 || e.Kept != 0 {
+		b.Errorf("erased %+v, %v", e, err)
+	}
+	b.wholeChain(l)
+	b.Balance()
+}
+
 // wholeChain verifies what HQ holds of a lane as whoever audits it would: each entry's hash by its bytes, each before
 // the next, the last one's signature.
 func (b *Bench) wholeChain(l *ingesttest.Lane) {

@@ -37,7 +37,7 @@ func Run(t *testing.T, open Open) {
 		{"OnlineForked", testOnlineForked}, {"OnlineTwice", testOnlineTwice}, {"OnlineForkMeanwhile", testOnlineForkMeanwhile}, {"OnlineRevoked", testOnlineRevoked},
 		{"ShareOfATwin", testShareOfATwin}, {"ShareOfUnknownHeads", testShareOfUnknownHeads},
 		{"OnlinePutBack", testOnlinePutBack}, {"OnlineSettledFork", testOnlineSettledFork}, {"OnlineSettledTwin", testOnlineSettledTwin}, {"OnlineForgotten", testOnlineForgotten}, {"OnlineRaces", testOnlineRaces}, {"OnlineShare", testOnlineShare}, {"OnlineTakenBackAgain", testOnlineTakenBackAgain},
-		{"Figures", testFigures}, {"FiguresOfADate", testFiguresOfADate}, {"Erase", testErase}, {"EraseEvidence", testEraseEvidence},
+		{"Figures", testFigures}, {"FiguresOfADate", testFiguresOfADate}, {"Erase", testErase}, {"EraseEvidence", testEraseEvidence}, {"EraseUntold", testEraseUntold},
 		{"Points", testPoints}, {"PointsOnce", testPointsOnce}, {"PointsOfALoss", testPointsOfALoss}, {"EraseMember", testEraseMember},
 		{"Carried", testCarried}, {"CarriedRepeated", testCarriedRepeated}, {"CarriedFindings", testCarriedFindings},
 		{"Present", testPresent}, {"ApprovedAfterAll", testApprovedAfterAll}, {"IssuerWord", testIssuerWord}, {"SettledUntil", testSettledUntil},

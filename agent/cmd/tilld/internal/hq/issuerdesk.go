@@ -59,11 +59,16 @@ func (n *Node) openIssuers() error {
 func (d *issuerDesk) run(ctx context.Context) error {
 	var word, settled time.Duration
 	pause := presentEvery
+	begun := false
 	for began := time.Now(); ; { // the process's own clock: spans, no dates
 		at := time.Since(began)
 		var until time.Time
 		var err error
-		if at >= settled { // before, not after: what is posted meanwhile is not presented yet
+		if !begun { // from now on HQ keeps the evidence of what the issuer is still to be told
+			err = d.office.Books.PassPresented(ctx, d.wallet, 0)
+			begun = err == nil
+		}
+		if err == nil && at >= settled { // before, not after: what is posted meanwhile is not presented yet
 			until, err = d.settledUntil(ctx)
 		}
 		if err == nil {

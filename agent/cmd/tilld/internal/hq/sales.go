@@ -57,7 +57,8 @@ func makeSalesKey(path string) error {
 var ErrNoAccount = errors.New("no payment in the books is of that account")
 
 // ForgetAccount erases what the books hold of a wallet's account, and keeps who wanted that. What the account has spent
-// since yesterday stays for now, since it bounds what it may still spend; so does what an open exception needs.
+// since yesterday stays for now, since it bounds what it may still spend; so does what an open exception
+// needs, or an issuer that was not told yet.
 func (o *Office) ForgetAccount(ctx context.Context, account ledger.AccountOf, who, why string) (ledger.Erasure, error) {
 	sales, err := o.Sales()
 	if err != nil {
