@@ -495,3 +495,32 @@ func TestApprovalOfFormerKey(t *testing.T) {
 		t.Errorf("%+v, %v", list, err)
 	}
 }
+
+// TestApprovalWithdrawnUntold: HQ takes a payment back before it ever said that a lane took it, and, its books put back,
+// says both again: the money went back once and stays there.
+func TestApprovalWithdrawnUntold(t *testing.T) {
+	for _, returned := range []bool{false, true} { // by itself, before
+		b := housetest.New(t, housetest.Chain)
+		till := b.HQ().Till("L1")
+		c := grown(b, "hanako", 5_000)
+		text, err := c.Approve(till.Offer(1_200))
+		b.Must(err)
+		a, err := signed.ParseApproval(text)
+		b.Must(err)
+		if returned {
+			b.Clock.Pass(5 * days)
+			b.Must(b.Issuer.Forget(b.Ctx))
+		}
+		again, err := b.Issuer.Withdraw(b.Ctx, a.Payment)
+		if err != nil || again != returned || balance(t, c) != 5_000 {
+			t.Fatalf("%v, %v, balance %d", again, err, balance(t, c))
+		}
+		if got, err := till.Took(text); err != nil || !got.Again || balance(t, c) != 5_000 {
+			t.Errorf("%+v, %v, balance %d", got, err, balance(t, c))
+		}
+		if again, err = b.Issuer.Withdraw(b.Ctx, a.Payment); err != nil || !again || balance(t, c) != 5_000 {
+			t.Errorf("%v, %v, balance %d", again, err, balance(t, c))
+		}
+		wantAudit(t, b, 0)
+	}
+}

@@ -35,13 +35,16 @@ func (i *Issuer) Withdraw(ctx context.Context, id payment.ID) (again bool, err e
 }
 
 // withdrawApproval gives back what a customer paid through the own phone: it is a charge. What was completed late is for a
-// person to look at.
+// person to look at. It is for good: should HQ, whose books were put back, say again that a lane took it, nothing is taken.
 func (t *tx) withdrawApproval(id payment.ID) (again bool, err error) {
 	var state ChargeState
 	var late int64
 	found, err := t.get("SELECT c.state, p.late_free + p.late_lost FROM approval p JOIN charge c ON c.no = p.charge WHERE p.payment = ?", []any{id[:]}, &state, &late)
 	if err != nil || !found || late > 0 {
 		return false, orRefuse(err, rule.NotFound)
+	}
+	if err := t.exec(-1, "UPDATE approval SET completed_at = ? WHERE payment = ? AND completed_at IS NULL", t.ms(), id[:]); err != nil {
+		return false, err
 	}
 	if state == Reversed {
 		return true, nil
