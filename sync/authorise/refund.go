@@ -77,7 +77,7 @@ type Refunding struct {
 	State    RefundState
 	Call     Call      // Query (what became of the charge), Cancel or Refund; Nothing when it is over
 	Due      time.Time // when; zero with Nothing. While a call is under way: when another worker may take it for lost
-	Tries    int       // calls in a row that changed nothing
+	Tries    int       // calls in a row that changed nothing, with one that is under way; 0: none was made since the last that did
 	Trouble  Trouble
 	NoCancel bool // the operator refused to cancel: only a refund gives it back
 
@@ -125,6 +125,17 @@ type Begin struct{}
 type GivenBack struct {
 	Call   Call
 	Answer operator.Answer
+}
+
+// calling says that a call is about to be made. One of which the answer is not kept, for the program ended over it, was
+// perhaps heard.
+func (r *Refunding) calling() { r.Tries = max(r.Tries, 1) }
+
+// taken notes, before the next call, that one was made whose answer nobody kept.
+func (r *Refunding) taken() {
+	if r.State == RefundWritten && r.Tries > 0 {
+		r.State = RefundDoubtful
+	}
 }
 
 // CreditedByHand is a person's word that the customer has the money back by the operator's own hand.

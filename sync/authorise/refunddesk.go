@@ -9,11 +9,16 @@ import (
 	"tilld/sync/operator"
 )
 
+// ErrForgotten says that books that were put back do not know enough to say what becomes of a refund: it is asked again.
+var ErrForgotten = errors.New("the books were put back, and do not know the payment again yet")
+
 // RefundStore keeps refunds. What it says is kept is on the disk.
 type RefundStore interface {
 	// BeginRefund keeps a new refund, within what is left of its payment: it looks the payment up and fills in Wallet, Of
 	// and Whole. One that does not fit is kept as RefundRefused, and one behind which no charge stands as RefundDone,
-	// posted: r says so. ErrExists: there is one of this reference; then nothing is written.
+	// posted: r says so. ErrExists: there is one of this reference; then nothing is written. So it is with ErrForgotten:
+	// books that were put back a while ago do not know the payment again yet. What they may have carried out before is kept
+	// as RefundDoubtful.
 	BeginRefund(ctx context.Context, r *Refunding) error
 	// SaveRefund keeps what became of a refund and counts its Version up, and posts it in the same transaction when it is
 	// done. ErrMoved says that somebody else did so before, and writes nothing.
@@ -129,8 +134,10 @@ func (d *Desk) giveBack(ctx context.Context, r Refunding) (next Refunding, went 
 		return r, false, err
 	}
 	rules := op.Rules()
+	r.taken()
 	r = StepRefund(r, Begin{}, &charge, &rules, d.now())
 	if r.State != RefundRefused {
+		r.calling()
 		r.Due = d.now().Add(rules.Timeout + slack)
 	}
 	if err := d.Refunds.SaveRefund(ctx, &r); err != nil {

@@ -18,7 +18,8 @@ func (s *Store) HQEpoch(ctx context.Context) (uint64, error) {
 // Restored begins a new HQ epoch. It must be called once after the file was restored from a backup and
 // before HQ speaks to any lane: without it lanes would take HQ's lower acknowledgements for old ones, and
 // what came after the backup would be lost at HQ. Attempts at payment that were open then are not given up by
-// themselves any more, for their lanes may have heard meanwhile that they are paid.
+// themselves any more, for their lanes may have heard meanwhile that they are paid. Refunds that were open may have been
+// carried out.
 func (s *Store) Restored(ctx context.Context) (uint64, error) {
 	var epoch int64
 	err := s.write(ctx, func(t *tx) error {
@@ -30,6 +31,9 @@ func (s *Store) Restored(ctx context.Context) (uint64, error) {
 			return err
 		}
 		if err := t.mayHaveTold(); err != nil {
+			return err
+		}
+		if err := t.mayHaveGivenBack(); err != nil {
 			return err
 		}
 		return t.regainAll()

@@ -279,8 +279,13 @@ func (j *judge) forgetful(b *branchState, w *Judgement) (bool, error) {
 	if w.Entry.Name.Seq < b.words {
 		return true, nil
 	}
-	began, err := j.hqEpoch()
-	return j.now-int64(min(began, math.MaxInt64)) < oneDay.Milliseconds(), err
+	return j.young()
+}
+
+// young says that this life of the ledger began less than a day ago.
+func (t *tx) young() (bool, error) {
+	began, err := t.hqEpoch()
+	return t.now-int64(min(began, math.MaxInt64)) < oneDay.Milliseconds(), err
 }
 
 // oneDay is for how long behind a restore HQ takes it that it may have forgotten what it asked.

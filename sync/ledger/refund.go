@@ -36,7 +36,10 @@ func (r Refunds) BeginRefund(ctx context.Context, to *authorise.Refunding) error
 	next := *to
 	err := r.s.write(ctx, func(t *tx) error {
 		next = *to
-		return t.beginRefund(&next)
+		if err := t.beginRefund(&next); err != nil {
+			return err
+		}
+		return t.remember(to, &next)
 	})
 	if err != nil {
 		return fmt.Errorf("keeping refund %s: %w", to.Ref, err)
@@ -80,6 +83,48 @@ func (t *tx) beginRefund(r *authorise.Refunding) error {
 	r.Version = 1
 	if r.State == authorise.RefundDone {
 		return t.postRefund(no, p, r.Amount.Minor)
+	}
+	return nil
+}
+
+// remember takes it into account, of a refund that a lane has asked for and that was just kept, that books put back a
+// while ago may have carried it out already, or have yet to hear again of its payment.
+func (t *tx) remember(asked, r *authorise.Refunding) error {
+	var lives int
+	if _, err := t.get("SELECT count(*) FROM hq_epoch", nil, &lives); err != nil || lives < 2 {
+		return err
+	}
+	young, err := t.young()
+	switch {
+	case err != nil || !young:
+		return err
+	case asked.State == authorise.RefundWritten && (r.Why == operator.PaymentUnknown || r.Why == operator.PaymentWaits):
+		return authorise.ErrForgotten
+	case r.State != authorise.RefundWritten:
+		return nil
+	}
+	*r = authorise.AdoptRefund(*r, millis(t.now))
+	r.Said = "asked for when the books had been put back"
+	if err := t.saveRefund(r); err != nil {
+		return err
+	}
+	r.Version++
+	return nil
+}
+
+// mayHaveGivenBack has HQ, whose books were put back, find out what the operator has done of a refund before it says that
+// nothing was given back; a while later, for the lane's next entries may say what it was told.
+func (t *tx) mayHaveGivenBack() error {
+	list, err := each(t, scanRefund, "SELECT "+refundColumns+" FROM refund WHERE state = 1 AND due IS NOT NULL")
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		r := authorise.AdoptRefund(list[i], millis(t.now))
+		r.Tries, r.Said = 0, "the books were put back while it was open"
+		if err := t.saveRefund(&r); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -85,9 +85,13 @@ func (g *giver) Query(context.Context, operator.Find) operator.Answer {
 	})
 }
 
-// Refund knows nothing of what HQ may ask for but its own charge: more than that it would give, for HQ is what is tried.
+// Refund knows nothing of what HQ may ask for but its own charge: more than that it would give, for HQ is what is tried. Of
+// a charge that is cancelled there is none.
 func (g *giver) Refund(_ context.Context, r operator.Refund) operator.Answer {
 	return g.road(func() operator.Outcome {
+		if g.reversed {
+			return operator.Declined
+		}
 		if g.refunds[r.Ref] == 0 && !g.refused[r.Ref] && !g.calm && rapid.IntRange(0, 5).Draw(g.t, "refuses") == 0 {
 			g.refused[r.Ref] = true
 		}
