@@ -72,6 +72,9 @@ func (j *judge) refundAsked(b *branchState, w *Judgement, r *authorise.Refunding
 // refundTold takes the lane's word that HQ said: it is given back.
 func (j *judge) refundTold(b *branchState, w *Judgement, mine *authorise.Refunding, r authorise.Refunding, found bool) (Kind, error) {
 	if !found { // its intent has not come, or is of a life of the books that is gone
+		if b.heldFrom != 0 && w.Entry.Name.Seq >= b.heldFrom { // anybody who holds a till's disk can say so
+			mine.Refuse(operator.TerminalRevoked)
+		}
 		err := j.beginRefund(mine)
 		if err != nil && !errors.Is(err, authorise.ErrExists) {
 			return "", err

@@ -157,3 +157,19 @@ func TestRefundOfForgotten(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
+
+// TestRefundToldWhenRevoked: whoever holds a revoked till's disk has nothing given back by saying that it was.
+func TestRefundToldWhenRevoked(t *testing.T) {
+	d := newBackDesk(t)
+	from := d.lane.Last()
+	d.Must(d.RevokeTerminal(d.Ctx, d.lane.ID, "ops", "stolen"))
+	k, o := d.Chain.Back(d.paid.Payment, "", 300), d.Chain.Back(d.paid.Payment, "", 200)
+	d.lane.AskBack(o)
+	d.lane.GaveBack(k, d.paid.Wallet)
+	d.SendAll(d.lane, from)
+	d.JudgeAll()
+	d.wait(time.Hour, 3)
+	d.WantBack(o, authorise.RefundRefused, operator.TerminalRevoked)
+	d.WantBack(k, authorise.RefundRefused, operator.TerminalRevoked)
+	d.wantSame()
+}
