@@ -12,6 +12,9 @@ import (
 // maxRefunds bounds the refunds of which HQ has not said what became of them.
 const maxRefunds = 24
 
+// maxShown bounds them with those that nobody has seen settled.
+const maxShown = 2 * maxRefunds
+
 // GiveBack gives money back of a payment: it is taken back as a whole while HQ has not acknowledged it, and refunded
 // through HQ otherwise. The cashier sees one thing.
 type GiveBack struct {
@@ -154,8 +157,25 @@ func (e *GiveBack) ask(s State, amount payment.Money, c Context) Decision {
 	if e.Supervisor != "" {
 		d.Body = &payment.Body{Supervisor: e.Supervisor}
 	}
-	s.Refunds = append(slices.Clone(s.Refunds), r)
+	s.Refunds = append(unseen(s.Refunds), r)
 	return Decision{State: s, Drafts: []Draft{d}, Answer: Answer{Kind: Asked, Payment: r.Payment, Sale: r.Sale, Amount: amount, Wallet: r.Wallet}}
+}
+
+// unseen copies the list of refunds, and bounds it: at a lane without a cashier nobody takes any off. What was given back is
+// left out first, the oldest of it.
+func unseen(list []Refund) []Refund {
+	list = slices.Clone(list)
+	for len(list) >= maxShown {
+		i := slices.IndexFunc(list, func(r Refund) bool { return r.Outcome == payment.Paid })
+		if i < 0 {
+			i = slices.IndexFunc(list, func(r Refund) bool { return r.Settled() })
+		}
+		if i < 0 {
+			break
+		}
+		list = slices.Delete(list, i, i+1)
+	}
+	return list
 }
 
 // refundHeard takes HQ's word. Of a refund that is settled nothing changes.

@@ -188,3 +188,28 @@ func TestRefundUnknown(t *testing.T) {
 		t.Errorf("an outcome of the future: %v", err)
 	}
 }
+
+// TestRefundsNobodySees: a lane without a cashier keeps so many refunds to be seen, and drops none that was declined while
+// there are others.
+func TestRefundsNobodySees(t *testing.T) {
+	s, c := opened(500), refundLane(t, nil)
+	for i := range 5 * maxShown {
+		e := back(&s)
+		e.ID, e.Payment, e.Found, e.Amount = payment.ID{1, byte(i >> 8), byte(i)}, payment.ID{2, byte(i >> 8), byte(i)}, nil, jpy(5)
+		d, err := Apply(s, e, c)
+		if err != nil {
+			t.Fatalf("refund %d: %v", i, err)
+		}
+		heard := RefundHeard{Ref: e.ID.RefundRef(), Outcome: payment.Paid, Wallet: "paypay", At: noon}
+		if i == 3 {
+			heard.Outcome = payment.NotPaid
+		}
+		if d, err = Apply(d.State, heard, c); err != nil {
+			t.Fatal(err)
+		}
+		s = d.State
+	}
+	if n := len(s.Refunds); n != maxShown || s.Refunds[0].Outcome != payment.NotPaid || s.Refunds[n-1].Payment != (payment.ID{2, byte((5*maxShown - 1) >> 8), byte((5*maxShown - 1) & 255)}) {
+		t.Errorf("%d refunds, first %+v", n, s.Refunds[0])
+	}
+}
