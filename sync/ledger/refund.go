@@ -135,12 +135,12 @@ func (t *tx) refundable(r *authorise.Refunding) (*paymentRow, error) {
 	var p paymentRow
 	var wallet, entity, asker string
 	var currency payment.Currency
-	var charged bool
+	var charged, draws bool
 	found, err := t.get(`SELECT p.no, p.entry, p.dimension, p.amount, p.state, coalesce(p.ref, ''), d.wallet, d.currency, d.entity,
 		coalesce((SELECT entity FROM terminal WHERE id = ?2), ''),
-		EXISTS (SELECT 1 FROM attempt a WHERE `+itsAttempt+` AND a.state = 5)
+		EXISTS (SELECT 1 FROM attempt a WHERE `+itsAttempt+` AND a.state = 5), EXISTS (SELECT 1 FROM presenting i WHERE i.wallet = d.wallet)
 		FROM payment p JOIN dimension d ON d.no = p.dimension WHERE p.id = ?1 ORDER BY p.state <> 'posted', p.no LIMIT 1`,
-		[]any{r.Payment[:], r.Terminal[:]}, &p.no, &p.entry, &p.dimension, &p.amount, &p.state, &r.Of, &wallet, &currency, &entity, &asker, &charged)
+		[]any{r.Payment[:], r.Terminal[:]}, &p.no, &p.entry, &p.dimension, &p.amount, &p.state, &r.Of, &wallet, &currency, &entity, &asker, &charged, &draws)
 	if err != nil {
 		return &p, err
 	}
@@ -165,6 +165,10 @@ func (t *tx) refundable(r *authorise.Refunding) (*paymentRow, error) {
 		r.Refuse(operator.PaymentLost)
 	case p.state != Posted, r.Of != "" && !charged:
 		r.Refuse(operator.PaymentWaits)
+	case r.Of == "" && draws:
+		// Its issuer draws the payment from the customer's account when it is told of it (present.go), and reads no batches: it
+		// would credit nothing, and the customer was told that the money is back.
+		r.Refuse(operator.NotEnabled)
 	case r.Amount.Minor > p.amount-before:
 		r.Refuse(operator.OverPayment)
 	}

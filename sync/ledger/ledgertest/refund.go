@@ -65,6 +65,28 @@ func (b *Bench) paidOnline(l *ingesttest.Lane, amount int64) ingesttest.Tried {
 	return t
 }
 
+// testRefundDrawn: of what a wallet's issuer draws from the customer's account when it is told of it, HQ gives nothing back in
+// its own books alone; what HQ charged itself goes back as ever.
+func testRefundDrawn(b *Bench) {
+	b.Must(b.PassPresented(b.Ctx, ingesttest.Wallet, 0)) // the wallet has such an issuer
+	l := b.Lane("s1", "1")
+	sold, carried := l.Sell(b.Chain.Phone(), 300), l.Carry(400)
+	b.flow(l, 0)
+	for _, s := range []ingesttest.Sold{sold, carried} {
+		k := b.Chain.Back(s.Payment, ingesttest.Wallet, 100)
+		b.AsksBack(l, k)
+		b.WantBack(k, authorise.RefundRefused, operator.NotEnabled)
+	}
+	if net := b.Net(ledger.WalletReceivable); net != 700 {
+		b.Errorf("%d is receivable, want 700", net)
+	}
+	t := b.paidOnline(l, 500)
+	if r := b.AsksBack(l, b.Chain.Back(t.Payment, t.Wallet, 500)); r.State != authorise.RefundWritten {
+		b.Errorf("of an online payment: %s", r.State)
+	}
+	b.Balance()
+}
+
 // testRefund: money goes back in parts, from whatever lane of the owner, and never more than was paid. Each part is posted
 // when the operator has given it back, with the payment's own dimension, and settled once.
 func testRefund(b *Bench) {
