@@ -81,12 +81,13 @@ func (c *checker) charges(ctx context.Context) error {
 func (c *checker) refunds(ctx context.Context) error {
 	return c.rules(ctx, []rule{
 		{"more given back than was paid", `SELECT printf('%s: %d of %d', hex(p.id), sum(r.amount), p.amount) FROM refund r
-			JOIN payment p ON p.no = r.payment WHERE r.state <> 4 GROUP BY p.no HAVING sum(r.amount) > p.amount`},
+			JOIN payment p ON p.no = r.payment WHERE r.state <> 4 GROUP BY p.id HAVING sum(r.amount) > max(p.amount)`},
 		{"refund is not posted as its state says", `SELECT r.ref FROM refund r JOIN payment p ON p.no = r.payment LEFT JOIN transfer t ON t.refund = r.no
 			WHERE (r.state = 3) <> (t.no IS NOT NULL) OR t.no IS NOT NULL AND (t.amount <> r.amount OR t.payment <> p.no
 			OR t.dimension <> p.dimension OR t.debit <> 2100 OR t.credit <> 1100)`},
 		{"given back of a payment that was taken back", `SELECT r.ref FROM refund r JOIN payment p ON p.no = r.payment
-			WHERE r.state <> 4 AND p.state IN ('voided', 'lost')`},
+			WHERE r.state <> 4 AND p.state IN ('voided', 'lost')
+			AND NOT EXISTS (SELECT 1 FROM payment o WHERE o.id = p.id AND o.state IN ('posted', 'suspense'))`},
 	})
 }
 

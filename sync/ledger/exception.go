@@ -139,7 +139,7 @@ func (t *tx) resolve(op string, id payment.ID, to Decision, who, why string) err
 		}
 	}
 	if to == LossTaken {
-		if before, err := t.refundedBefore(&p); err != nil || before != "" {
+		if before, err := t.refundedAlone(&p); err != nil || before != "" {
 			return orElse(err, payment.Errorf(payment.Conflict, op, "exception %s can't be a loss: %s", id, before))
 		}
 	}

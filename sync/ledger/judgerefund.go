@@ -123,3 +123,13 @@ func (t *tx) refundedBefore(p *paymentRow) (string, error) {
 	}
 	return fmt.Sprintf("%d of it was given back before, or is about to be: it stays charged", sum), nil
 }
+
+// refundedAlone is refundedBefore of a payment of which no other entry is posted. Where one is, that one stays charged.
+func (t *tx) refundedAlone(p *paymentRow) (string, error) {
+	var stands bool
+	_, err := t.get("SELECT EXISTS (SELECT 1 FROM payment p JOIN payment o ON o.id = p.id WHERE p.no = ? AND o.state = 'posted')", []any{p.no}, &stands)
+	if err != nil || stands {
+		return "", err
+	}
+	return t.refundedBefore(p)
+}

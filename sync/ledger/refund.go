@@ -150,8 +150,8 @@ func (t *tx) refundable(r *authorise.Refunding) (*paymentRow, error) {
 		return new(paymentRow), nil
 	}
 	r.Wallet = wallet
-	var before int64
-	if _, err := t.get("SELECT coalesce(sum(amount), 0) FROM refund WHERE payment = ? AND state <> 4", []any{p.no}, &before); err != nil {
+	before, err := t.givenBack(&p)
+	if err != nil {
 		return &p, err
 	}
 	r.Whole = before == 0 && r.Amount.Minor == p.amount
@@ -202,9 +202,11 @@ func (t *tx) postRefund(no int64, p *paymentRow, amount int64) error {
 		payment: p.no, entry: p.entry, refund: no})
 }
 
-// givenBack is what refunds take of a payment: done, or under way.
+// givenBack is what refunds take of a payment: done, or under way, and of whichever of its entries was posted then. The
+// customer paid once, in however many histories it stands.
 func (t *tx) givenBack(p *paymentRow) (sum int64, err error) {
-	_, err = t.get("SELECT coalesce(sum(amount), 0) FROM refund WHERE payment = ? AND state <> 4", []any{p.no}, &sum)
+	_, err = t.get(`SELECT coalesce(sum(r.amount), 0) FROM payment p JOIN payment o ON o.id = p.id JOIN refund r ON r.payment = o.no
+		WHERE p.no = ? AND r.state <> 4`, []any{p.no}, &sum)
 	return sum, err
 }
 

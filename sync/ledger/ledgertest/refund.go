@@ -297,3 +297,40 @@ func testRefundPutBack(b *Bench) {
 		b.Errorf("awaited %d", r.Awaited)
 	}
 }
+
+// testRefundForked: money was given back of a payment whose journal turns out to have two histories, and it is the other
+// entry of the charge that is decided to stand. What was given back counts for that one, and the first can be a loss.
+func testRefundForked(b *Bench) {
+	l := b.Lane("s1", "1")
+	t := l.Ask(500)
+	b.Paid(l, t)
+	at, twin := l.Last(), l.Clone()
+	one := l.Authorise(t)
+	b.flow(l, 0)
+	first := b.Chain.Back(t.Payment, t.Wallet, 300)
+	b.AsksBack(l, first)
+	b.BackIs(first, operator.Refunded)
+	twin.Sell(b.Chain.Phone(), 1)
+	two := twin.Authorise(t)
+	b.flow(twin, at)
+	ids := map[uint64]payment.ID{}
+	for _, x := range b.OpenExceptions() {
+		if x.Payment == t.Payment {
+			ids[x.Entry.Seq] = x.ID
+		}
+	}
+	loss := []payment.ID{ids[one.Seq]}
+	b.wantCode(b.Resolve(b.Ctx, loss, ledger.LossTaken, "ops", "nobody pays for what is given back"), payment.Conflict)
+	b.Must(b.Resolve(b.Ctx, []payment.ID{ids[two.Seq]}, ledger.Receivable, "ops", "this one"))
+	b.Must(b.Resolve(b.Ctx, loss, ledger.LossTaken, "ops", "the other"))
+	b.WantAttempt(t.Ref, authorise.Completed)
+	over, rest := b.Chain.Back(t.Payment, "", 201), b.Chain.Back(t.Payment, "", 200)
+	b.AsksBack(l, over)
+	b.WantBack(over, authorise.RefundRefused, operator.OverPayment)
+	if r := b.AsksBack(l, rest); r.Whole {
+		b.Error("a part is all of it")
+	}
+	b.BackIs(rest, operator.Refunded)
+	b.WantNet(ledger.WalletReceivable, 0)
+	b.Balance()
+}

@@ -41,7 +41,7 @@ func Run(t *testing.T, open Open) {
 		{"Points", testPoints}, {"PointsOnce", testPointsOnce}, {"PointsOfALoss", testPointsOfALoss}, {"EraseMember", testEraseMember},
 		{"Carried", testCarried}, {"CarriedRepeated", testCarriedRepeated}, {"CarriedFindings", testCarriedFindings},
 		{"Present", testPresent}, {"ApprovedAfterAll", testApprovedAfterAll}, {"IssuerWord", testIssuerWord}, {"SettledUntil", testSettledUntil},
-		{"Refund", testRefund}, {"RefundDrawn", testRefundDrawn}, {"RefundOffline", testRefundOffline}, {"RefundRefused", testRefundRefused}, {"RefundKept", testRefundKept}, {"RefundEntries", testRefundEntries}, {"RefundPutBack", testRefundPutBack},
+		{"Refund", testRefund}, {"RefundDrawn", testRefundDrawn}, {"RefundOffline", testRefundOffline}, {"RefundRefused", testRefundRefused}, {"RefundKept", testRefundKept}, {"RefundEntries", testRefundEntries}, {"RefundPutBack", testRefundPutBack}, {"RefundForked", testRefundForked},
 		{"AnyOrder", testAnyOrder}, {"AnyStory", testAnyStory},
 	} {
 		t.Run(test.name, func(t *testing.T) {
