@@ -137,10 +137,11 @@ const (
 	F9     = kb.F9
 )
 
-// Focus moves the focus to an element, as many presses of Tab would.
+// Focus moves the focus to an element, as many presses of Tab would. It is found and focused within the page, in one go: a live
+// page may put another in its place at any moment.
 func (b *Browser) Focus(selector string) {
 	b.t.Helper()
-	b.Do("focus on "+selector, chromedp.Focus(selector))
+	b.Await(fmt.Sprintf(`(() => { const e = document.querySelector(%q); if (e) e.focus(); return e !== null && document.activeElement === e; })()`, selector))
 }
 
 // Click presses the mouse's button on the middle of an element; nth is 2 for the second half of a double click.
