@@ -14,9 +14,10 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
 # The race detector makes SQLite (C translated to Go) several times slower, so the whole-system
 # stories, which start real processes and watch the clock, run without it, and so does the simulation,
-# which is one goroutine, and the ledger, which begins none: who uses it from several at once (ingest) runs with it.
-# All else does, too.
-NO_RACE := ./agent/cmd/... ./sync/sim ./sync/ledger
+# which is one goroutine, and the ledger, which begins none: who uses it from several at once (ingest) runs with it. Of the
+# journal's tests two use it from several at once, and run with it. All else does, too.
+NO_RACE := ./agent/cmd/... ./sync/sim ./sync/ledger ./agent/journal
+AT_ONCE := 'TestConcurrentUse|TestReadersNeedNoFiles'
 # With it these draw fewer examples of each property, so they run without it too.
 BOTH := ./sync/house
 
@@ -24,7 +25,7 @@ BOTH := ./sync/house
 # they are built without it only.
 POWER := ./agent/journal ./sync/ingest
 
-FUZZTIME ?= 5s
+FUZZTIME ?= 4s
 ROUNDS   ?= 500
 CUTS     ?= 1000
 POINTS   ?= all
@@ -67,11 +68,12 @@ lint: ## gofmt, go vet, staticcheck
 .PHONY: unit
 unit: ## every test once; with the race detector except for NO_RACE and the power cuts
 	go list ./... | grep -vxF "$$(go list $(NO_RACE))" | CGO_ENABLED=1 xargs -r go test -race -timeout 15m
+	CGO_ENABLED=1 go test -race -timeout 15m -run $(AT_ONCE) ./agent/journal
 	go test -timeout 15m $(NO_RACE) $(BOTH)
-	go test -timeout 15m -run PowerCut $(POWER)
+	go test -timeout 15m -run PowerCut $(filter-out $(NO_RACE),$(POWER))
 
 .PHONY: fuzz
-fuzz: ## every fuzz target for FUZZTIME each (default 5s)
+fuzz: ## every fuzz target for FUZZTIME each (default 4s)
 	@FUZZTIME=$(FUZZTIME) .ci/fuzz
 
 .PHONY: fuzz-long
